@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Settings of every target. `NonisolatedNonsendingByDefault` is on: a nonisolated async function runs where its
+// caller runs unless it says otherwise (docs/decisions/0001-language-settings.md).
+// `make test` sets MARTLET_STRICT: a warning is an error in CI, and only a warning under a compiler not met yet.
+let strict: [SwiftSetting] = Context.environment["MARTLET_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + strict
+
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+/// A product target under `Sources/`.
+func room(_ name: String, _ ours: [String], _ outside: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: ours.map { .byName(name: $0) } + outside, swiftSettings: settings)
+}
+
+/// A test target under `Tests/`.
+func tests(
+    _ name: String,
+    _ ours: [String],
+    _ outside: [Target.Dependency] = [],
+    exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: ours.map { .byName(name: $0) } + outside,
+        exclude: exclude,
+        swiftSettings: settings
+    )
+}
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v26)],
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "GatewayCore", targets: ["GatewayCore"]),
+        .library(name: "GatewayTesting", targets: ["GatewayTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    ],
+    targets: [
+        // In reading order: the order of a request. Arrows point down only; scripts/check-imports holds the same table.
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "MartletApp", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        room(
+            "MartletApp",
+            [
+                "BuiltinPlugins", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore", "ModelServerSimulator",
+                "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
+            ],
+            [
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                logging, nioCore, nioPosix, nioHTTP1, nioSSL,
+            ]
+        ),
+        room(
+            "ReverseProxy", ["GatewayCore", "RequestControl", "Telemetry"],
+            [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS]
+        ),
+        room("EngineClient", ["GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
+        room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
+        room("Scheduling", ["GatewayCore", "Telemetry"], [collections]),
+        room("DataLayer", ["GatewayCore", "Telemetry"], [collections]),
+        room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats", "Telemetry"]),
+        room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
+        room("GatewayCore", [], [collections]),
+        room("RequestFormats", []),
+        room("PrefixIndex", [], [collections]),
+        room("Telemetry", []),
+        room("ModelServerSimulator", ["PrefixIndex"], [nioCore, nioPosix, nioHTTP1]),
+        room("GatewayTesting", ["DataLayer", "GatewayCore", "RequestControl", "Scheduling"], [nioCore, nioEmbedded]),
+        tests("GatewayCoreTests", ["GatewayCore"]),
+        tests("RequestFormatsTests", ["RequestFormats"]),
+        tests("PrefixIndexTests", ["PrefixIndex"]),
+        tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
+        tests("GatewayConfigurationTests", ["GatewayConfiguration", "GatewayCore"]),
+        tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
+    ]
+)

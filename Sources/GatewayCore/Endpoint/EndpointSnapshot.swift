@@ -1,0 +1,52 @@
+/// What the gateway knows of one endpoint at one moment: an immutable value, built once per change and shared by all
+/// requests.
+public final class EndpointSnapshot: Sendable {
+    /// The endpoint's name.
+    public let id: EndpointID
+    /// A small number that is the endpoint's own while it exists, from 0; it indexes per-endpoint tables of plugins and is
+    /// used again after the endpoint left.
+    public let slot: Int
+    /// Counts the endpoints that had this slot before: together with ``slot`` it names one life of one endpoint.
+    public let incarnation: Int
+    /// Where it listens.
+    public let address: EndpointAddress
+    /// Its labels; selectors and label filters look at them.
+    public let labels: [String: String]
+    /// What its engine last told.
+    public let metrics: EndpointMetrics
+    /// When ``metrics`` were received; `nil` before the first answer. Old metrics stay visible: how to treat them is the
+    /// plugin's decision.
+    public let metricsUpdatedAt: MonotonicInstant?
+    /// The names of the models and adapters that it serves; `nil` when it has not told.
+    public let models: [String]?
+    /// What the gateway itself has in flight there; live, not part of the moment.
+    public let load: EndpointLoad
+
+    /// Makes a snapshot; see the properties.
+    public init(
+        id: EndpointID,
+        slot: Int,
+        incarnation: Int = 0,
+        address: EndpointAddress,
+        labels: [String: String] = [:],
+        metrics: EndpointMetrics = EndpointMetrics(),
+        metricsUpdatedAt: MonotonicInstant? = nil,
+        models: [String]? = nil,
+        load: EndpointLoad = EndpointLoad()
+    ) {
+        self.id = id
+        self.slot = slot
+        self.incarnation = incarnation
+        self.address = address
+        self.labels = labels
+        self.metrics = metrics
+        self.metricsUpdatedAt = metricsUpdatedAt
+        self.models = models
+        self.load = load
+    }
+
+    /// How old the metrics are at `now`; `nil` before the first answer.
+    public func metricsAge(at now: MonotonicInstant) -> Duration? {
+        metricsUpdatedAt.map { now.since($0) }
+    }
+}

@@ -1,0 +1,51 @@
+/// How the metrics pages of endpoints are fetched.
+public struct MetricsSourceSettings: Hashable, Sendable {
+    /// The scheme of the page's URL.
+    public enum Scheme: String, Hashable, Sendable, CaseIterable {
+        /// Plain HTTP.
+        case http
+        /// HTTP over TLS.
+        case https
+    }
+
+    /// The fastest pace at which a page may be fetched.
+    public static let minimumInterval = Duration.milliseconds(50)
+
+    /// The scheme; default `http`.
+    public var scheme: Scheme
+    /// The page's path, with a leading `/`; default `/metrics`.
+    public var path: String
+    /// The page's port; `nil` for the endpoint's own.
+    public var port: Int?
+    /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program was started with.
+    public var interval: Duration?
+    /// Whether the server's certificate is verified; default no, as pods have self-signed ones.
+    public var verifiesCertificate: Bool
+    /// A PEM file with the authorities that the server's certificate is verified against; `nil` for those of the system.
+    public var authorityPath: String?
+    /// A PEM file with the client's certificate; `nil` for none.
+    public var certificatePath: String?
+    /// A PEM file with the client's private key; `nil` for none.
+    public var keyPath: String?
+
+    /// Makes settings; without arguments the defaults.
+    public init(
+        scheme: Scheme = .http,
+        path: String = "/metrics",
+        port: Int? = nil,
+        interval: Duration? = nil,
+        verifiesCertificate: Bool = false,
+        authorityPath: String? = nil,
+        certificatePath: String? = nil,
+        keyPath: String? = nil
+    ) {
+        self.scheme = scheme
+        self.path = path
+        self.port = port
+        self.interval = interval
+        self.verifiesCertificate = verifiesCertificate
+        self.authorityPath = authorityPath
+        self.certificatePath = certificatePath
+        self.keyPath = keyPath
+    }
+}

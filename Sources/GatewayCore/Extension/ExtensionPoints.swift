@@ -1,0 +1,69 @@
+/// Removes endpoints that must not serve a request.
+public protocol Filter: Plugin {
+    /// Narrows `candidates`. Runs in configuration order; an empty result ends the profile.
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext)
+}
+
+/// Says how well each candidate would serve a request.
+public protocol Scorer: Plugin {
+    /// Writes one score per candidate, 0 (worst) to 1 (best), into `scores`, which has one place per candidate in the
+    /// same order and starts with zeros. Values outside the range are clamped; NaN counts as 0.
+    ///
+    /// One call per request: no call per endpoint, no dictionary.
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>)
+}
+
+/// Chooses among scored candidates.
+public protocol Picker: Plugin {
+    /// The indexes of the chosen candidates, best first; at least one, and none twice.
+    ///
+    /// - Parameters:
+    ///   - candidates: never empty.
+    ///   - scores: one weighted sum per candidate.
+    func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int]
+}
+
+/// Decides which profiles run for a request and which result serves it.
+public protocol ProfileHandler: Plugin {
+    /// The indexes of the profiles to run next; empty when no more are needed. Called again after each round.
+    ///
+    /// - Parameters:
+    ///   - profiles: all profile names in configuration order.
+    ///   - progress: how far each profile got, by profile index. A profile that is not `notRun` must not be asked for
+    ///     again: the scheduler answers that with an internal error.
+    ///   - context: the request.
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int]
+
+    /// The decision, when no more profiles run. Called only when at least one profile found endpoints.
+    ///
+    /// - Throws: ``Rejection`` when the results cannot serve the request.
+    func decide(
+        _ profiles: [String],
+        progress: [ProfileProgress],
+        context: SchedulingContext
+    ) throws(Rejection) -> SchedulingDecision
+}
+
+/// Computes data about a request that filters and scorers read.
+public protocol DataProducer: Plugin {
+    /// Writes the request's data into `context.scratch`. Runs before the profiles, after the producers it depends on.
+    func produce(for candidates: Candidates, context: inout SchedulingContext)
+}
+
+/// Learns of a decision just before the request is sent.
+public protocol PreRequest: Plugin {
+    /// Called once per attempt: for a retry again, with the endpoint of that attempt.
+    func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext)
+}
+
+/// Learns how a request ended. Called synchronously on the response's path: it must not block.
+public protocol ResponseObserver: Plugin {
+    /// Called once per attempt, when the request's lease on `endpoint` closes.
+    func didEnd(_ request: InferenceRequest, endpoint: EndpointSnapshot, outcome: RequestOutcome, usage: TokenUsage?)
+}
+
+/// Keeps per-endpoint state that must be dropped when an endpoint leaves.
+public protocol EndpointObserver: Plugin {
+    /// Called once when an endpoint left the pool; its slot will be used again, with a higher incarnation.
+    func endpointDidLeave(_ endpoint: EndpointSnapshot)
+}

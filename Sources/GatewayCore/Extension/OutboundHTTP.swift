@@ -1,0 +1,60 @@
+/// A GET request that the gateway itself makes to an endpoint: a metrics page, a model list, a probe.
+public struct OutboundRequest: Hashable, Sendable {
+    /// Whom to ask.
+    public var address: EndpointAddress
+    /// The path with query.
+    public var path: String
+    /// How long the whole exchange may take.
+    public var timeout: Duration
+    /// The most response-body bytes to take; a longer body is an error.
+    public var maxResponseBytes: Int
+
+    /// Makes a request.
+    public init(address: EndpointAddress, path: String, timeout: Duration, maxResponseBytes: Int = 8 << 20) {
+        self.address = address
+        self.path = path
+        self.timeout = timeout
+        self.maxResponseBytes = maxResponseBytes
+    }
+}
+
+/// Why an outbound request gave no response.
+public enum OutboundFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No connection: refused, unreachable, name not found, TLS failed.
+    case connect(String)
+    /// No whole answer in time.
+    case timedOut
+    /// The answer broke off, was not HTTP, or was over the limit.
+    case badResponse(String)
+
+    public var description: String {
+        switch self {
+        case .connect(let why): "cannot connect: \(why)"
+        case .timedOut: "no answer in time"
+        case .badResponse(let why): "bad response: \(why)"
+        }
+    }
+}
+
+/// Lets parts without a transport of their own ask endpoints over HTTP. Given by the application.
+public protocol OutboundHTTP: Sendable {
+    /// Sends `request` and collects its response.
+    ///
+    /// - Returns: the status and the body.
+    /// - Throws: ``OutboundFailure``; `CancellationError` when the task was cancelled.
+    func get(_ request: OutboundRequest) async throws -> OutboundResponse
+}
+
+/// The answer to an ``OutboundRequest``.
+public struct OutboundResponse: Sendable {
+    /// The HTTP status code.
+    public var status: Int
+    /// The whole body.
+    public var body: any BodyBytes
+
+    /// Makes a response.
+    public init(status: Int, body: any BodyBytes) {
+        self.status = status
+        self.body = body
+    }
+}

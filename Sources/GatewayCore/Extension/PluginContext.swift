@@ -1,0 +1,83 @@
+/// What a plugin may ask of the gateway while it is built.
+///
+/// It hands out the rights to per-request data and remembers who asked, so that the builder can check that every required
+/// key has a producer.
+public struct PluginContext: Sendable {
+    /// Whether a consumer can do without the data.
+    public enum Requirement: Sendable {
+        /// The start fails when nothing produces the data.
+        case required
+        /// Without a producer the reader finds nothing.
+        case optional
+    }
+
+    /// A declared use of data.
+    package struct Declaration: Sendable {
+        /// The plugin's name.
+        package let plugin: String
+        /// `Type/producer`.
+        package let key: String
+        /// The key's default producer type; `nil` for none.
+        package let defaultProducer: String?
+        /// The slot in the scratch.
+        package let slot: Int
+        /// Whether the plugin can do without.
+        package let requirement: Requirement
+    }
+
+    /// The name of the plugin that is being built.
+    public internal(set) var pluginName = ""
+    /// The clock of the process.
+    public let clock: any MonotonicClock
+    /// What was declared to be read, in order.
+    package private(set) var consumed: [Declaration] = []
+    /// What was declared to be written, in order.
+    package private(set) var produced: [Declaration] = []
+    private var slots: [String: Int] = [:]
+
+    /// Makes a context for building one pipeline.
+    public init(clock: any MonotonicClock) {
+        self.clock = clock
+    }
+
+    /// How many slots a request's scratch needs.
+    public var slotCount: Int { slots.count }
+
+    /// Declares that the plugin being built writes `key`.
+    public mutating func produce<Value>(_ key: DataKey<Value>) -> DataWriter<Value> {
+        let text = "\(key.name)/\(pluginName)"
+        let slot = slot(for: text)
+        produced.append(
+            Declaration(plugin: pluginName, key: text, defaultProducer: nil, slot: slot, requirement: .required)
+        )
+        return DataWriter(slot: slot)
+    }
+
+    /// Declares that the plugin being built reads `key` as written by the plugin called `producer`; without a name, by
+    /// the key's default producer.
+    public mutating func consume<Value>(
+        _ key: DataKey<Value>,
+        producer: String? = nil,
+        requirement: Requirement = .required
+    ) -> DataReader<Value> {
+        let text = "\(key.name)/\(producer ?? key.defaultProducer ?? "")"
+        let slot = slot(for: text)
+        consumed.append(
+            Declaration(
+                plugin: pluginName,
+                key: text,
+                defaultProducer: producer == nil || producer == key.defaultProducer ? key.defaultProducer : nil,
+                slot: slot,
+                requirement: requirement
+            )
+        )
+        return DataReader(slot: slot)
+    }
+
+    private mutating func slot(for key: String) -> Int {
+        if let known = slots[key] { return known }
+        let slot = slots.count
+        slots[key] = slot
+        return slot
+    }
+}

@@ -1,0 +1,56 @@
+/// The plugin types that a configuration can name. A value made from an explicit list: no global, no side effects.
+public struct PluginRegistry: Sendable {
+    /// One registered type.
+    public struct Entry: Sendable {
+        /// What is known of the type.
+        public let descriptor: PluginDescriptor
+        let make: @Sendable (ParameterDecoder, inout PluginContext) throws -> any Plugin
+    }
+
+    /// The registered types in the order of registration.
+    public private(set) var entries: [Entry] = []
+
+    /// Makes an empty registry.
+    public init() {}
+
+    /// Adds a type. Registering a name twice is a fault of the program.
+    public mutating func register<Type: Plugin>(_ type: Type.Type) {
+        let descriptor = type.descriptor
+        precondition(self[descriptor.type] == nil, "plugin type '\(descriptor.type)' is registered twice")
+        entries.append(
+            Entry(descriptor: descriptor) { parameters, context in
+                try type.init(parameters: parameters, context: &context)
+            }
+        )
+    }
+
+    /// The type called `name`; `nil` when there is none.
+    public subscript(name: String) -> Entry? {
+        entries.first { $0.descriptor.type == name }
+    }
+
+    /// All type names in the order of registration.
+    public var typeNames: [String] { entries.map(\.descriptor.type) }
+
+    /// Makes a plugin called `name` of type `type`.
+    ///
+    /// - Throws: ``ConfigurationError`` for an unknown type, a bad parameter or an unknown parameter.
+    public func make(
+        type: String,
+        name: String,
+        parameters: ParameterDecoder,
+        context: inout PluginContext
+    ) throws -> any Plugin {
+        guard let entry = self[type] else {
+            throw parameters.error(
+                "plugin type '\(type)' is not registered",
+                candidates: typeNames,
+                value: type
+            )
+        }
+        context.pluginName = name
+        let plugin = try entry.make(parameters, &context)
+        try parameters.finish()
+        return plugin
+    }
+}

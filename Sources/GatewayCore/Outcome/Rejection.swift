@@ -1,0 +1,53 @@
+/// Why the gateway itself answered a request instead of a model server.
+///
+/// A rejection knows nothing of HTTP; the one table that maps it to a status, a reason header and an error body is
+/// RequestControl's `OutcomeMapping`.
+public struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kinds of refusal. Names are those of the reason header where one exists.
+    public enum Reason: String, Hashable, Sendable, CaseIterable {
+        /// The request is not what its API requires.
+        case invalidRequest
+        /// No endpoint of the pool serves the model, and every endpoint has told its models.
+        case modelNotFound
+        /// No route matches the request.
+        case routeNotFound
+        /// The method is not one that this path answers.
+        case methodNotAllowed
+        /// The body is over the limit.
+        case bodyTooLarge
+        /// The header section is over the limit.
+        case headersTooLarge
+        /// The client did not finish sending its request in time.
+        case requestTimeout
+        /// All candidates were removed by filters: alive, but busy.
+        case saturated
+        /// The pool has no endpoint.
+        case noEndpoints
+        /// The pool has endpoints, and none of them can be reached.
+        case endpointsDown
+        /// The endpoint could not be reached or broke off before its first response byte, and no retry was left.
+        case upstreamFailed
+        /// The endpoint did not answer in the time that the route allows.
+        case upstreamTimeout
+        /// The gateway is shutting down.
+        case shuttingDown
+        /// A fault of the gateway.
+        case internalError
+    }
+
+    /// The kind of refusal.
+    public let reason: Reason
+    /// One clear sentence for the client, with the offending value.
+    public let message: String
+    /// The request's field at fault, such as `model`; `nil` when there is none.
+    public let parameter: String?
+
+    /// Makes a rejection.
+    public init(_ reason: Reason, _ message: String, parameter: String? = nil) {
+        self.reason = reason
+        self.message = message
+        self.parameter = parameter
+    }
+
+    public var description: String { "\(reason.rawValue): \(message)" }
+}

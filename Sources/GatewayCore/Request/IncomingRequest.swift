@@ -1,0 +1,37 @@
+/// A request as an edge received it, before anyone has looked into its body.
+public struct IncomingRequest: Sendable {
+    /// The method in capitals, such as `POST`.
+    public var method: String
+    /// The path with its query, as sent.
+    public var target: String
+    /// The authority: the `Host` header of HTTP/1.1 or `:authority` of HTTP/2, with port if sent; empty when absent.
+    public var authority: String
+    /// The header fields.
+    public var headers: HeaderMap
+    /// The whole body; empty when there is none.
+    public var body: any BodyBytes
+    /// When the request's first byte was seen.
+    public var receivedAt: MonotonicInstant
+
+    /// Makes a request.
+    public init(
+        method: String,
+        target: String,
+        authority: String,
+        headers: HeaderMap,
+        body: any BodyBytes,
+        receivedAt: MonotonicInstant
+    ) {
+        self.method = method
+        self.target = target
+        self.authority = authority
+        self.headers = headers
+        self.body = body
+        self.receivedAt = receivedAt
+    }
+
+    /// The path without query.
+    public var path: Substring {
+        target.prefix { $0 != "?" }
+    }
+}

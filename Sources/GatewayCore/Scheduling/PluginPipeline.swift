@@ -1,0 +1,73 @@
+/// The plugins of one pool, built, checked and in the order in which they run.
+///
+/// Two pipelines built from the same configuration are equal in every order: order comes from the configuration and from
+/// declared data dependencies, never from a dictionary.
+package struct PluginPipeline: Sendable {
+    /// One plugin instance.
+    package struct Instance: Sendable {
+        /// The instance's name, unique in the pipeline.
+        package let name: String
+        /// The type's name.
+        package let type: String
+        /// Whether the builder added it, as a default or as the producer of required data.
+        package let isImplicit: Bool
+        /// The plugin.
+        package let plugin: any Plugin
+
+        /// Makes an instance.
+        package init(name: String, type: String, isImplicit: Bool = false, plugin: any Plugin) {
+            self.name = name
+            self.type = type
+            self.isImplicit = isImplicit
+            self.plugin = plugin
+        }
+    }
+
+    /// All plugins in configuration order, with those that the builder added behind them.
+    package let plugins: [Instance]
+    /// The profiles in configuration order; at least one.
+    package let profiles: [SchedulingProfile]
+    /// Decides which profiles run.
+    package let handler: any ProfileHandler
+    /// The producers, each behind those whose data it reads, else in the order of ``plugins``.
+    package let producers: [any DataProducer]
+    /// What learns of a decision before the request is sent, in the order of ``plugins``.
+    package let preRequests: [any PreRequest]
+    /// What learns how a request ended, in the order of ``plugins``.
+    package let responseObservers: [any ResponseObserver]
+    /// What learns that an endpoint left, in the order of ``plugins``.
+    package let endpointObservers: [any EndpointObserver]
+    /// How many slots a request's scratch needs.
+    package let slotCount: Int
+    /// What the configuration says that has no effect or looks like a mistake, in order.
+    package let warnings: [ConfigurationProblem]
+
+    /// Makes a pipeline. The lists of hooks follow from `plugins`; `profiles` is not empty.
+    ///
+    /// - Parameters:
+    ///   - plugins: all plugins in configuration order.
+    ///   - profiles: the profiles in configuration order.
+    ///   - handler: decides which profiles run.
+    ///   - producers: the producers in an order that satisfies their dependencies.
+    ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
+    ///   - warnings: what to tell the user.
+    package init(
+        plugins: [Instance],
+        profiles: [SchedulingProfile],
+        handler: any ProfileHandler,
+        producers: [any DataProducer],
+        slotCount: Int,
+        warnings: [ConfigurationProblem] = []
+    ) {
+        precondition(!profiles.isEmpty, "a pipeline has at least one profile")
+        self.plugins = plugins
+        self.profiles = profiles
+        self.handler = handler
+        self.producers = producers
+        preRequests = plugins.compactMap { $0.plugin as? any PreRequest }
+        responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }
+        endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
+        self.slotCount = slotCount
+        self.warnings = warnings
+    }
+}

@@ -1,0 +1,75 @@
+/// What one scheduling profile found.
+public struct ProfileResult: Sendable {
+    /// The profile's name.
+    public let profile: String
+    /// The picked endpoints, best first; never empty.
+    public let endpoints: [EndpointSnapshot]
+    /// The candidates that were left after the filters.
+    public let candidates: Candidates
+    /// One weighted sum per candidate of ``candidates``, in their order; empty when the profile has no scorer.
+    public let weightedSums: [Double]
+
+    /// Makes a result.
+    ///
+    /// - Parameters:
+    ///   - profile: the profile's name.
+    ///   - endpoints: the picked endpoints, best first; must not be empty.
+    ///   - candidates: what was left after the filters.
+    ///   - weightedSums: none, or one per candidate.
+    public init(
+        profile: String,
+        endpoints: [EndpointSnapshot],
+        candidates: Candidates = Candidates([]),
+        weightedSums: [Double] = []
+    ) {
+        precondition(!endpoints.isEmpty, "a profile result names at least one endpoint")
+        precondition(weightedSums.isEmpty || weightedSums.count == candidates.count, "one sum per candidate")
+        self.profile = profile
+        self.endpoints = endpoints
+        self.candidates = candidates
+        self.weightedSums = weightedSums
+    }
+
+    /// The candidates that were scored, with their weighted sums, in candidate order; empty when nothing scored. Built
+    /// on each call: for reports, not for the request's path.
+    public var scores: [(endpoint: EndpointSnapshot, score: Double)] {
+        weightedSums.indices.map { (candidates[$0], weightedSums[$0]) }
+    }
+}
+
+/// How far one profile got for a request.
+public enum ProfileProgress: Sendable {
+    /// It did not run.
+    case notRun
+    /// It ran, and its filters left no candidate.
+    case drained
+    /// It ran and found endpoints.
+    case found(ProfileResult)
+
+    /// Whether it ran.
+    public var hasRun: Bool {
+        if case .notRun = self { false } else { true }
+    }
+
+    /// What it found; `nil` when it did not run or found nobody.
+    public var result: ProfileResult? {
+        if case .found(let result) = self { result } else { nil }
+    }
+}
+
+/// Where a request goes.
+public struct SchedulingDecision: Sendable {
+    /// The result of the profile that serves the request.
+    public let primary: ProfileResult
+    /// The results of the other profiles that ran, in the order in which they ran.
+    public let secondary: [ProfileResult]
+
+    /// Makes a decision.
+    public init(primary: ProfileResult, secondary: [ProfileResult] = []) {
+        self.primary = primary
+        self.secondary = secondary
+    }
+
+    /// The endpoint that the request is sent to first.
+    public var endpoint: EndpointSnapshot { primary.endpoints[0] }
+}
