@@ -1,0 +1,50 @@
+/// The instruments of scheduling and of the prefix index.
+package struct SchedulingMetrics: Sendable {
+    /// What became of a scheduling decision.
+    package enum AttemptStatus: String, Sendable, Hashable {
+        case success
+        case failure
+    }
+
+    /// Seconds of one decision, all profiles included.
+    package let duration: Histogram
+    /// Decisions by status, target_model_name, endpoint_name, namespace and port; see
+    /// ``attempts(_:targetModel:endpoint:namespace:port:)``.
+    package let attempts: CounterFamily
+    /// Seconds of one plugin call by extension_point, plugin_type and plugin_name. Observed only when enabled: a clock
+    /// reading per scorer costs more than most scorers.
+    package let pluginDuration: HistogramFamily
+    /// Blocks in the prefix index by plugin_name and plugin_type.
+    package let prefixIndexSize: GaugeFamily
+    /// Share of the prompt found for the best endpoint, 0 to 1, by plugin_name and plugin_type.
+    package let prefixHitRatio: HistogramFamily
+    /// Bytes of the prompt found for the best endpoint, by plugin_name and plugin_type.
+    package let prefixHitBytes: HistogramFamily
+
+    /// Registers the scheduling families.
+    package init(registry: MetricRegistry) throws(MetricRegistrationError) {
+        typealias Names = MetricCatalogue.Scheduling
+        duration = try registry.histogram(Names.duration)
+        attempts = try registry.counters(Names.attempts)
+        pluginDuration = try registry.histograms(Names.pluginDuration)
+        prefixIndexSize = try registry.gauges(Names.prefixIndexSize)
+        prefixHitRatio = try registry.histograms(Names.prefixHitRatio)
+        prefixHitBytes = try registry.histograms(Names.prefixHitBytes)
+    }
+
+    /// The counter of decisions with this result. A failure has no endpoint; its three labels are empty.
+    package func attempts(
+        _ status: AttemptStatus,
+        targetModel: String,
+        endpoint: String = "",
+        namespace: String = "",
+        port: String = ""
+    ) -> Counter {
+        attempts.child(status.rawValue, targetModel, endpoint, namespace, port)
+    }
+
+    /// Takes the series of an endpoint that left off the page.
+    package func remove(endpoint: String, namespace: String) {
+        attempts.remove { $0[2] == endpoint && $0[3] == namespace }
+    }
+}

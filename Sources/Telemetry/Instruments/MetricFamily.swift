@@ -1,0 +1,149 @@
+import Synchronization
+
+/// What a family holds one of per label set: ``Counter``, ``Gauge`` or ``Histogram``.
+package protocol MetricInstrument: AnyObject, Sendable {
+    /// Starts at zero.
+    init(definition: MetricDefinition)
+    /// Whether the series should stand on the page now; only asked of series with labels.
+    var isWorthWriting: Bool { get }
+    /// Writes the series with these labels.
+    func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter)
+}
+
+extension MetricInstrument {
+    /// Always, unless the instrument knows better.
+    package var isWorthWriting: Bool { true }
+}
+
+/// Counters that differ in their labels.
+package typealias CounterFamily = MetricFamily<Counter>
+/// Gauges that differ in their labels.
+package typealias GaugeFamily = MetricFamily<Gauge>
+/// Histograms that differ in their labels.
+package typealias HistogramFamily = MetricFamily<Histogram>
+
+/// How many series and label values are kept apart.
+package struct CardinalityLimits: Sendable, Hashable {
+    /// Distinct values of one bounded label in one family, at least 1.
+    package var valuesPerLabel: Int
+    /// Series of one family, at least 1. Beyond it every bounded label of a new series becomes "other".
+    package var seriesPerFamily: Int
+
+    /// The defaults: 1,000 values per label, 10,000 series per family.
+    package init(valuesPerLabel: Int = 1_000, seriesPerFamily: Int = 10_000) {
+        self.valuesPerLabel = max(1, valuesPerLabel)
+        self.seriesPerFamily = max(1, seriesPerFamily)
+    }
+}
+
+/// The instruments of one name, one per set of label values.
+///
+/// Safe from any thread. A look-up takes a lock and one hash of the values; whoever counts often keeps the child. A
+/// child stays usable after ``remove(where:)``, it is only no longer on the page.
+package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector {
+    /// What the family is.
+    package let definition: MetricDefinition
+    private let limits: CardinalityLimits
+    private let state: Mutex<Children>
+
+    private struct Children {
+        var byValues: [[String]: Instrument] = [:]
+        /// One per label; only those of bounded labels are asked.
+        var bounds: [LabelValueBound]
+    }
+
+    init(definition: MetricDefinition, limits: CardinalityLimits) {
+        self.definition = definition
+        self.limits = limits
+        let bound = LabelValueBound(limit: limits.valuesPerLabel)
+        state = Mutex(Children(bounds: Array(repeating: bound, count: definition.labels.count)))
+    }
+
+    /// The instrument for these label values, in the order of the definition; made on first use.
+    ///
+    /// - Precondition: one value per label.
+    package func child(_ values: String...) -> Instrument {
+        child(values)
+    }
+
+    /// The instrument for these label values, in the order of the definition; made on first use.
+    ///
+    /// - Precondition: one value per label.
+    package func child(_ values: [String]) -> Instrument {
+        requireOneValuePerLabel(values)
+        return state.withLock { children in
+            if let known = children.byValues[values] { return known }
+            return makeChild(admit(values, children), &children)
+        }
+    }
+
+    /// The instrument for label values that the caller keeps within limits itself, because several families share them.
+    func child(admitted values: [String]) -> Instrument {
+        requireOneValuePerLabel(values)
+        return state.withLock { makeChild(values, &$0) }
+    }
+
+    /// Names values of a bounded label that are always kept apart and do not count towards its limit: those that an
+    /// operator wrote down. Replaces the earlier set; series made before stay as they are.
+    package func pin(_ values: some Sequence<String>, of label: String) {
+        guard let index = definition.labels.firstIndex(where: { $0.name == label }) else { return }
+        let pinned = Array(values)
+        state.withLock { $0.bounds[index].pin(pinned) }
+    }
+
+    /// Takes series off the page, for example those of an endpoint that left. `values` are in the order of the labels.
+    package func remove(where isGone: (_ values: [String]) -> Bool) {
+        state.withLock { children in
+            for values in children.byValues.keys.filter(isGone) {
+                children.byValues[values] = nil
+                for (index, value) in values.enumerated() { children.bounds[index].release(value) }
+            }
+        }
+    }
+
+    /// Takes off the page every series with this value of this label.
+    package func remove(_ label: String, equals value: String) {
+        guard let index = definition.labels.firstIndex(where: { $0.name == label }) else { return }
+        remove { $0[index] == value }
+    }
+
+    /// The number of series.
+    package var seriesCount: Int {
+        state.withLock { $0.byValues.count }
+    }
+
+    /// Writes the series in the order of their label values, so that two pages of the same state are the same bytes.
+    func collect(into writer: inout PrometheusWriter) {
+        let children = state.withLock { $0.byValues }
+        let sorted = children.sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        for (values, instrument) in sorted where values.isEmpty || instrument.isWorthWriting {
+            instrument.write(LabelPairs(labels: definition.labels, values: values), into: &writer)
+        }
+    }
+
+    private func requireOneValuePerLabel(_ values: [String]) {
+        precondition(
+            values.count == definition.labels.count,
+            "\(definition.name) has \(definition.labels.count) labels, but was given \(values.count) values"
+        )
+    }
+
+    private func makeChild(_ values: [String], _ children: inout Children) -> Instrument {
+        if let known = children.byValues[values] { return known }
+        for (index, value) in values.enumerated() where definition.labels[index].isBounded {
+            children.bounds[index].retain(value)
+        }
+        let made = Instrument(definition: definition)
+        children.byValues[values] = made
+        return made
+    }
+
+    private func admit(_ values: [String], _ children: borrowing Children) -> [String] {
+        let isFull = children.byValues.count >= limits.seriesPerFamily
+        var admitted = values
+        for (index, label) in definition.labels.enumerated() where label.isBounded {
+            admitted[index] = isFull ? LabelValueBound.overflow : children.bounds[index].admitted(values[index])
+        }
+        return admitted
+    }
+}

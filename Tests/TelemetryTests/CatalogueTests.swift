@@ -1,0 +1,83 @@
+import Testing
+
+@testable import Telemetry
+
+@Suite struct CatalogueTests {
+    /// Users' dashboards depend on every line of this list; a change here is a change to announce.
+    @Test func namesTypesAndLabels() {
+        let lines = MetricCatalogue.all.map { definition in
+            "\(definition.name) \(definition.type.rawValue) \(definition.labels.map(\.name).joined(separator: ","))"
+        }
+        let request = "model_name,target_model_name,fairness_id,priority"
+        #expect(
+            lines == [
+                "llm_d_epp_info gauge commit,build_ref",
+                "martlet_config_reloads_total counter result",
+                "martlet_config_last_reload_successful gauge ",
+                "llm_d_epp_request_total counter \(request)",
+                "llm_d_epp_request_error_total counter \(request),error_code",
+                "llm_d_epp_request_duration_seconds histogram \(request)",
+                "llm_d_epp_request_size_bytes histogram \(request)",
+                "llm_d_epp_response_size_bytes histogram \(request)",
+                "llm_d_epp_request_input_tokens histogram \(request)",
+                "llm_d_epp_request_output_tokens histogram \(request)",
+                "llm_d_epp_request_cached_tokens histogram \(request)",
+                "llm_d_epp_request_running gauge \(request)",
+                "llm_d_epp_request_ttft_seconds histogram \(request),streaming",
+                "llm_d_epp_request_streaming_tpot_seconds histogram \(request)",
+                "llm_d_epp_request_streaming_itl_seconds histogram \(request)",
+                "llm_d_epp_scheduler_e2e_duration_seconds histogram ",
+                "llm_d_epp_scheduler_attempts_total counter status,target_model_name,endpoint_name,namespace,port",
+                "llm_d_epp_plugin_duration_seconds histogram extension_point,plugin_type,plugin_name",
+                "llm_d_epp_prefix_indexer_size gauge plugin_name,plugin_type",
+                "llm_d_epp_prefix_indexer_hit_ratio histogram plugin_name,plugin_type",
+                "llm_d_epp_prefix_indexer_hit_bytes histogram plugin_name,plugin_type",
+                "llm_d_epp_average_kv_cache_utilization gauge name",
+                "llm_d_epp_average_queue_size gauge name",
+                "llm_d_epp_average_running_requests gauge name",
+                "llm_d_epp_ready_endpoints gauge name",
+                "llm_d_epp_per_endpoint_queue_size gauge name,model_server_endpoint",
+                "llm_d_epp_inflight_requests gauge endpoint_name,namespace,producer_name,fairness_id,priority",
+                "llm_d_epp_datalayer_poll_errors_total counter source_type",
+                "martlet_endpoint_metrics_age_seconds gauge endpoint",
+                "martlet_endpoint_ejections_total counter endpoint,reason",
+                "martlet_endpoint_ejected gauge endpoint",
+                "martlet_scrapes_total counter result",
+                "martlet_scrape_duration_seconds histogram ",
+                "martlet_lease_leaks_total counter ",
+                "martlet_proxy_connections_open gauge side",
+                "martlet_proxy_connections_total counter side",
+                "martlet_proxy_upstream_retries_total counter reason",
+                "martlet_proxy_upstream_errors_total counter reason",
+                "martlet_proxy_client_disconnects_total counter ",
+                "process_cpu_seconds_total counter ",
+                "process_resident_memory_bytes gauge ",
+                "process_open_fds gauge ",
+                "process_max_fds gauge ",
+                "process_start_time_seconds gauge ",
+            ]
+        )
+    }
+
+    @Test func definitionsAreSound() {
+        for definition in MetricCatalogue.all {
+            #expect(definition.defect == nil, "\(definition.name)")
+            #expect(definition.help.hasSuffix("."), "\(definition.name)")
+            if let unit = definition.unit, unit != .ratio {
+                #expect(definition.name.contains("_\(unit.rawValue)"), "\(definition.name)")
+            }
+        }
+        #expect(MetricCatalogue.definition(named: "llm_d_epp_info")?.type == .gauge)
+        #expect(MetricCatalogue.definition(named: "llm_d_epp_nothing") == nil)
+    }
+
+    @Test func bucketsOfTheContract() {
+        #expect(Buckets.requestSeconds.count == 35)
+        #expect(Buckets.firstTokenSeconds.last == 120)
+        #expect(Buckets.requestBytes.first == 64 && Buckets.requestBytes.last == 1_073_741_824)
+        #expect(Buckets.responseBytes.contains(32_778) && Buckets.inputTokens.last == 1_048_576)
+        #expect(Buckets.outputTokens.last == 8192)
+        #expect(Buckets.prefixBytes.prefix(3) == [0, 16, 32] && Buckets.prefixBytes.last == 65_536)
+        #expect(Buckets.shares.count == 11)
+    }
+}
