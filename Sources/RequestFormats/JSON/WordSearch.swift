@@ -1,0 +1,120 @@
+/// Searches over raw bytes, eight at a time in one machine word ("SIMD within a register").
+///
+/// The zero-byte test `(x - 0x01…01) & 0x80…80` borrows from one byte into the next only at a byte that is zero
+/// itself, so false hits stand only above a true one and the lowest hit is always exact, as long as bytes above 0x7F
+/// are either hits themselves or masked out with `~x`. Loads are little-endian whatever the machine, so the lowest
+/// hit is the first. All loads are bounds-checked.
+extension RawSpan {
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    private static var highBits: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// The byte at `offset`.
+    @inline(__always)
+    func byte(at offset: Int) -> UInt8 {
+        unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    }
+
+    /// The eight bytes from `offset` on, the first of them in the lowest position.
+    @inline(__always)
+    private func word(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// The four bytes from `offset` on, the first of them in the lowest position, zeros for those behind the end.
+    @inline(__always)
+    func paddedHalfWord(at offset: Int) -> UInt32 {
+        if offset &+ 4 <= byteCount {
+            return UInt32(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        }
+        var word: UInt32 = 0
+        for position in (offset..<byteCount).reversed() {
+            word = word &<< 8 | UInt32(byte(at: position))
+        }
+        return word
+    }
+
+    /// The high bit of each byte that is zero in `word`; the lowest is exact, others may be false.
+    @inline(__always)
+    private static func zeroBytes(_ word: UInt64) -> UInt64 {
+        (word &- ones) & ~word & highBits
+    }
+
+    /// The end of the run of bytes from `start` on that may stand in a JSON string as they are and are ASCII: the
+    /// offset of the first quote, backslash, control character or byte above 0x7F, or the end of the bytes.
+    func endOfPlainText(from start: Int) -> Int {
+        let quotes = Self.ones &* 0x22
+        let backslashes = Self.ones &* 0x5C
+        let spaces = Self.ones &* 0x20
+        var offset = start
+        while offset &+ 8 <= byteCount {
+            let word = word(at: offset)
+            let hits =
+                ((word &- spaces) | ((word ^ quotes) &- Self.ones) | ((word ^ backslashes) &- Self.ones) | word)
+                & Self.highBits
+            if hits != 0 { return offset &+ (hits.trailingZeroBitCount &>> 3) }
+            offset &+= 8
+        }
+        while offset < byteCount {
+            let byte = byte(at: offset)
+            if byte < 0x20 || byte > 0x7F || byte == 0x22 || byte == 0x5C { break }
+            offset &+= 1
+        }
+        return offset
+    }
+
+    /// The offset of the first carriage return or line feed at or behind `start`; `nil` when there is none.
+    func firstLineEnd(from start: Int) -> Int? {
+        let returns = Self.ones &* 0x0D
+        let feeds = Self.ones &* 0x0A
+        var offset = start
+        while offset &+ 8 <= byteCount {
+            let word = word(at: offset)
+            let hits = Self.zeroBytes(word ^ returns) | Self.zeroBytes(word ^ feeds)
+            if hits != 0 { return offset &+ (hits.trailingZeroBitCount &>> 3) }
+            offset &+= 8
+        }
+        while offset < byteCount {
+            let byte = byte(at: offset)
+            if byte == 0x0A || byte == 0x0D { return offset }
+            offset &+= 1
+        }
+        return nil
+    }
+
+    /// The offset of the first occurrence of `needle`, an ASCII text of two or more bytes, at or behind `start`; `nil`
+    /// when there is none. Words are filtered by the needle's first two bytes, so those should be a rare pair.
+    func first(_ needle: StaticString, from start: Int = 0) -> Int? {
+        let length = needle.utf8CodeUnitCount
+        let leading = Self.ones &* UInt64(needle.utf8Start[0])
+        let second = Self.ones &* UInt64(needle.utf8Start[1])
+        var offset = start
+        while offset &+ 9 <= byteCount {
+            // A byte is zero in the union only when both the byte and its successor match.
+            let differences = (word(at: offset) ^ leading) | (word(at: offset &+ 1) ^ second)
+            let hits = Self.zeroBytes(differences)
+            if hits == 0 {
+                offset &+= 8
+                continue
+            }
+            offset &+= hits.trailingZeroBitCount &>> 3
+            if matches(needle, at: offset) { return offset }
+            offset &+= 1
+        }
+        while offset &+ length <= byteCount {
+            if matches(needle, at: offset) { return offset }
+            offset &+= 1
+        }
+        return nil
+    }
+
+    /// Whether the bytes at `offset` are `text`, which is ASCII; false when fewer bytes are left than it has.
+    @inline(__always)
+    func matches(_ text: StaticString, at offset: Int) -> Bool {
+        let length = text.utf8CodeUnitCount
+        guard offset >= 0, length <= byteCount &- offset else { return false }
+        for index in 0..<length where byte(at: offset &+ index) != text.utf8Start[index] {
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,55 @@
+/// What the gateway reads of a request's body. The body itself stays where it is: ranges refer to its bytes.
+package struct ParsedBody: Hashable, Sendable {
+    /// The body's format.
+    package let api: InferenceAPI
+    /// The model that the client asked for, with escapes resolved; `nil` when `model` is absent or `null`. It may be
+    /// the empty string.
+    package internal(set) var model: String?
+    /// The bytes of the value of `model` with its quotes; `nil` when ``model`` is.
+    package internal(set) var modelRange: Range<Int>?
+    /// Whether the client asked for a stream of events.
+    package internal(set) var stream = false
+    /// Whether the client asked for usage at the end of the stream (`stream_options.include_usage`).
+    package internal(set) var includeUsage = false
+    /// The most tokens that the response may have; `nil` when the client set no valid bound.
+    package internal(set) var maxOutputTokens: Int?
+    /// The client's salt for prefix caching; `nil` without one.
+    package internal(set) var cacheSalt: String?
+    /// The prompt, as ranges of the body. A prompt that is one string is given without its quotes, lists and messages
+    /// with their brackets.
+    package internal(set) var prompt = PromptRanges()
+    /// The number of tokens of a prompt that is made of token ids; `nil` for a text.
+    package internal(set) var tokenIDCount: Int?
+
+    /// The number of bytes of the prompt.
+    package var promptBytes: Int { prompt.byteCount }
+
+    /// The number of tokens of the prompt: exact for token ids, else an estimate of four bytes each, rounded up.
+    package var inputTokenEstimate: Int { tokenIDCount ?? (promptBytes + 3) / 4 }
+
+    /// A body of which nothing is known yet but its format.
+    init(api: InferenceAPI) {
+        self.api = api
+    }
+
+    /// Reads a body in one pass and checks all of it: that it is valid JSON and that its API's fields are what they
+    /// must be. A ``InferenceAPI/passthrough`` body is not looked at.
+    /// - Parameters:
+    ///   - bytes: the whole body.
+    ///   - api: the format, from ``RequestParserSet/api(forPath:)``.
+    ///   - depthLimit: the deepest nesting of objects and arrays, 1 to ``JSONScanner/deepestLimit``.
+    /// - Throws: ``FormatError`` for the first fault met. The text of a fault of a required field begins with the words
+    ///   that the llm-d endpoint picker has for it.
+    package init(
+        parsing bytes: RawSpan,
+        as api: InferenceAPI,
+        depthLimit: Int = 128
+    ) throws(FormatError) {
+        guard let rules = BodyRules(api: api) else {
+            self.init(api: api)
+            return
+        }
+        var reader = BodyReader(api: api, rules: rules, depthLimit: depthLimit)
+        self = try reader.read(bytes)
+    }
+}
