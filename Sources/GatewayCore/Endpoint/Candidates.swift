@@ -21,6 +21,7 @@ public struct Candidates: Sendable {
     public var isEmpty: Bool { positions.isEmpty }
 
     /// The candidate at `index`, 0 ..< ``count``.
+    @inlinable
     public subscript(index: Int) -> EndpointSnapshot {
         all[positions[index]]
     }

@@ -4,6 +4,8 @@ public struct PluginRegistry: Sendable {
     public struct Entry: Sendable {
         /// What is known of the type.
         public let descriptor: PluginDescriptor
+        /// The type, whose conformances tell where its instances can act.
+        package let type: any Plugin.Type
         let make: @Sendable (ParameterDecoder, inout PluginContext) throws -> any Plugin
     }
 
@@ -18,7 +20,7 @@ public struct PluginRegistry: Sendable {
         let descriptor = type.descriptor
         precondition(self[descriptor.type] == nil, "plugin type '\(descriptor.type)' is registered twice")
         entries.append(
-            Entry(descriptor: descriptor) { parameters, context in
+            Entry(descriptor: descriptor, type: type) { parameters, context in
                 try type.init(parameters: parameters, context: &context)
             }
         )

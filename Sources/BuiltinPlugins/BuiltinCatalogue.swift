@@ -1,0 +1,28 @@
+package import GatewayCore
+
+/// The plugins that come with the gateway. Adding one is one line here.
+package enum BuiltinCatalogue {
+    /// A registry of every built-in type, in the order in which lists show them.
+    package static func registry() -> PluginRegistry {
+        var registry = PluginRegistry()
+        registry.register(SingleProfileHandler.self)
+
+        registry.register(LabelSelectorFilter.self)
+
+        registry.register(QueueScorer.self)
+        registry.register(KVCacheUtilizationScorer.self)
+        registry.register(RunningRequestsScorer.self)
+        registry.register(LoRAAffinityScorer.self)
+        registry.register(PrefixCacheScorer.self)
+
+        registry.register(MaxScorePicker.self)
+        registry.register(WeightedRandomPicker.self)
+        registry.register(RandomPicker.self)
+
+        registry.register(ApproximatePrefixCacheProducer.self)
+
+        registry.register(MetricsDataSource.self)
+        registry.register(CoreMetricsExtractor.self)
+        return registry
+    }
+}

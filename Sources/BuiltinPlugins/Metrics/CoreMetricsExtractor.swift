@@ -1,0 +1,81 @@
+package import GatewayCore
+
+/// The metrics that scheduling uses, by the names that each engine gives them.
+package struct CoreMetricsExtractor: MetricsExtractor {
+    package static let descriptor = PluginDescriptor(
+        type: "core-metrics-extractor",
+        summary: "Reads queue, KV-cache, cache-size and LoRA metrics of vLLM, SGLang, TensorRT-LLM, Triton and llama.cpp."
+    )
+
+    package let mappings: EngineMappings
+
+    /// Reads `engineLabelKey`, `defaultEngine` and `engineConfigs`. An engine configuration replaces the built-in one of
+    /// the same name.
+    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+        var mappings = EngineMappings()
+        mappings.engineLabel = parameters.string("engineLabelKey", default: mappings.engineLabel)
+        mappings.defaultEngine = parameters.string("defaultEngine", default: mappings.defaultEngine)
+        var configured: Set<String> = []
+        for configuration in parameters.objects("engineConfigs") {
+            let mapping = Self.mapping(configuration)
+            if !configured.insert(mapping.name).inserted {
+                configuration.report("engine '\(mapping.name)' is configured twice", at: "name")
+            }
+            if let index = mappings.mappings.firstIndex(where: { $0.name == mapping.name }) {
+                mappings.mappings[index] = mapping
+            } else {
+                mappings.mappings.append(mapping)
+            }
+        }
+        if mappings.mapping(named: mappings.defaultEngine) == nil {
+            parameters.report(
+                "engine '\(mappings.defaultEngine)' has no configuration",
+                at: "defaultEngine",
+                candidates: mappings.mappings.map(\.name),
+                name: mappings.defaultEngine
+            )
+        }
+        self.mappings = mappings
+    }
+
+    private static func mapping(_ parameters: ParameterDecoder) -> EngineMetricMapping {
+        var mapping = EngineMetricMapping(name: parameters.requiredString("name"))
+        if mapping.name == "default" {
+            parameters.report("'default' is reserved for the engine that defaultEngine names", at: "name")
+        }
+        mapping.queuedRequests = spec("queuedRequestsSpec", parameters)
+        mapping.runningRequests = spec("runningRequestsSpec", parameters)
+        mapping.kvCacheUsage = spec("kvUsageSpec", parameters)
+        mapping.loraInfo = spec("loraSpec", parameters)
+        mapping.cacheInfo = spec("cacheInfoSpec", parameters)
+        mapping.cacheBlockSizeLabel = label("cacheBlockSizeLabelName", mapping.cacheBlockSizeLabel, parameters)
+        mapping.cacheBlockCountLabel = label("cacheNumBlocksLabelName", mapping.cacheBlockCountLabel, parameters)
+        mapping.cacheBlockSize = spec("cacheBlockSizeSpec", parameters)
+        mapping.cacheBlockCount = spec("cacheNumBlocksSpec", parameters)
+        for custom in parameters.objects("customMetrics") {
+            _ = custom.requiredString("attributeKey")
+            _ = custom.requiredString("metricSpec")
+            _ = spec("metricSpec", custom)
+            custom.warn("has no effect: no plugin of this release reads endpoint attributes", at: "attributeKey")
+        }
+        return mapping
+    }
+
+    /// The specification at `key`; `nil` when it is absent, empty or not valid.
+    private static func spec(_ key: String, _ parameters: ParameterDecoder) -> MetricSpec? {
+        let text = parameters.string(key, default: "")
+        guard !text.isEmpty else { return nil }
+        do throws(MetricSpec.SyntaxError) {
+            return try MetricSpec(parsing: text)
+        } catch {
+            parameters.report(error.description, at: key)
+            return nil
+        }
+    }
+
+    /// The label name at `key`; the format takes an empty one for the default.
+    private static func label(_ key: String, _ fallback: String, _ parameters: ParameterDecoder) -> String {
+        let name = parameters.string(key, default: "")
+        return name.isEmpty ? fallback : name
+    }
+}

@@ -1,0 +1,156 @@
+/// Which endpoint was sent which prompt prefixes, and so probably still has them in its cache.
+///
+/// An endpoint is a slot: a small number that the caller gives out and may use again after ``removeSlot(_:)``. Each
+/// endpoint has an LRU of its own capacity, as its engine has a cache of its own. A prompt is a chain of block hashes as
+/// ``BlockHasher`` makes them.
+///
+/// **Order.** An insertion uses the blocks of a prompt from the last to the first, so the first is the newest. An
+/// extension therefore always goes before the prefix that it extends, and what an endpoint holds stays a set of whole
+/// prefixes.
+///
+/// **Memory.** All endpoints together hold at most ``maxBlocks`` blocks; a block takes 60 bytes as a rule and never more
+/// than 160, plus the bit sets of blocks that many endpoints share. At the limit an endpoint that has its fair
+/// share gives up its own oldest block for a new one; for another endpoint the one with most gives up its oldest.
+///
+/// The value has no synchronization of its own: see ``SharedPrefixIndex``. Nothing in it depends on a clock, and the same
+/// calls give the same answers in every process.
+package struct LRUPrefixIndex: ~Copyable, Sendable {
+    /// Slots are 0 ..< this.
+    package static let maxSlots = 4096
+    /// The capacity of an endpoint that nobody set another for: llm-d's `lruCapacityPerServer`.
+    package static let defaultCapacity = 31_250
+    /// Room for 268 endpoints of the default capacity, about half a gigabyte when full.
+    package static let defaultMaxBlocks = 8 << 20
+
+    /// The most blocks that all endpoints hold together.
+    package let maxBlocks: Int
+
+    private let defaultCapacity: Int
+    let multiplier: UInt64
+    private(set) var holders = HolderTable()
+    /// By slot; slots behind the end were never used.
+    private var endpoints: [EndpointBlocks] = []
+    private var heldBlocks = 0
+    private var occupiedSlots = 0
+    private var evictions: UInt64 = 0
+    /// The endpoint that gives up blocks for others as long as it has more than its share.
+    private var donor = 0
+
+    /// Makes an empty index.
+    ///
+    /// - Parameters:
+    ///   - maxBlocks: the most blocks of all endpoints together, at least 1.
+    ///   - defaultCapacity: the most blocks of an endpoint until ``setCapacity(_:slot:)`` says otherwise, at least 0.
+    package init(maxBlocks: Int = Self.defaultMaxBlocks, defaultCapacity: Int = Self.defaultCapacity) {
+        let secret = UInt64.random(in: 0...(.max)) | 1
+        self.init(maxBlocks: maxBlocks, defaultCapacity: defaultCapacity, multiplier: secret)
+    }
+
+    /// Makes an empty index whose tables are laid out by `multiplier`, an odd number. Only where keys lie in the tables
+    /// depends on it, never an answer.
+    init(maxBlocks: Int, defaultCapacity: Int, multiplier: UInt64) {
+        precondition(maxBlocks > 0, "an index of at most \(maxBlocks) blocks can hold nothing")
+        self.maxBlocks = min(maxBlocks, EndpointBlocks.maxCapacity)
+        self.defaultCapacity = min(max(0, defaultCapacity), self.maxBlocks)
+        self.multiplier = multiplier
+    }
+
+    /// Notes that the endpoint of `slot` will hold the blocks of a prompt: the first as the newest of all, the others right
+    /// behind it. Of a prompt longer than the endpoint's capacity only the start is kept.
+    ///
+    /// - Parameters:
+    ///   - hashes: the prompt's block hashes, from the first block on.
+    ///   - slot: 0 ..< ``maxSlots``.
+    package mutating func insert(_ hashes: Span<UInt64>, slot: Int) {
+        reserve(slot)
+        let count = min(hashes.count, endpoints[slot].capacity)
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            let key = BlockKey(hashes[index], multiplier: multiplier)
+            if !endpoints[slot].touch(key) { hold(key, slot) }
+        }
+    }
+
+    /// Sets the most blocks that an endpoint holds, and drops its oldest ones that are too many. Takes time in proportion
+    /// to the blocks that it drops or, when it gives memory back, holds.
+    ///
+    /// - Parameters:
+    ///   - capacity: in blocks; below 0 counts as 0, above ``maxBlocks`` as that.
+    ///   - slot: 0 ..< ``maxSlots``.
+    package mutating func setCapacity(_ capacity: Int, slot: Int) {
+        reserve(slot)
+        let capacity = min(max(0, capacity), maxBlocks)
+        while endpoints[slot].count > capacity { evictOldest(slot) }
+        endpoints[slot].setCapacity(capacity)
+    }
+
+    /// Forgets all blocks of an endpoint; its capacity stays. Takes time in proportion to the blocks.
+    ///
+    /// - Parameter slot: 0 ..< ``maxSlots``.
+    package mutating func removeSlot(_ slot: Int) {
+        precondition((0..<Self.maxSlots).contains(slot), "slot \(slot) is not in 0 ..< \(Self.maxSlots)")
+        guard slot < endpoints.count, endpoints[slot].count > 0 else { return }
+        heldBlocks -= endpoints[slot].count
+        occupiedSlots -= 1
+        endpoints[slot].removeAll { holders.remove(slot, key: $0) }
+    }
+
+    /// What the index holds now. Takes time in proportion to the number of slots.
+    package borrowing func statistics() -> IndexStatistics {
+        let endpointBytes = endpoints.reduce(endpoints.capacity * MemoryLayout<EndpointBlocks>.stride) { $0 + $1.bytesUsed }
+        return IndexStatistics(
+            blocks: holders.count,
+            heldBlocks: heldBlocks,
+            heldBlocksBySlot: endpoints.map(\.count),
+            evictions: evictions,
+            bytesUsed: holders.bytesUsed + endpointBytes
+        )
+    }
+}
+
+extension LRUPrefixIndex {
+    private mutating func reserve(_ slot: Int) {
+        precondition((0..<Self.maxSlots).contains(slot), "slot \(slot) is not in 0 ..< \(Self.maxSlots)")
+        while endpoints.count <= slot { endpoints.append(EndpointBlocks(capacity: defaultCapacity)) }
+    }
+
+    /// Adds a block that the endpoint, whose capacity is not 0, does not hold.
+    private mutating func hold(_ key: BlockKey, _ slot: Int) {
+        if endpoints[slot].count >= endpoints[slot].capacity {
+            evictOldest(slot)
+        } else if heldBlocks >= maxBlocks {
+            evictOldest(slotToGiveUpBlock(for: slot))
+        }
+        if endpoints[slot].count == 0 { occupiedSlots += 1 }
+        endpoints[slot].insert(key)
+        holders.insert(slot, key: key)
+        heldBlocks += 1
+    }
+
+    private mutating func evictOldest(_ slot: Int) {
+        guard let key = endpoints[slot].removeOldest() else { return }
+        holders.remove(slot, key: key)
+        heldBlocks -= 1
+        evictions += 1
+        if endpoints[slot].count == 0 { occupiedSlots -= 1 }
+    }
+
+    /// The endpoint whose oldest block goes when the index is full and `slot` needs room.
+    ///
+    /// The donor is looked for only when the one before is down to its share, so that the search over all slots is paid by
+    /// many insertions.
+    private mutating func slotToGiveUpBlock(for slot: Int) -> Int {
+        if hasFairShare(slot) { return slot }
+        if donor >= endpoints.count || !hasMoreThanFairShare(donor) {
+            donor = endpoints.indices.max { endpoints[$0].count < endpoints[$1].count } ?? slot
+        }
+        return donor
+    }
+
+    private func hasFairShare(_ slot: Int) -> Bool {
+        endpoints[slot].count * occupiedSlots >= maxBlocks && endpoints[slot].count > 0
+    }
+
+    private func hasMoreThanFairShare(_ slot: Int) -> Bool {
+        endpoints[slot].count * occupiedSlots > maxBlocks
+    }
+}

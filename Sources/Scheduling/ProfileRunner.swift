@@ -1,0 +1,75 @@
+import GatewayCore
+
+/// Runs one profile: filters, scorers, picker.
+struct ProfileRunner {
+    let profile: SchedulingProfile
+
+    /// Narrows, scores and picks.
+    ///
+    /// - Returns: the result; `nil` when the filters left no candidate.
+    /// - Throws: ``Rejection`` when the picker broke its contract.
+    func run(
+        _ start: Candidates,
+        context: inout SchedulingContext,
+        trace: inout SchedulingTrace?
+    ) throws(Rejection) -> ProfileResult? {
+        var record = trace == nil ? nil : SchedulingTrace.ProfileRun(profile, candidates: start)
+        defer {
+            if let record { trace?.runs.append(record) }
+        }
+        var candidates = start
+        filter(&candidates, context: &context, record: &record)
+        if candidates.isEmpty { return nil }
+
+        var buffer = ScoreBuffer(count: candidates.count)
+        buffer.add(profile.scorers, candidates: candidates, context: context, record: &record)
+        let picks = profile.picker.pick(candidates, scores: buffer.sums.span, context: &context)
+        let endpoints = try endpoints(picks, of: candidates)
+        if record != nil {
+            record?.scored = candidates.identifiers
+            record?.sums = buffer.sums
+            record?.picked = endpoints.map(\.id)
+        }
+        return ProfileResult(
+            profile: profile.name,
+            endpoints: endpoints,
+            candidates: candidates,
+            weightedSums: profile.scorers.isEmpty ? [] : buffer.sums
+        )
+    }
+
+    /// Runs the filters until none or nobody is left.
+    private func filter(
+        _ candidates: inout Candidates,
+        context: inout SchedulingContext,
+        record: inout SchedulingTrace.ProfileRun?
+    ) {
+        for named in profile.filters where !candidates.isEmpty {
+            let before = record == nil ? [] : candidates.identifiers
+            named.filter.filter(&candidates, context: &context)
+            if record != nil {
+                let left = Set(candidates.identifiers)
+                record?.filters.append(.init(name: named.name, removed: before.filter { !left.contains($0) }))
+            }
+        }
+    }
+
+    /// The endpoints at `picks`. A picker may be foreign code, so its answer is checked instead of trusted.
+    private func endpoints(_ picks: [Int], of candidates: Candidates) throws(Rejection) -> [EndpointSnapshot] {
+        guard !picks.isEmpty else {
+            throw Rejection(.internalError, "picker '\(profile.pickerName)' picked none of \(candidates.count) candidates")
+        }
+        var endpoints: [EndpointSnapshot] = []
+        endpoints.reserveCapacity(picks.count)
+        for pick in picks {
+            guard pick >= 0, pick < candidates.count else {
+                throw Rejection(
+                    .internalError,
+                    "picker '\(profile.pickerName)' picked candidate \(pick) of \(candidates.count)"
+                )
+            }
+            endpoints.append(candidates[pick])
+        }
+        return endpoints
+    }
+}

@@ -1,0 +1,54 @@
+import GatewayCore
+
+/// The scores of one profile run: a weighted sum per candidate, and one buffer that the scorers write into in turn.
+///
+/// Only the sums are allocated; they end as the result's ``ProfileResult/weightedSums``. The buffer stands on the stack
+/// for up to 128 candidates.
+struct ScoreBuffer {
+    /// One weighted sum per candidate.
+    private(set) var sums: [Double]
+
+    /// Makes sums of zero for `count` candidates.
+    init(count: Int) {
+        sums = [Double](repeating: 0, count: count)
+    }
+
+    /// Runs `scorers` in order and adds each score, clamped to 0 ... 1 and with NaN as 0, times its weight.
+    ///
+    /// - Parameters:
+    ///   - scorers: what scores.
+    ///   - candidates: as many as this buffer was made for.
+    ///   - context: the request.
+    ///   - record: where the raw scores go too, for an explanation; `nil` costs one branch per scorer.
+    mutating func add(
+        _ scorers: [WeightedScorer],
+        candidates: Candidates,
+        context: SchedulingContext,
+        record: inout SchedulingTrace.ProfileRun?
+    ) {
+        let count = sums.count
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { buffer in
+            for scorer in scorers {
+                buffer.initialize(repeating: 0)
+                var scores = buffer.mutableSpan
+                scorer.scorer.score(candidates, context: context, into: &scores)
+                accumulate(scores.span, weight: scorer.weight)
+                if record != nil {
+                    record?.scorers.append(
+                        .init(name: scorer.name, weight: scorer.weight, scores: Array(buffer))
+                    )
+                }
+            }
+        }
+    }
+
+    private mutating func accumulate(_ scores: Span<Double>, weight: Double) {
+        var sums = sums.mutableSpan
+        for index in sums.indices {
+            let score = scores[index]
+            // A comparison with NaN is false, so NaN takes the 0.
+            let clamped = score > 0 ? (score < 1 ? score : 1) : 0
+            sums[index] += clamped * weight
+        }
+    }
+}

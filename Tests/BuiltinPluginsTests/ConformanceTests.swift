@@ -1,0 +1,76 @@
+import BuiltinPlugins
+import GatewayCore
+import GatewayTesting
+import Testing
+
+@Suite struct ConformanceTests {
+    @Test(arguments: BuiltinCatalogue.registry().typeNames)
+    func everyBuiltInPluginConforms(type: String) {
+        #expect(PluginConformance(registry: BuiltinCatalogue.registry(), type: type).violations() == [])
+    }
+
+    @Test func parametersMakeNoDifference() {
+        let parameters: [(String, ConfigurationValue)] = [
+            ("max-score-picker", ["maxNumOfEndpoints": 3]),
+            ("weighted-random-picker", ["maxNumOfEndpoints": 200]),
+            ("random-picker", ["maxNumOfEndpoints": 200]),
+            ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
+            ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
+            ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+        ]
+        for (type, value) in parameters {
+            let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)
+            #expect(conformance.violations() == [], "\(type)")
+        }
+    }
+
+    @Test func everyTypeIsKnownAndDescribed() {
+        for entry in BuiltinCatalogue.registry().entries {
+            #expect(KnownPlugins.types.contains(entry.descriptor.type))
+            #expect(entry.descriptor.summary.hasSuffix("."))
+        }
+        #expect(Set(KnownPlugins.types).count == KnownPlugins.types.count)
+    }
+
+    /// A suite that finds nothing in a broken plugin would prove nothing.
+    @Test func theSuiteFindsFaults() {
+        var registry = PluginRegistry()
+        registry.register(BrokenPlugin.self)
+        let found = PluginConformance(registry: registry, type: "broken-plugin").violations().joined(separator: "\n")
+        for fault in [
+            "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates", "picks nobody",
+            "asks for [0] after its only profile ran",
+        ] {
+            #expect(found.contains(fault), "\(fault)")
+        }
+    }
+}
+
+/// Breaks every promise that the suite checks.
+private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
+    static let descriptor = PluginDescriptor(type: "broken-plugin", summary: "")
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        for key in parameters.keys { _ = parameters.value(key) }
+    }
+
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
+        candidates = .sample(count: candidates.count + 1)
+    }
+
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+        for index in scores.indices { scores[index] = index == 0 ? 2 : .random(in: 0...1) }
+    }
+
+    func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] { [] }
+
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int] { [0] }
+
+    func decide(
+        _ profiles: [String],
+        progress: [ProfileProgress],
+        context: SchedulingContext
+    ) throws(Rejection) -> SchedulingDecision {
+        throw Rejection(.internalError, "never")
+    }
+}

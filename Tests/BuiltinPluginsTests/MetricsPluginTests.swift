@@ -1,0 +1,104 @@
+import BuiltinPlugins
+import GatewayCore
+import GatewayTesting
+import Testing
+
+@Suite struct MetricsDataSourceTests {
+    @Test func hasTheDocumentedDefaults() throws {
+        let settings = try make(MetricsDataSource.self).settings
+        #expect(settings == MetricsSourceSettings())
+        #expect(settings.scheme == .http && settings.path == "/metrics" && settings.port == nil)
+        #expect(settings.interval == nil && !settings.verifiesCertificate)
+    }
+
+    @Test func readsEverything() throws {
+        let settings = try make(
+            MetricsDataSource.self,
+            [
+                "scheme": "https", "path": "/m", "port": 9400, "insecureSkipVerify": false, "interval": "250ms",
+                "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
+            ]
+        ).settings
+        #expect(
+            settings
+                == MetricsSourceSettings(
+                    scheme: .https, path: "/m", port: 9400, interval: .milliseconds(250), verifiesCertificate: true,
+                    authorityPath: "/ca.pem", certificatePath: "/c.pem", keyPath: "/k.pem"
+                )
+        )
+    }
+
+    @Test func theIntervalHasAFloor() throws {
+        #expect(try make(MetricsDataSource.self, ["interval": "1ms"]).settings.interval == .milliseconds(50))
+        #expect(try make(MetricsDataSource.self, ["interval": ""]).settings.interval == nil)
+        #expect(try make(MetricsDataSource.self, ["interval": "0s"]).settings.interval == nil)
+    }
+
+    @Test(arguments: [
+        (["scheme": "ftp"], "\"ftp\" is not one of http, https"),
+        (["path": "metrics"], "'metrics' does not start with '/'"),
+        (["port": 0], "0 is not in 1 to 65535"),
+        (["interval": "soon"], "found \"soon\""),
+        (["interval": "-1s"], "-1s"),
+        (["clientCertPath": "/c.pem"], "clientKeyPath is missing"),
+        (["insecureSkipVerfy": true], "did you mean \"insecureSkipVerify\"?"),
+    ] as [(ConfigurationValue, String)])
+    func refusesBadParameters(parameters: ConfigurationValue, message: String) {
+        let text = failure(MetricsDataSource.self, parameters)
+        #expect(text?.contains(message) == true, "\(text ?? "no error")")
+    }
+}
+
+@Suite struct CoreMetricsExtractorTests {
+    @Test func knowsTheEngines() throws {
+        let mappings = try make(CoreMetricsExtractor.self).mappings
+        #expect(mappings == EngineMappings())
+        #expect(
+            mappings.mappings.map(\.name)
+                == ["vllm", "sglang", "trtllm-serve", "triton-tensorrt-llm", "triton", "llamacpp"]
+        )
+        #expect(mappings.mapping(labels: [:])?.name == "vllm")
+        #expect(mappings.mapping(labels: ["llm-d.ai/engine-type": "sglang"])?.name == "sglang")
+        #expect(mappings.mapping(labels: ["inference.networking.k8s.io/engine-type": "triton"])?.name == "triton")
+        #expect(mappings.mapping(labels: ["llm-d.ai/engine-type": "unheard-of"])?.name == "vllm")
+    }
+
+    @Test func ownConfigurationsReplaceOrJoinTheBuiltInOnes() throws {
+        let mappings = try make(
+            CoreMetricsExtractor.self,
+            [
+                "engineLabelKey": "engine", "defaultEngine": "mine",
+                "engineConfigs": [
+                    [
+                        "name": "mine", "queuedRequestsSpec": "my_queue{kind=\"waiting\"}", "runningRequestsSpec": "",
+                        "cacheInfoSpec": "my_cache", "cacheBlockSizeLabelName": "size", "cacheNumBlocksLabelName": "",
+                    ],
+                    ["name": "vllm", "kvUsageSpec": "vllm:gpu_cache_usage_perc"],
+                ],
+            ]
+        ).mappings
+        let mine = try #require(mappings.mapping(labels: [:]))
+        #expect(mine.name == "mine")
+        #expect(mine.queuedRequests?.description == "my_queue{kind=\"waiting\"}")
+        #expect(mine.runningRequests == nil)
+        #expect(mine.cacheBlockSizeLabel == "size" && mine.cacheBlockCountLabel == "num_gpu_blocks")
+        let vllm = try #require(mappings.mapping(labels: ["engine": "vllm"]))
+        #expect(vllm.kvCacheUsage?.name == "vllm:gpu_cache_usage_perc")
+        #expect(vllm.queuedRequests == nil)
+        #expect(mappings.mappings.map(\.name).first == "vllm")
+        #expect(mappings.mappings.map(\.name).last == "mine")
+    }
+
+    @Test(arguments: [
+        (["defaultEngine": "vlm"], "did you mean \"vllm\"?"),
+        (["engineConfigs": [["name": "default"]]], "'default' is reserved"),
+        (["engineConfigs": [["name": "a"], ["name": "a"]]], "engine 'a' is configured twice"),
+        (["engineConfigs": [["queuedRequestsSpec": "x"]]], "required field \"name\" is missing"),
+        (["engineConfigs": [["name": "a", "kvUsageSpec": "x{"]]], "expected a label name at byte 2"),
+        (["engineConfigs": [["name": "a", "kvUsageSpecs": "x"]]], "did you mean \"kvUsageSpec\"?"),
+    ] as [(ConfigurationValue, String)])
+    func refusesBadParameters(parameters: ConfigurationValue, message: String) {
+        let text = failure(CoreMetricsExtractor.self, parameters)
+        #expect(text?.contains(message) == true, "\(text ?? "no error")")
+    }
+}
