@@ -1,0 +1,220 @@
+package import GatewayCore
+import Synchronization
+package import Telemetry
+
+/// What one pool's endpoints are, how they are, and what the gateway sent them.
+///
+/// Sources write the set (``replaceEndpoints(_:)``), the scraper writes what endpoints tell, leases write how requests end;
+/// requests read ``current``. All of it is short work under one lock; reading takes a reference to a view that stays as it
+/// is for as long as it is held. Views are made when one is asked for after a change, so changes that nobody sees cost no
+/// copy. Safe from any thread.
+package final class EndpointStore: EndpointSink {
+    private struct State {
+        var table: EndpointTable
+        /// `nil` after a change.
+        var view: EndpointStoreView?
+        var generation: UInt64 = 0
+        /// `nil` after a change of names.
+        var names: ServedModels.Names?
+        var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
+        var lastListener = 0
+        /// How many endpoints are not simply available; while 0 nothing depends on time.
+        var unhealthyCount = 0
+    }
+
+    /// The pool.
+    package let pool: PoolID
+    /// The leases of the pool.
+    package let ledger: InFlightLedger
+    private let clock: any MonotonicClock
+    private let metrics: DataLayerMetrics?
+    private let onLeave: @Sendable (EndpointSnapshot) -> Void
+    private let state: Mutex<State>
+
+    /// Makes an empty store.
+    ///
+    /// - Parameters:
+    ///   - pool: the pool's name.
+    ///   - clock: the time of ejections and leases.
+    ///   - ejection: when endpoints are ejected.
+    ///   - metrics: counts ejections and leaked leases; `nil` counts nothing.
+    ///   - onLeave: called once for each endpoint that left, after readers stopped seeing it and before its slot is used
+    ///     again, on the thread that changed the set and without a lock.
+    package init(
+        pool: PoolID,
+        clock: any MonotonicClock,
+        ejection: EjectionConfiguration = EjectionConfiguration(),
+        metrics: DataLayerMetrics? = nil,
+        onLeave: @escaping @Sendable (EndpointSnapshot) -> Void = { _ in }
+    ) {
+        self.pool = pool
+        self.clock = clock
+        self.metrics = metrics
+        self.onLeave = onLeave
+        ledger = InFlightLedger(leaks: metrics?.leaseLeaks)
+        state = Mutex(State(table: EndpointTable(ejection: ejection)))
+    }
+
+    /// The endpoints now.
+    package var current: EndpointStoreView {
+        state.withLock { state in
+            if let view = state.view {
+                guard let until = view.validUntil, clock.now >= until else { return view }
+            }
+            return makeView(&state)
+        }
+    }
+
+    /// What is known now of the endpoint that lives this life; `nil` when the life is over.
+    package func snapshot(of life: EndpointLife) -> EndpointSnapshot? {
+        state.withLock { state in state.table.position(of: life).map { state.table.snapshots[$0] } }
+    }
+
+    /// Makes `endpoints` the whole set. One whose address changed begins a new life; one whose labels changed goes on.
+    /// Of two with the same name the first counts.
+    package func replaceEndpoints(_ endpoints: [EndpointDescription]) {
+        let left: [EndpointSnapshot]? = state.withLock { state in
+            guard let left = state.table.replace(endpoints) else { return nil }
+            state.view = nil
+            state.names = nil
+            state.unhealthyCount = state.table.records.count { $0.health.standing != .available }
+            for listener in state.listeners.values { listener.yield() }
+            return left
+        }
+        guard let left else { return }
+        for snapshot in left {
+            metrics?.remove(endpoint: snapshot.id.name, namespace: snapshot.id.namespace)
+            onLeave(snapshot)
+        }
+        state.withLock { $0.table.release(left) }
+    }
+
+    /// An element whenever endpoints may have come, gone or changed their labels since the last one was taken; changes
+    /// in between are one element, so nothing piles up.
+    package func membershipChanges() -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.lastListener += 1
+            state.listeners[state.lastListener] = continuation
+            return state.lastListener
+        }
+        continuation.onTermination = { [weak self] _ in
+            _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
+        }
+        return stream
+    }
+
+    /// Stores what the engine told at `instant`; nothing happens when the life is over.
+    package func record(metrics: EndpointMetrics, for life: EndpointLife, at instant: MonotonicInstant) {
+        state.withLock { state in
+            guard let position = state.table.position(of: life) else { return }
+            // The view lets go of the array first, so that it is changed in place when no request holds it.
+            state.view = nil
+            let old = state.table.snapshots[position]
+            if let names = state.names, !names.stayRight(from: old.metrics, to: metrics) { state.names = nil }
+            state.table.setSnapshot(old.replacing(metrics: metrics, updatedAt: instant), at: position)
+        }
+    }
+
+    /// Stores the model list that the endpoint told; nothing happens when the life is over.
+    package func record(models: [ServedModel], for life: EndpointLife) {
+        state.withLock { state in
+            guard let position = state.table.position(of: life) else { return }
+            state.view = nil
+            if state.table.setModels(models, at: position) { state.names = nil }
+        }
+    }
+
+    /// Tells that a scrape that began at `startedAt` was answered with a status below 500.
+    package func scrapeAnswered(_ life: EndpointLife, startedAt: MonotonicInstant) {
+        updateHealth(of: life) { $0.scrapeAnswered(startedAt: startedAt, at: $1) }
+    }
+
+    /// Tells that a scrape that began at `startedAt` found nobody listening.
+    package func scrapeRefused(_ life: EndpointLife, detail: String, startedAt: MonotonicInstant) {
+        updateHealth(of: life) { $0.scrapeRefused(detail: detail, startedAt: startedAt, at: $1) }
+    }
+
+    /// Opens a lease on `endpoint` for a request of `tokens` estimated prompt tokens, 0 or more. Always succeeds: a
+    /// request that was decided on a view keeps its endpoint even when that left or was ejected meanwhile.
+    package func open(_ endpoint: EndpointSnapshot, tokens: Int) -> RequestLease {
+        let now = clock.now
+        let trial: Int? = state.withLock { state in
+            guard state.unhealthyCount > 0, let position = state.table.position(of: EndpointLife(endpoint)) else {
+                return nil
+            }
+            let (trial, changed) = state.table.updateHealth(at: position) { $0.requestOpened(at: now) }
+            if changed { state.view = nil }
+            return trial
+        }
+        return RequestLease(store: self, endpoint: endpoint, tokens: tokens, trial: trial, openedAt: now)
+    }
+
+    func responseBegan(_ life: EndpointLife, openedAt: MonotonicInstant) {
+        updateHealth(of: life) { $0.responseBegan(openedAt: openedAt, at: $1) }
+    }
+
+    func requestClosed(
+        _ life: EndpointLife,
+        _ verdict: RequestVerdict,
+        detail: String,
+        trial: Int?,
+        openedAt: MonotonicInstant
+    ) {
+        updateHealth(of: life) { health, now in
+            health.requestClosed(verdict, detail: detail, trial: trial, openedAt: openedAt, at: now)
+        }
+    }
+
+    private func updateHealth(
+        of life: EndpointLife,
+        _ change: (inout EjectionStateMachine, MonotonicInstant) -> EjectionStateMachine.Transition?
+    ) {
+        let now = clock.now
+        state.withLock { state in
+            guard let position = state.table.position(of: life) else { return }
+            let before = state.table.records[position].health.standing
+            let (transition, changed) = state.table.updateHealth(at: position) { change(&$0, now) }
+            if changed { noteStandingChange(from: before, at: position, &state) }
+            // Under the lock, so that no series is made after the endpoint left and its series were removed.
+            if let transition { count(transition, state.table.records[position].description.id) }
+        }
+    }
+
+    private func noteStandingChange(from before: EjectionStateMachine.Standing, at position: Int, _ state: inout State) {
+        let after = state.table.records[position].health.standing
+        state.view = nil
+        state.unhealthyCount += (after == .available ? 0 : 1) - (before == .available ? 0 : 1)
+    }
+
+    private func count(_ transition: EjectionStateMachine.Transition, _ id: EndpointID) {
+        switch transition {
+        case .ejected(let reason):
+            metrics?.ejections.child(id.name, reason.rawValue).increment()
+            metrics?.ejected.child(id.name).set(1)
+        case .healed:
+            metrics?.ejected.child(id.name).set(0)
+        case .halfOpened:
+            break
+        }
+    }
+
+    private func makeView(_ state: inout State) -> EndpointStoreView {
+        state.generation += 1
+        let snapshots = state.table.snapshots
+        let names = state.names ?? ServedModels.Names(snapshots)
+        state.names = names
+        let models = ServedModels(lists: state.table.records.map(\.models), names: names)
+        let candidates = state.unhealthyCount == 0 ? nil : state.table.candidates(at: clock.now)
+        let view = EndpointStoreView(
+            generation: state.generation,
+            endpoints: snapshots,
+            available: candidates?.available ?? snapshots,
+            outages: candidates?.outages ?? [],
+            models: models,
+            validUntil: candidates?.validUntil
+        )
+        state.view = view
+        return view
+    }
+}

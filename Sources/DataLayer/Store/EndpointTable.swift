@@ -1,0 +1,150 @@
+import GatewayCore
+
+/// What is known of one life of one endpoint beside its snapshot.
+struct EndpointRecord {
+    let life: EndpointLife
+    var description: EndpointDescription
+    var health: EjectionStateMachine
+    /// `nil` until the endpoint told its models.
+    var models: [ServedModel]?
+}
+
+/// The endpoints of a pool as a plain value: slots, records and snapshots. ``EndpointStore`` guards it.
+struct EndpointTable {
+    /// In the order of the source.
+    private(set) var records: [EndpointRecord] = []
+    /// The snapshots, parallel to `records`; shared with the views, so a change copies it at most once per view.
+    private(set) var snapshots: [EndpointSnapshot] = []
+    /// By slot: the position in `records`; `nil` while the slot is free or waits for its release.
+    private var positions: [Int?] = []
+    /// By slot: how many endpoints had it.
+    private var incarnations: [Int] = []
+    /// Slots that may be given out, the largest first, so that the smallest is taken from the end.
+    private var freeSlots: [Int] = []
+    private let ejection: EjectionConfiguration
+
+    init(ejection: EjectionConfiguration) {
+        self.ejection = ejection
+    }
+
+    /// The position of `life`; `nil` when that life is over.
+    func position(of life: EndpointLife) -> Int? {
+        guard positions.indices.contains(life.slot), let position = positions[life.slot] else { return nil }
+        return records[position].life == life ? position : nil
+    }
+
+    /// Makes `descriptions` the whole set; of two with the same name the first counts.
+    ///
+    /// - Returns: the endpoints that left, whose slots stay taken until ``release(_:)``; `nil` when nothing changed.
+    mutating func replace(_ descriptions: [EndpointDescription]) -> [EndpointSnapshot]? {
+        if records.map(\.description) == descriptions { return nil }
+        var old: [EndpointID: Int] = [:]
+        for (position, record) in records.enumerated() { old[record.description.id] = position }
+        var seen: Set<EndpointID> = []
+        var newRecords: [EndpointRecord] = []
+        var newSnapshots: [EndpointSnapshot] = []
+        for description in descriptions where seen.insert(description.id).inserted {
+            if let position = old[description.id], records[position].description.address == description.address {
+                old[description.id] = nil
+                var record = records[position]
+                let snapshot = snapshots[position]
+                let isChanged = record.description != description
+                record.description = description
+                newRecords.append(record)
+                newSnapshots.append(isChanged ? snapshot.replacing(labels: description.labels) : snapshot)
+            } else {
+                let life = takeSlot()
+                newRecords.append(
+                    EndpointRecord(
+                        life: life,
+                        description: description,
+                        health: EjectionStateMachine(configuration: ejection)
+                    )
+                )
+                newSnapshots.append(
+                    EndpointSnapshot(
+                        id: description.id,
+                        slot: life.slot,
+                        incarnation: life.incarnation,
+                        address: description.address,
+                        labels: description.labels
+                    )
+                )
+            }
+        }
+        let left = old.values.sorted().map { snapshots[$0] }
+        records = newRecords
+        snapshots = newSnapshots
+        for slot in positions.indices { positions[slot] = nil }
+        for (position, record) in records.enumerated() { positions[record.life.slot] = position }
+        return left
+    }
+
+    /// Gives the slots of endpoints that left back, after everyone who keeps state by slot was told.
+    mutating func release(_ left: [EndpointSnapshot]) {
+        for snapshot in left { freeSlots.append(snapshot.slot) }
+        freeSlots.sort(by: >)
+    }
+
+    /// Replaces the snapshot at `position`.
+    mutating func setSnapshot(_ snapshot: EndpointSnapshot, at position: Int) {
+        snapshots[position] = snapshot
+    }
+
+    /// Stores the models that the endpoint at `position` told.
+    ///
+    /// - Returns: whether their names changed.
+    mutating func setModels(_ models: [ServedModel], at position: Int) -> Bool {
+        let names = models.map(\.id)
+        let isChanged = snapshots[position].models != names
+        records[position].models = models
+        if isChanged { snapshots[position] = snapshots[position].replacing(models: names) }
+        return isChanged
+    }
+
+    /// Lets `change` feed the health of the endpoint at `position`.
+    ///
+    /// - Returns: what changed, and whether the set of candidates may have changed.
+    mutating func updateHealth<Result>(
+        at position: Int,
+        _ change: (inout EjectionStateMachine) -> Result
+    ) -> (result: Result, standingChanged: Bool) {
+        let before = records[position].health.standing
+        let result = change(&records[position].health)
+        return (result, records[position].health.standing != before)
+    }
+
+    private mutating func takeSlot() -> EndpointLife {
+        if let slot = freeSlots.popLast() {
+            incarnations[slot] += 1
+            return EndpointLife(slot: slot, incarnation: incarnations[slot])
+        }
+        let slot = positions.count
+        positions.append(nil)
+        incarnations.append(0)
+        return EndpointLife(slot: slot, incarnation: 0)
+    }
+}
+
+extension EndpointSnapshot {
+    func replacing(labels: [String: String]) -> EndpointSnapshot {
+        EndpointSnapshot(
+            id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
+            metricsUpdatedAt: metricsUpdatedAt, models: models, load: load
+        )
+    }
+
+    func replacing(models: [String]) -> EndpointSnapshot {
+        EndpointSnapshot(
+            id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
+            metricsUpdatedAt: metricsUpdatedAt, models: models, load: load
+        )
+    }
+
+    func replacing(metrics: EndpointMetrics, updatedAt: MonotonicInstant) -> EndpointSnapshot {
+        EndpointSnapshot(
+            id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
+            metricsUpdatedAt: updatedAt, models: models, load: load
+        )
+    }
+}

@@ -1,0 +1,111 @@
+import FoundationEssentials
+package import GatewayCore
+
+extension ConfigurationSet {
+    /// The most files of a folder, and the most bytes of all of them.
+    private static let maxFiles = 1_000
+    private static let maxTotalBytes = 64 << 20
+
+    /// Reads the file at `path`, or the `*.yaml`, `*.yml` and `*.json` files of the folder there in the order of their
+    /// names; hidden files and subfolders are not read. Blocks while it reads.
+    ///
+    /// - Throws: ``ConfigurationError`` when a file cannot be read or the configuration is wrong.
+    package static func load(path: String) throws(ConfigurationError) -> ConfigurationSet {
+        try decode(documents: documents(path: path))
+    }
+
+    /// The documents of the file or folder at `path`. What is wrong with the syntax of several files is reported at once.
+    private static func documents(path: String) throws(ConfigurationError) -> [ConfigurationValue] {
+        let files = try files(path: path)
+        let limits = YAMLDocumentReader.Limits()
+        var documents: [ConfigurationValue] = []
+        var problems: [ConfigurationProblem] = []
+        var totalBytes = 0
+        for file in files {
+            do throws(ConfigurationError) {
+                let text = try read(file, maxBytes: limits.maxBytes)
+                totalBytes += text.utf8.count
+                guard totalBytes <= maxTotalBytes else {
+                    let message = "the files up to this one have more than \(maxTotalBytes) bytes"
+                    throw ConfigurationError(position: SourcePosition(file: file), message: message)
+                }
+                documents += try YAMLDocumentReader(limits: limits).read(text, file: file)
+            } catch {
+                problems += error.problems
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        guard !documents.isEmpty else {
+            throw ConfigurationError(position: SourcePosition(file: path), message: "there is no document in it")
+        }
+        return documents
+    }
+
+    private static func files(path: String) throws(ConfigurationError) -> [String] {
+        let position = SourcePosition(file: path)
+        var isDirectory = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+            throw ConfigurationError(position: position, message: "there is no such file or folder")
+        }
+        guard isDirectory else { return [path] }
+        let names: [String]
+        do {
+            names = try FileManager.default.contentsOfDirectory(atPath: path)
+        } catch {
+            throw ConfigurationError(position: position, message: "the folder cannot be read: \(error)")
+        }
+        let chosen = names.filter { name in
+            !name.hasPrefix(".") && [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) }
+        }
+        guard !chosen.isEmpty else {
+            throw ConfigurationError(position: position, message: "the folder has no *.yaml, *.yml or *.json file")
+        }
+        guard chosen.count <= maxFiles else {
+            let message = "the folder has \(chosen.count) files; at most \(maxFiles) are read"
+            throw ConfigurationError(position: position, message: message)
+        }
+        let folder = path.hasSuffix("/") ? path : path + "/"
+        return chosen.sorted().map { folder + $0 }
+    }
+
+    /// The text of `file`. Its size is looked at before a byte is read.
+    private static func read(_ file: String, maxBytes: Int) throws(ConfigurationError) -> String {
+        let position = SourcePosition(file: file)
+        let attributes: [FileAttributeKey: Any]
+        let bytes: Data
+        do {
+            // A folder of a mounted ConfigMap holds links; the size must be that of what they point to.
+            let target = URL(filePath: file).resolvingSymlinksInPath().path
+            attributes = try FileManager.default.attributesOfItem(atPath: target)
+            guard attributes[.type] as? FileAttributeType == .typeRegular else {
+                throw ConfigurationError(position: position, message: "it is not a regular file")
+            }
+            if let size = attributes[.size] as? UInt64, size > UInt64(maxBytes) {
+                let message = "the file has \(size) bytes; at most \(maxBytes) are read"
+                throw ConfigurationError(position: position, message: message)
+            }
+            bytes = try Data(contentsOf: URL(filePath: target))
+        } catch let error as ConfigurationError {
+            throw error
+        } catch {
+            throw ConfigurationError(position: position, message: "the file cannot be read: \(error)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            let line = 1 + validPrefix(of: bytes).count { $0 == UInt8(ascii: "\n") }
+            let place = SourcePosition(file: file, line: line, column: 1)
+            throw ConfigurationError(position: place, message: "the line is not UTF-8")
+        }
+        return text
+    }
+
+    /// The bytes of `bytes` before the first line that is not UTF-8.
+    private static func validPrefix(of bytes: Data) -> Data {
+        var start = bytes.startIndex
+        while start < bytes.endIndex {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.endIndex
+            guard String(validating: bytes[start..<end], as: UTF8.self) != nil else { break }
+            start = end
+        }
+        return bytes[..<start]
+    }
+}

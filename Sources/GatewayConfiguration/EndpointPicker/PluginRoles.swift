@@ -1,0 +1,30 @@
+/// What the instances of a plugin type can be used for; a type may have several roles.
+package struct PluginRoles: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) {
+        self.rawValue = rawValue
+    }
+
+    /// Takes endpoints out of the candidates.
+    package static let filter = PluginRoles(rawValue: 1 << 0)
+    /// Gives candidates a score.
+    package static let scorer = PluginRoles(rawValue: 1 << 1)
+    /// Chooses among the scored.
+    package static let picker = PluginRoles(rawValue: 1 << 2)
+    /// Chooses which profiles run.
+    package static let profileHandler = PluginRoles(rawValue: 1 << 3)
+    /// Reads requests.
+    package static let parser = PluginRoles(rawValue: 1 << 4)
+    /// Fetches data about endpoints.
+    package static let dataSource = PluginRoles(rawValue: 1 << 5)
+    /// Takes values out of what a source fetched.
+    package static let extractor = PluginRoles(rawValue: 1 << 6)
+    /// Tells a full pool from one with room.
+    package static let saturationDetector = PluginRoles(rawValue: 1 << 7)
+    /// Anything else that acts on a request or in a queue.
+    package static let other = PluginRoles(rawValue: 1 << 8)
+
+    /// What can stand in a scheduling profile.
+    package static let scheduling: PluginRoles = [.filter, .scorer, .picker]
+}

@@ -1,0 +1,200 @@
+import GatewayCore
+
+/// The state of one build: the plugins made so far and everything that is wrong.
+///
+/// The configuration has its defaults applied, so every reference in it resolves.
+struct PipelineAssembly {
+    let registry: PluginRegistry
+    let configuration: EndpointPickerConfiguration
+    private(set) var context: PluginContext
+    private(set) var instances: [PluginPipeline.Instance] = []
+    private(set) var warnings: [ConfigurationProblem] = []
+    var problems = ProblemList()
+
+    init(registry: PluginRegistry, configuration: EndpointPickerConfiguration, context: PluginContext) {
+        self.registry = registry
+        self.configuration = configuration
+        self.context = context
+    }
+
+    // MARK: - Places
+
+    /// The configuration as a whole.
+    var wholeConfiguration: Place { Place(position: configuration.position, path: "") }
+
+    /// Where the plugin called `name` is configured; the whole configuration for one that a default made.
+    func place(ofPlugin name: String) -> Place {
+        guard let plugin = configuration.plugins.first(where: { $0.name == name }), plugin.position != .builtin else {
+            return wholeConfiguration
+        }
+        return Place(position: plugin.position, path: plugin.path)
+    }
+
+    private mutating func warn(_ message: String, at place: Place) {
+        warnings.append(ConfigurationProblem(position: place.position, path: place.path, message: message))
+    }
+
+    // MARK: - Plugins
+
+    /// Makes the plugins of the configuration in its order. Those that are not `listed` are marked as implicit.
+    mutating func makePlugins(listed: Set<String>) {
+        for plugin in configuration.plugins {
+            make(plugin.type, name: plugin.name, plugin.parameters, isImplicit: !listed.contains(plugin.name))
+        }
+    }
+
+    private mutating func make(_ type: String, name: String, _ parameters: ConfigurationValue?, isImplicit: Bool) {
+        let place = place(ofPlugin: name)
+        let path = place.path.isEmpty ? name : place.path
+        let decoder = ParameterDecoder(value: parameters, path: "\(path).parameters")
+        do {
+            let plugin = try registry.make(type: type, name: name, parameters: decoder, context: &context)
+            instances.append(.init(name: name, type: type, isImplicit: isImplicit, plugin: plugin))
+            warnings += decoder.warnings
+        } catch let error as ConfigurationError {
+            problems.add(error)
+        } catch {
+            problems.report("plugin '\(name)' cannot be made: \(error)", at: place)
+        }
+    }
+
+    private func instance(_ name: String) -> PluginPipeline.Instance? {
+        instances.first { $0.name == name }
+    }
+
+    // MARK: - Profiles
+
+    /// Weights beyond this are refused, so that no sum of scores can overflow.
+    private static let maxWeight = 1e9
+
+    /// Puts the profiles together.
+    mutating func makeProfiles() -> [SchedulingProfile] {
+        var used: Set<String> = []
+        let profiles = configuration.schedulingProfiles.compactMap { makeProfile($0, used: &used) }
+        for instance in instances where !used.contains(instance.name) && actsOnlyInProfiles(instance.plugin) {
+            warn("has no effect: no profile refers to '\(instance.name)'", at: place(ofPlugin: instance.name))
+        }
+        return profiles
+    }
+
+    private mutating func makeProfile(
+        _ profile: EndpointPickerConfiguration.SchedulingProfile,
+        used: inout Set<String>
+    ) -> SchedulingProfile? {
+        var filters: [NamedFilter] = []
+        var scorers: [WeightedScorer] = []
+        var picker: (name: String, picker: any Picker)?
+        var mentioned: Set<String> = []
+        for member in profile.plugins {
+            let place = Place(position: member.plugin.position, path: member.plugin.path)
+            let name = member.plugin.name
+            guard mentioned.insert(name).inserted else {
+                problems.report("the profile refers to '\(name)' twice", at: place)
+                continue
+            }
+            used.insert(name)
+            guard let plugin = instance(name)?.plugin else { continue }
+            if let filter = plugin as? any Filter { filters.append(NamedFilter(name: name, filter: filter)) }
+            if let scorer = plugin as? any Scorer {
+                let weight = member.weight ?? 1
+                if abs(weight) <= Self.maxWeight {
+                    scorers.append(WeightedScorer(name: name, weight: weight, scorer: scorer))
+                } else {
+                    problems.report("the weight \(weight) is not in -1e9 to 1e9", at: place)
+                }
+            }
+            if let found = plugin as? any Picker { picker = (name, found) }
+        }
+        guard let picker else {
+            let place = Place(position: profile.position, path: profile.path)
+            problems.report("profile '\(profile.name)' has no picker", at: place)
+            return nil
+        }
+        return SchedulingProfile(
+            name: profile.name,
+            filters: filters,
+            scorers: scorers,
+            pickerName: picker.name,
+            picker: picker.picker
+        )
+    }
+
+    private func actsOnlyInProfiles(_ plugin: any Plugin) -> Bool {
+        let roles = PluginRoles(of: type(of: plugin))
+        return !roles.isEmpty && roles.isSubset(of: .scheduling)
+    }
+
+    // MARK: - Data
+
+    /// Makes the default producer of every required key that nothing produces, until none is missing: a producer may
+    /// itself require data.
+    mutating func makeMissingProducers() {
+        var checked = 0
+        while checked < context.consumed.count {
+            let need = context.consumed[checked]
+            checked += 1
+            if need.requirement == .required, !isProduced(need.key) { makeProducer(of: need) }
+        }
+        for wish in context.consumed where wish.requirement == .optional && !isProduced(wish.key) {
+            let message = "plugin '\(wish.plugin)' does without the data '\(wish.key)', which nothing produces"
+            warn(message, at: place(ofPlugin: wish.plugin))
+        }
+    }
+
+    private mutating func makeProducer(of need: PluginContext.Declaration) {
+        let place = place(ofPlugin: need.plugin)
+        let missing = "missing data key '\(need.key)', which plugin '\(need.plugin)' requires"
+        guard let type = need.defaultProducer, registry[type] != nil else {
+            let dataType = need.key.prefix { $0 != "/" }
+            let candidates = context.produced.map(\.key).filter { $0.prefix { $0 != "/" } == dataType }
+            problems.report(
+                "no default producer found for \(missing)",
+                at: place,
+                suggestion: NearestName.find(need.key, in: candidates)
+            )
+            return
+        }
+        if let other = instance(type) {
+            problems.report(
+                "the plugin '\(type)' of type '\(other.type)' does not produce the \(missing)",
+                at: self.place(ofPlugin: type)
+            )
+            return
+        }
+        make(type, name: type, nil, isImplicit: true)
+        if instance(type) != nil, !isProduced(need.key) {
+            problems.report("the default producer '\(type)' does not produce the \(missing)", at: place)
+        }
+    }
+
+    private func isProduced(_ key: String) -> Bool {
+        context.produced.contains { $0.key == key }
+    }
+
+    /// The producers, each behind those whose data it reads; among those that are free to go, in configuration order.
+    mutating func orderProducers() -> [any DataProducer] {
+        var waiting = instances.filter { $0.plugin is any DataProducer }
+        var ordered: [any DataProducer] = []
+        while !waiting.isEmpty {
+            let ready = waiting.firstIndex { candidate in
+                !waiting.contains { isReader(candidate.name, ofDataFrom: $0.name) }
+            }
+            guard let ready else {
+                let names = waiting.map { "'\($0.name)'" }.joined(separator: ", ")
+                problems.report(
+                    "the data producers \(names) wait for each other's data",
+                    at: place(ofPlugin: waiting[0].name)
+                )
+                return []
+            }
+            if let producer = waiting.remove(at: ready).plugin as? any DataProducer { ordered.append(producer) }
+        }
+        return ordered
+    }
+
+    private func isReader(_ reader: String, ofDataFrom producer: String) -> Bool {
+        context.consumed.contains { need in
+            need.plugin == reader && context.produced.contains { $0.plugin == producer && $0.key == need.key }
+        }
+    }
+}

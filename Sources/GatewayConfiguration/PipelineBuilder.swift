@@ -1,0 +1,140 @@
+package import GatewayCore
+
+/// Makes the plugins of a configuration and puts them into the order in which they run.
+///
+/// What the configuration leaves out is filled in first (``EndpointPickerConfiguration/applyingDefaults(knownPlugins:)``);
+/// then come the default producers of required data that nothing produces. Order comes from the configuration only, so
+/// two builds of one configuration give the same pipeline.
+package struct PipelineBuilder: Sendable {
+    private let registry: PluginRegistry
+    private let knownTypes: [String]
+    private let allowsExperimental: Bool
+
+    /// Makes a builder.
+    ///
+    /// - Parameters:
+    ///   - registry: the plugin types that can be made.
+    ///   - knownTypes: further type names of the format, which are refused as not available instead of as unknown.
+    ///   - allowsExperimental: whether plugins of alpha stability may be used.
+    package init(registry: PluginRegistry, knownTypes: [String] = [], allowsExperimental: Bool = false) {
+        self.registry = registry
+        self.knownTypes = knownTypes
+        self.allowsExperimental = allowsExperimental
+    }
+
+    /// Makes the pipeline of `configuration`.
+    ///
+    /// - Parameters:
+    ///   - configuration: the configuration, with or without its defaults applied.
+    ///   - context: a fresh context; every plugin is made from it.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong in the first of these steps that fails: plugin
+    ///   types, names and references; the plugins' parameters; the profiles; the data between the plugins.
+    package func build(
+        _ configuration: EndpointPickerConfiguration,
+        context: PluginContext
+    ) throws(ConfigurationError) -> PluginPipeline {
+        try checkTypes(configuration)
+        let completed = try configuration.applyingDefaults(knownPlugins: registry.roles)
+        var assembly = PipelineAssembly(registry: registry, configuration: completed, context: context)
+        assembly.makePlugins(listed: Set(configuration.plugins.map(\.name)))
+        try assembly.problems.throwIfAny()
+        let profiles = assembly.makeProfiles()
+        let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
+        if handler == nil {
+            assembly.problems.report("no profile handler configured", at: assembly.wholeConfiguration)
+        }
+        try assembly.problems.throwIfAny()
+        assembly.makeMissingProducers()
+        try assembly.problems.throwIfAny()
+        let producers = assembly.orderProducers()
+        try assembly.problems.throwIfAny()
+        guard let handler else { preconditionFailure("a missing handler was reported") }
+        return PluginPipeline(
+            plugins: assembly.instances,
+            profiles: profiles,
+            handler: handler,
+            producers: producers,
+            slotCount: assembly.context.slotCount,
+            warnings: completed.warnings + assembly.warnings
+        )
+    }
+
+    /// Checks that every type that the configuration names can be made.
+    private func checkTypes(_ configuration: EndpointPickerConfiguration) throws(ConfigurationError) {
+        var problems = ProblemList()
+        for plugin in configuration.plugins {
+            let place = Place(position: plugin.position, path: plugin.path + ".type")
+            if let entry = registry[plugin.type] {
+                if entry.descriptor.stability == .alpha, !allowsExperimental {
+                    problems.report(
+                        "plugin type '\(plugin.type)' has alpha stability, which needs --allow-experimental-plugins",
+                        at: place
+                    )
+                }
+            } else if knownTypes.contains(plugin.type) {
+                problems.report("plugin type '\(plugin.type)' is known but not available in this release", at: place)
+            } else {
+                problems.report(
+                    "plugin type '\(plugin.type)' is not registered",
+                    at: place,
+                    suggestion: NearestName.find(plugin.type, in: registry.typeNames + knownTypes)
+                )
+            }
+        }
+        try problems.throwIfAny()
+    }
+}
+
+extension PluginRegistry {
+    /// What the instances of each registered type can be used for.
+    package var roles: [String: PluginRoles] {
+        Dictionary(uniqueKeysWithValues: entries.map { ($0.descriptor.type, PluginRoles(of: $0.type)) })
+    }
+}
+
+extension PluginRoles {
+    /// The roles of a type, by what it conforms to.
+    init(of type: any Plugin.Type) {
+        self = []
+        if type is any Filter.Type { insert(.filter) }
+        if type is any Scorer.Type { insert(.scorer) }
+        if type is any Picker.Type { insert(.picker) }
+        if type is any ProfileHandler.Type { insert(.profileHandler) }
+        if type is any MetricsSource.Type { insert(.dataSource) }
+        if type is any MetricsExtractor.Type { insert(.extractor) }
+        let actsElsewhere =
+            type is any DataProducer.Type || type is any PreRequest.Type || type is any ResponseObserver.Type
+            || type is any EndpointObserver.Type
+        if actsElsewhere { insert(.other) }
+    }
+}
+
+/// Where something stands in a configuration.
+struct Place {
+    let position: SourcePosition
+    let path: String
+}
+
+/// What was found wrong so far.
+struct ProblemList {
+    private var problems: [ConfigurationProblem] = []
+
+    mutating func report(_ message: String, at place: Place, suggestion: String? = nil) {
+        problems.append(
+            ConfigurationProblem(
+                position: place.position,
+                path: place.path,
+                message: message,
+                suggestion: suggestion
+            )
+        )
+    }
+
+    mutating func add(_ error: ConfigurationError) {
+        problems += error.problems
+    }
+
+    func throwIfAny() throws(ConfigurationError) {
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+    }
+}

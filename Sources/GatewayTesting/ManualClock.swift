@@ -1,0 +1,143 @@
+public import GatewayCore
+import Synchronization
+
+/// A clock that stands still until a test moves it.
+///
+/// ``advance(by:)`` wakes the sleepers whose deadline has come in the order of their deadlines, and those with equal
+/// deadlines in the order in which they fell asleep. ``waitForSleepers(_:)`` lets a test wait until the code under test
+/// has gone to sleep, without polling.
+public final class ManualClock: MonotonicClock {
+    private struct Sleeper {
+        let id: Int
+        let deadline: MonotonicInstant
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct Watcher {
+        let id: Int
+        let count: Int
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        var now: MonotonicInstant
+        var lastID = 0
+        /// Sorted by deadline, then by id.
+        var sleepers: [Sleeper] = []
+        var watchers: [Watcher] = []
+
+        mutating func makeID() -> Int {
+            lastID += 1
+            return lastID
+        }
+
+        mutating func takeSatisfiedWatchers() -> [Watcher] {
+            let satisfied = watchers.filter { $0.count <= sleepers.count }
+            watchers.removeAll { $0.count <= sleepers.count }
+            return satisfied
+        }
+    }
+
+    private let state: Mutex<State>
+
+    /// Makes a clock that shows `start`.
+    public init(start: MonotonicInstant = MonotonicInstant(nanoseconds: 0)) {
+        state = Mutex(State(now: start))
+    }
+
+    public var now: MonotonicInstant { state.withLock { $0.now } }
+
+    /// How many tasks are asleep on this clock.
+    public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
+
+    /// The deadline of the sleeper that is woken next; `nil` when nobody sleeps.
+    public var nextDeadline: MonotonicInstant? { state.withLock { $0.sleepers.first?.deadline } }
+
+    /// Moves the clock forward by `duration` and wakes everyone whose deadline has come. A negative duration moves nothing.
+    public func advance(by duration: Duration) {
+        advance(to: now.advanced(by: duration))
+    }
+
+    /// Moves the clock forward to `instant` and wakes everyone whose deadline has come. An earlier instant moves nothing.
+    public func advance(to instant: MonotonicInstant) {
+        let woken = state.withLock { state in
+            state.now = max(state.now, instant)
+            let due = state.sleepers.prefix { $0.deadline <= state.now }
+            state.sleepers.removeFirst(due.count)
+            return due
+        }
+        for sleeper in woken { sleeper.continuation.resume() }
+    }
+
+    public func sleep(until deadline: MonotonicInstant) async throws {
+        let id = state.withLock { $0.makeID() }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                fallAsleep(Sleeper(id: id, deadline: deadline, continuation: continuation))
+            }
+        } onCancel: {
+            let sleeper = state.withLock { state in
+                state.sleepers.firstIndex { $0.id == id }.map { state.sleepers.remove(at: $0) }
+            }
+            sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Returns as soon as at least `count` tasks sleep on this clock; at once when they already do.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled first.
+    public func waitForSleepers(_ count: Int) async throws {
+        let id = state.withLock { $0.makeID() }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                watch(Watcher(id: id, count: count, continuation: continuation))
+            }
+        } onCancel: {
+            let watcher = state.withLock { state in
+                state.watchers.firstIndex { $0.id == id }.map { state.watchers.remove(at: $0) }
+            }
+            watcher?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    private func fallAsleep(_ sleeper: Sleeper) {
+        enum Action {
+            case wake
+            case cancel
+            case tell([Watcher])
+        }
+        // The cancellation is looked at under the lock: a handler that ran before found no sleeper to remove, and one that
+        // runs later will find it.
+        let action: Action = state.withLock { state in
+            if Task.isCancelled { return .cancel }
+            if sleeper.deadline <= state.now { return .wake }
+            let position = state.sleepers.firstIndex { $0.deadline > sleeper.deadline } ?? state.sleepers.endIndex
+            state.sleepers.insert(sleeper, at: position)
+            return .tell(state.takeSatisfiedWatchers())
+        }
+        switch action {
+        case .wake: sleeper.continuation.resume()
+        case .cancel: sleeper.continuation.resume(throwing: CancellationError())
+        case .tell(let watchers): for watcher in watchers { watcher.continuation.resume() }
+        }
+    }
+
+    private func watch(_ watcher: Watcher) {
+        enum Action {
+            case wait
+            case resume
+            case cancel
+        }
+        let action: Action = state.withLock { state in
+            if Task.isCancelled { return .cancel }
+            if watcher.count <= state.sleepers.count { return .resume }
+            state.watchers.append(watcher)
+            return .wait
+        }
+        switch action {
+        case .wait: break
+        case .resume: watcher.continuation.resume()
+        case .cancel: watcher.continuation.resume(throwing: CancellationError())
+        }
+    }
+}

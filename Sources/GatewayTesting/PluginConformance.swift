@@ -1,0 +1,237 @@
+public import GatewayCore
+
+/// Checks that a plugin type keeps the promises of the extension points that it conforms to.
+///
+/// Every plugin, built-in or not, should pass:
+///
+/// ```swift
+/// @Test func mineConforms() {
+///     var registry = PluginRegistry()
+///     registry.register(MyScorer.self)
+///     #expect(PluginConformance(registry: registry, type: "my-scorer").violations() == [])
+/// }
+/// ```
+///
+/// The plugin is run on no, one and many candidates with usual and with impossible metrics, so a trap shows as a crash of
+/// the test.
+public struct PluginConformance: Sendable {
+    private let registry: PluginRegistry
+    private let type: String
+    private let parameters: ConfigurationValue?
+
+    /// Checks the type called `type` of `registry`, made from `parameters`.
+    public init(registry: PluginRegistry, type: String, parameters: ConfigurationValue? = nil) {
+        self.registry = registry
+        self.type = type
+        self.parameters = parameters
+    }
+
+    /// What the plugin does against its contract, one sentence each; empty when it conforms.
+    public func violations() -> [String] {
+        var found = unknownParameterViolations()
+        let subject: Subject
+        do {
+            subject = try make()
+        } catch {
+            return found + ["it cannot be made from \(parameters?.description ?? "no parameters"): \(error)"]
+        }
+        for count in [0, 1, 2, 7, 100] {
+            for seed: UInt64 in 1...3 {
+                found += check(subject, usual(count, seed: seed), seed: seed, isUsual: true)
+                found += check(subject, impossible(count, seed: seed), seed: seed, isUsual: false)
+            }
+        }
+        return found
+    }
+
+    // MARK: - Making
+
+    private struct Subject {
+        let plugin: any Plugin
+        let slotCount: Int
+    }
+
+    private func make() throws -> Subject {
+        var context = PluginContext(clock: SystemMonotonicClock())
+        let plugin = try registry.make(
+            type: type,
+            name: "under-test",
+            parameters: ParameterDecoder(value: parameters, path: "parameters"),
+            context: &context
+        )
+        return Subject(plugin: plugin, slotCount: context.slotCount)
+    }
+
+    private func unknownParameterViolations() -> [String] {
+        var members: [ConfigurationValue.Member] = []
+        if case .object(let own) = parameters?.content { members = own }
+        members.append(.init(key: "noSuchParameter", keyPosition: .builtin, value: true))
+        var context = PluginContext(clock: SystemMonotonicClock())
+        let decoder = ParameterDecoder(value: ConfigurationValue(.object(members)), path: "parameters")
+        do {
+            _ = try registry.make(type: type, name: "under-test", parameters: decoder, context: &context)
+        } catch {
+            return "\(error)".contains("noSuchParameter") ? [] : ["it hides its unknown parameter: \(error)"]
+        }
+        return ["it accepts the unknown parameter 'noSuchParameter'"]
+    }
+
+    // MARK: - Inputs
+
+    private func usual(_ count: Int, seed: UInt64) -> Candidates {
+        var random = RandomSource(seed: seed)
+        return .sample(
+            (0..<count).map { _ in
+                EndpointMetrics(
+                    waitingQueueSize: .random(in: 0...50, using: &random),
+                    runningRequests: .random(in: 0...50, using: &random),
+                    kvCacheUsage: random.unit(),
+                    activeModels: Bool.random(using: &random) ? ["model"] : [],
+                    waitingModels: Bool.random(using: &random) ? ["model", "other"] : [],
+                    maxActiveModels: .random(in: 0...4, using: &random),
+                    cacheBlockSizeTokens: 16,
+                    cacheBlockCount: 2048
+                )
+            }
+        )
+    }
+
+    /// Metrics that no engine should send and that a metrics page can nevertheless hold.
+    private func impossible(_ count: Int, seed: UInt64) -> Candidates {
+        var random = RandomSource(seed: seed)
+        let integers = [Int.min, -1, 0, 1, Int.max]
+        let shares: [Double] = [-1, 0, 2, .infinity, -.infinity, .nan]
+        return .sample(
+            (0..<count).map { _ in
+                EndpointMetrics(
+                    waitingQueueSize: integers.randomElement(using: &random) ?? 0,
+                    runningRequests: integers.randomElement(using: &random) ?? 0,
+                    kvCacheUsage: shares.randomElement(using: &random) ?? 0,
+                    activeModels: [""],
+                    maxActiveModels: integers.randomElement(using: &random) ?? 0,
+                    cacheBlockSizeTokens: integers.randomElement(using: &random) ?? 0,
+                    cacheBlockCount: integers.randomElement(using: &random) ?? 0
+                )
+            }
+        )
+    }
+
+    private func context(_ subject: Subject, seed: UInt64) -> SchedulingContext {
+        let prompt = String(repeating: "a prompt of some length ", count: Int(seed) * 40)
+        return .sample(.sample(prompt: prompt), slotCount: subject.slotCount, seed: seed)
+    }
+
+    // MARK: - Checks
+
+    private func check(_ subject: Subject, _ candidates: Candidates, seed: UInt64, isUsual: Bool) -> [String] {
+        let plugin = subject.plugin
+        let fresh = context(subject, seed: seed)
+        var found: [String] = []
+        if let producer = plugin as? any DataProducer {
+            var context = fresh
+            producer.produce(for: candidates, context: &context)
+        }
+        if let filter = plugin as? any Filter { found += check(filter, candidates, fresh) }
+        if let scorer = plugin as? any Scorer { found += check(scorer, candidates, fresh, isUsual: isUsual) }
+        if !candidates.isEmpty {
+            if let picker = plugin as? any Picker { found += check(picker, candidates, fresh) }
+            if let handler = plugin as? any ProfileHandler { found += check(handler, candidates, fresh) }
+            notify(plugin, candidates, fresh)
+        }
+        return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
+    }
+
+    private func check(_ filter: any Filter, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
+        var (first, second) = (candidates, candidates)
+        var (firstContext, secondContext) = (fresh, fresh)
+        filter.filter(&first, context: &firstContext)
+        filter.filter(&second, context: &secondContext)
+        var found: [String] = []
+        if !Set(first.positions).isSubset(of: candidates.positions) || first.all.count != candidates.all.count {
+            found.append("the filter adds candidates")
+        }
+        if first.positions != second.positions { found.append("the filter is not deterministic for a seed") }
+        return found
+    }
+
+    private func check(
+        _ scorer: any Scorer,
+        _ candidates: Candidates,
+        _ fresh: SchedulingContext,
+        isUsual: Bool
+    ) -> [String] {
+        let first = scores(scorer, candidates, fresh)
+        let second = scores(scorer, candidates, fresh)
+        var found: [String] = []
+        // By bit pattern, so that NaN equals itself.
+        if first.map(\.bitPattern) != second.map(\.bitPattern) { found.append("the scorer is not deterministic") }
+        if isUsual, let bad = first.first(where: { !(0...1).contains($0) }) {
+            found.append("the scorer gives \(bad), which is not in 0 ... 1")
+        }
+        return found
+    }
+
+    private func scores(_ scorer: any Scorer, _ candidates: Candidates, _ context: SchedulingContext) -> [Double] {
+        var scores = [Double](repeating: 0, count: candidates.count)
+        var span = scores.mutableSpan
+        scorer.score(candidates, context: context, into: &span)
+        return scores
+    }
+
+    private func check(_ picker: any Picker, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
+        var found: [String] = []
+        var random = fresh.random
+        let spread = (0..<candidates.count).map { _ in random.unit() }
+        let oddScores: [Double] = [0, -1, 1e300, 1e-300, .infinity, .nan]
+        let odd = (0..<candidates.count).map { oddScores[$0 % oddScores.count] }
+        for scores in [spread, odd, spread.map { _ in 0 }] {
+            var (first, second) = (fresh, fresh)
+            let picks = picker.pick(candidates, scores: scores.span, context: &first)
+            if picks != picker.pick(candidates, scores: scores.span, context: &second) {
+                found.append("the picker is not deterministic for a seed")
+            }
+            if picks.isEmpty { found.append("the picker picks nobody") }
+            if Set(picks).count != picks.count { found.append("the picker picks a candidate twice") }
+            if let bad = picks.first(where: { !(0..<candidates.count).contains($0) }) {
+                found.append("the picker picks candidate \(bad), which does not exist")
+            }
+        }
+        return found
+    }
+
+    private func check(
+        _ handler: any ProfileHandler,
+        _ candidates: Candidates,
+        _ context: SchedulingContext
+    ) -> [String] {
+        let profiles = ["default"]
+        let found = ProfileProgress.found(ProfileResult(profile: "default", endpoints: [candidates[0]]))
+        for end in [found, .drained] {
+            let progress = [end]
+            let more = handler.nextProfiles(profiles, progress: progress, context: context)
+            if !more.isEmpty { return ["the profile handler asks for \(more) after its only profile ran"] }
+        }
+        let first = handler.nextProfiles(profiles, progress: [.notRun], context: context)
+        if first.contains(where: { $0 != 0 }) { return ["the profile handler asks for \(first) of one profile"] }
+        if !first.isEmpty, (try? handler.decide(profiles, progress: [found], context: context)) == nil {
+            return ["the profile handler refuses the result of the profile that it asked for"]
+        }
+        return []
+    }
+
+    private func notify(_ plugin: any Plugin, _ candidates: Candidates, _ fresh: SchedulingContext) {
+        var context = fresh
+        let endpoint = candidates[candidates.count - 1]
+        if let producer = plugin as? any DataProducer { producer.produce(for: candidates, context: &context) }
+        if let preRequest = plugin as? any PreRequest {
+            let result = ProfileResult(profile: "default", endpoints: [endpoint])
+            preRequest.willSend(SchedulingDecision(primary: result), context: &context)
+        }
+        if let observer = plugin as? any ResponseObserver {
+            for outcome in RequestOutcome.allCases {
+                observer.didEnd(fresh.request, endpoint: endpoint, outcome: outcome, usage: nil)
+            }
+        }
+        if let observer = plugin as? any EndpointObserver { observer.endpointDidLeave(endpoint) }
+    }
+}
