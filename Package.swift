@@ -45,6 +45,14 @@ func tests(
     )
 }
 
+/// What tests of a request's way are made of.
+let requestPath = [
+    "BuiltinPlugins", "DataLayer", "GatewayCore", "GatewayTesting", "RequestControl", "RequestFormats", "Scheduling",
+    "Telemetry",
+]
+/// What tests of the proxy talk to it with.
+let proxyPeers = [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioEmbedded, nioSSL]
+
 let package = Package(
     name: "martlet",
     platforms: [.macOS(.v26)],
@@ -68,14 +76,15 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MartletApp", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "GatewayCore", "MartletApp", "ModelServerSimulator", "RequestControl",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
         ),
         room(
             "MartletApp",
             [
-                "BuiltinPlugins", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore", "ModelServerSimulator",
+                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore", "ModelServerSimulator",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
@@ -98,13 +107,39 @@ let package = Package(
         room("RequestFormats", []),
         room("PrefixIndex", [], [collections]),
         room("Telemetry", []),
-        room("ModelServerSimulator", ["PrefixIndex"], [nioCore, nioPosix, nioHTTP1]),
-        room("GatewayTesting", ["DataLayer", "GatewayCore", "RequestControl", "Scheduling"], [nioCore, nioEmbedded]),
+        .target(name: "CAllocator"),
+        room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
+        room(
+            "GatewayTesting",
+            ["BuiltinPlugins", "DataLayer", "GatewayCore", "RequestControl", "RequestFormats", "Scheduling", "Telemetry"],
+            [nioCore, nioPosix]
+        ),
+        room(
+            "Simulator",
+            [
+                "BuiltinPlugins", "DataLayer", "GatewayConfiguration", "GatewayCore", "GatewayTesting",
+                "ModelServerSimulator", "RequestControl", "RequestFormats", "Scheduling", "Telemetry",
+            ]
+        ),
         tests("GatewayCoreTests", ["GatewayCore"]),
         tests("RequestFormatsTests", ["RequestFormats"]),
         tests("PrefixIndexTests", ["PrefixIndex"]),
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
-        tests("GatewayConfigurationTests", ["GatewayConfiguration", "GatewayCore"]),
+        tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
+        tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling"]),
+        tests(
+            "BuiltinPluginsTests",
+            ["BuiltinPlugins", "GatewayCore", "GatewayTesting", "PrefixIndex", "RequestFormats", "Scheduling"]
+        ),
+        tests(
+            "DataLayerTests", ["DataLayer", "GatewayCore", "GatewayTesting", "Telemetry"], exclude: ["Fixtures"]
+        ),
+        tests("EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1]),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
+        tests("RequestControlTests", requestPath),
+        tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),
+        tests("BehaviourTests", requestPath + ["ReverseProxy"], proxyPeers),
+        tests("SimulatorTests", requestPath + ["ModelServerSimulator", "Simulator"]),
+        tests("MartletAppTests", requestPath + ["GatewayConfiguration", "MartletApp"]),
     ]
 )

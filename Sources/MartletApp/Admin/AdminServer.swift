@@ -1,0 +1,125 @@
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ServiceLifecycle
+
+/// An answer of the admin server.
+struct AdminResponse: Sendable {
+    var status: HTTPResponseStatus = .ok
+    var contentType: String
+    var body: [UInt8]
+
+    /// A short text.
+    static func text(_ text: String, status: HTTPResponseStatus = .ok) -> AdminResponse {
+        AdminResponse(status: status, contentType: "text/plain; charset=utf-8", body: Array("\(text)\n".utf8))
+    }
+
+    /// A JSON document.
+    static func json(_ bytes: [UInt8]) -> AdminResponse {
+        AdminResponse(contentType: "application/json", body: bytes)
+    }
+}
+
+/// A request to the admin server.
+struct AdminRequest: Sendable {
+    var method: HTTPMethod
+    /// The path without query.
+    var path: String
+    /// The `accept` header; empty when absent.
+    var accept: String
+}
+
+/// Serves metrics, health and state on an address of its own, so that watching the gateway never waits behind its
+/// traffic. It starts first and stops last.
+struct AdminServer: Service {
+    /// Where it listens.
+    let address: SocketAddress
+    private let channel: any Channel
+
+    /// Binds `host` and `port`; `answer` is called on the connection's event loop and must not block.
+    init(
+        host: String,
+        port: Int,
+        group: MultiThreadedEventLoopGroup,
+        answer: @escaping @Sendable (AdminRequest) -> AdminResponse
+    ) async throws {
+        channel = try await ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+                    try pipeline.addHandler(IdleStateHandler(readTimeout: .seconds(120)))
+                    try pipeline.addHandler(AdminHandler(answer: answer))
+                }
+            }
+            .bind(host: host, port: port)
+            .get()
+        guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
+        self.address = address
+    }
+
+    func run() async throws {
+        try await gracefulShutdown()
+        try await channel.close()
+    }
+}
+
+private final class AdminHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let answer: @Sendable (AdminRequest) -> AdminResponse
+    private var head: HTTPRequestHead?
+
+    init(answer: @escaping @Sendable (AdminRequest) -> AdminResponse) {
+        self.answer = answer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): self.head = head
+        case .body: break
+        case .end:
+            guard let head else { return }
+            self.head = nil
+            respond(to: head, context: context)
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        context.close(promise: nil)
+    }
+
+    private func respond(to head: HTTPRequestHead, context: ChannelHandlerContext) {
+        let request = AdminRequest(
+            method: head.method,
+            path: String(head.uri.prefix { $0 != "?" }),
+            accept: head.headers.first(name: "accept") ?? ""
+        )
+        let isRead = head.method == .GET || head.method == .HEAD
+        let response = isRead ? answer(request) : .text("only GET and HEAD are answered here", status: .methodNotAllowed)
+        var headers = HTTPHeaders()
+        headers.add(name: "content-type", value: response.contentType)
+        headers.add(name: "content-length", value: String(response.body.count))
+        headers.add(name: "cache-control", value: "no-store")
+        if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
+        let responseHead = HTTPResponseHead(version: head.version, status: response.status, headers: headers)
+        context.write(wrapOutboundOut(.head(responseHead)), promise: nil)
+        if head.method != .HEAD {
+            let body = context.channel.allocator.buffer(bytes: response.body)
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        let channel = context.channel
+        let isLast = !head.isKeepAlive
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+            if isLast { channel.close(promise: nil) }
+        }
+    }
+}

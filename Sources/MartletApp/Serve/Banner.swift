@@ -1,0 +1,49 @@
+import GatewayCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The few lines that a start prints: where to connect, where to look, what to try.
+struct Banner {
+    /// The lines.
+    let lines: [String]
+
+    /// A banner of any lines.
+    init(lines: [String]) {
+        self.lines = lines
+    }
+
+    /// The banner of `martlet serve`.
+    init(listeners: [String], admin: String, pools: Int, endpoints: Int, model: String?) {
+        var lines = ["martlet \(BuildInformation.version): \(pools.counted("pool")), \(endpoints.counted("endpoint"))"]
+        lines += listeners.map { "listening on \($0)" }
+        lines.append("admin on \(admin)")
+        if let first = listeners.first {
+            let body = #"{"model":"\#(model ?? "MODEL")","messages":[{"role":"user","content":"Hello"}]}"#
+            lines.append("try: curl \(first)/v1/chat/completions -H 'content-type: application/json' -d '\(body)'")
+        }
+        self.lines = lines
+    }
+
+    /// Writes the lines to standard output at once, so that a program that waits for them sees them.
+    func show() {
+        let text = lines.joined(separator: "\n") + "\n"
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if written <= 0 { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+}
+
+extension Int {
+    fileprivate func counted(_ noun: String) -> String {
+        self == 1 ? "1 \(noun)" : "\(self) \(noun)s"
+    }
+}

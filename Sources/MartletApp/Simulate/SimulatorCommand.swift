@@ -1,0 +1,47 @@
+import GatewayCore
+import Logging
+package import ModelServerSimulator
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// `martlet sim`: one simulated model server in a process of its own.
+package enum SimulatorCommand {
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// - Throws: ``SimulatorConfigurationError``; the system's error when an address cannot be bound.
+    package static func run(_ configuration: SimulatorConfiguration, logLevel: String) async throws {
+        let logger = try ProcessSetup.prepare(logLevel: logLevel)
+        let server = try SimulatorServer(configuration: configuration)
+        let addresses = try await server.start(on: MultiThreadedEventLoopGroup.singleton)
+        let shown = addresses.map { "http://\(BindAddress(host: $0.ipAddress ?? "", port: $0.port ?? 0))" }
+        Banner(
+            simulator: shown,
+            engine: configuration.engine.rawValue,
+            models: configuration.models + configuration.loraAdapters
+        ).show()
+        let group = ServiceGroup(
+            services: [SimulatorService(server: server)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        )
+        try await group.run()
+    }
+
+    private struct SimulatorService: Service {
+        let server: SimulatorServer
+
+        func run() async throws {
+            try await gracefulShutdown()
+            await server.stop(gracePeriod: .seconds(10))
+        }
+    }
+}
+
+extension Banner {
+    /// The banner of `martlet sim`.
+    fileprivate init(simulator addresses: [String], engine: String, models: [String]) {
+        self.init(lines: ["simulated \(engine) server of \(models.joined(separator: ", "))"] + addresses.map { "listening on \($0)" })
+    }
+}

@@ -1,0 +1,68 @@
+package import DataLayer
+package import GatewayCore
+package import RequestFormats
+package import Scheduling
+package import Telemetry
+
+/// One pool as requests see it.
+package final class PoolRuntime: Sendable {
+    /// The pool's name.
+    package let id: PoolID
+    /// The pool's endpoints.
+    package let endpoints: EndpointStore
+    /// The pool's scheduler.
+    package let scheduler: Scheduler
+
+    /// Makes a pool.
+    package init(id: PoolID, endpoints: EndpointStore, scheduler: Scheduler) {
+        self.id = id
+        self.endpoints = endpoints
+        self.scheduler = scheduler
+    }
+}
+
+/// Everything that a reload of the configuration replaces, as one value: a request sees all of one state.
+package final class GatewayState: Sendable {
+    /// The routes by listener.
+    package let tables: [RouteTableKey: RouteTable]
+    /// The pools in the order of the configuration.
+    package let pools: [PoolRuntime]
+    /// Which API a path belongs to.
+    package let parsers: RequestParserSet
+    private let poolsByName: [PoolID: PoolRuntime]
+
+    /// Makes a state. Every pool that a table names must be in `pools`.
+    package init(
+        tables: [RouteTableKey: RouteTable],
+        pools: [PoolRuntime],
+        parsers: RequestParserSet = .standard
+    ) {
+        self.tables = tables
+        self.pools = pools
+        self.parsers = parsers
+        poolsByName = Dictionary(uniqueKeysWithValues: pools.map { ($0.id, $0) })
+    }
+
+    /// The pool called `id`; `nil` when there is none.
+    package subscript(pool id: PoolID) -> PoolRuntime? { poolsByName[id] }
+}
+
+/// The instruments of all areas that a request touches.
+package struct GatewayMetrics: Sendable {
+    /// Requests and responses.
+    package let requests: RequestMetrics
+    /// Scheduling decisions.
+    package let scheduling: SchedulingMetrics
+    /// Endpoints, scrapes, leases.
+    package let dataLayer: DataLayerMetrics
+    /// Connections, retries, errors.
+    package let proxy: ProxyMetrics
+
+    /// Registers all instruments with `registry`.
+    package init(registry: MetricRegistry) throws {
+        requests = try RequestMetrics(registry: registry)
+        scheduling = try SchedulingMetrics(registry: registry)
+        dataLayer = try DataLayerMetrics(registry: registry)
+        proxy = try ProxyMetrics(registry: registry)
+    }
+}

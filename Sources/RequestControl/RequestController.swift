@@ -1,0 +1,54 @@
+package import GatewayCore
+import RequestFormats
+import Synchronization
+import Telemetry
+
+/// What the requests of all front doors share: the present state, the clock, the metrics and the settings.
+///
+/// One request is one ``RequestExchange``, made by an edge. Safe from any thread.
+package final class RequestController: Sendable {
+    /// The settings.
+    package let configuration: RequestControlConfiguration
+    /// The instruments.
+    package let metrics: GatewayMetrics
+    private let clock: any MonotonicClock
+    private let present: Mutex<GatewayState>
+    private let seeds: Atomic<UInt64>
+
+    /// Makes a controller that starts with `state`.
+    package init(
+        state: GatewayState,
+        configuration: RequestControlConfiguration,
+        metrics: GatewayMetrics,
+        clock: any MonotonicClock
+    ) {
+        self.configuration = configuration
+        self.metrics = metrics
+        self.clock = clock
+        present = Mutex(state)
+        seeds = Atomic(configuration.seed)
+    }
+
+    /// The state that a new request sees.
+    package var state: GatewayState { present.withLock { $0 } }
+
+    /// Makes `state` the one that new requests see. Running requests end with the state they started with.
+    package func replaceState(_ state: GatewayState) {
+        present.withLock { $0 = state }
+    }
+
+    /// The present instant.
+    package func now() -> MonotonicInstant { clock.now }
+
+    /// The answer to a request that is refused, in the error form of the API that `path` belongs to.
+    package func reply(to rejection: Rejection, path: String) -> LocalReply {
+        LocalReply(rejection, api: state.parsers.api(forPath: path))
+    }
+
+    /// A random source of its own for each request. The seeds follow a sequence, so a run with one thread repeats; each is
+    /// mixed once, for neighbours in a sequence would give sequences that overlap.
+    func randomSource() -> RandomSource {
+        var sequence = RandomSource(seed: seeds.wrappingAdd(1, ordering: .relaxed).newValue)
+        return RandomSource(seed: sequence.next())
+    }
+}

@@ -1,0 +1,244 @@
+import DataLayer
+package import GatewayCore
+import RequestFormats
+import Scheduling
+import Telemetry
+
+/// One request on its way: the ten steps of the data flow, for every front door.
+///
+/// The edge makes it when the request's body is whole, asks ``begin()`` what to do, reports what became of each attempt,
+/// and ends it with ``finish(_:)`` exactly once unless the last step was a reply. Not `Sendable`: it belongs to the edge's
+/// event loop. Everything in it is synchronous.
+package final class RequestExchange {
+    private let controller: RequestController
+    private let state: GatewayState
+    private let routes: RouteTableKey
+    private let incoming: IncomingRequest
+
+    private var random: RandomSource
+    private var identity: RequestIdentity?
+    private var route: RouteSelection?
+    private var context: SchedulingContext?
+    private var accounting: ResponseAccounting?
+    private var lease: RequestLease?
+    private var tried: [EndpointID] = []
+    private var attemptCount = 0
+    private var lastFailure: AttemptFailure?
+    private var isEventStream = false
+    private var status = 0
+
+    /// Starts a request that came in on the listeners of `routes`.
+    package init(controller: RequestController, routes: RouteTableKey, request: IncomingRequest) {
+        self.controller = controller
+        self.routes = routes
+        state = controller.state
+        incoming = request
+        random = controller.randomSource()
+    }
+
+    /// The present instant, by the gateway's clock.
+    package func now() -> MonotonicInstant { controller.now() }
+
+    // MARK: The way up
+
+    /// Identifies the request, finds its pool and chooses its endpoint.
+    package func begin() -> NextStep {
+        do throws(Rejection) {
+            if let reply = try ModelList.reply(to: incoming, state: state, routes: routes) { return .reply(reply) }
+            let identity = try RequestIdentity(
+                incoming,
+                parsers: state.parsers,
+                limits: controller.configuration.limits,
+                random: &random
+            )
+            self.identity = identity
+            let route = try RouteSelection(incoming, model: identity.model, state: state, routes: routes, random: &random)
+            self.route = route
+            let request = identity.inferenceRequest(incoming)
+            context = SchedulingContext(
+                request: request,
+                now: controller.now(),
+                scratch: RequestScratch(slotCount: route.pool.scheduler.slotCount),
+                random: random
+            )
+            accounting = ResponseAccounting(request, api: identity.api, metrics: controller.metrics)
+            return .send(try nextAttempt())
+        } catch {
+            return refuse(error)
+        }
+    }
+
+    /// Reports that the present attempt failed before anything of it was relayed.
+    ///
+    /// - Returns: the next attempt, or the answer to the client when the policy or the candidates are used up.
+    package func attemptFailed(_ failure: AttemptFailure) -> NextStep {
+        closeAttempt(failure)
+        controller.metrics.proxy.upstreamErrors.child(failure.label).increment()
+        guard canRetry(failure) else { return refuse(rejection(for: failure)) }
+        do throws(Rejection) {
+            let reply = try nextAttempt()
+            controller.metrics.proxy.retries.child(failure.label).increment()
+            return .send(reply)
+        } catch {
+            // That nobody else is left is not what the client should hear: the first failure is.
+            return refuse(rejection(for: failure))
+        }
+    }
+
+    /// Reports that the route's time for the whole request is over, before anything was relayed.
+    package func requestTimedOut() -> NextStep {
+        closeAttempt(.timeout)
+        return refuse(rejection(for: .timeout))
+    }
+
+    // MARK: The way down
+
+    /// Reports the head of the endpoint's response.
+    ///
+    /// - Returns: `nil` when the response is to be relayed; else the next attempt, and this response is of no use.
+    package func responseHeadReceived(status: Int, isEventStream: Bool) -> NextStep? {
+        let failure = AttemptFailure.status(status)
+        if status >= 500, canRetry(failure), let reply = retryElsewhere(failure) { return .send(reply) }
+        self.status = status
+        self.isEventStream = isEventStream
+        if !(502...504).contains(status) { lease?.responseBegan() }
+        return nil
+    }
+
+    /// Reports that the response's first byte goes to the client: from here on nothing is retried.
+    package func responseStarted() {
+        accounting?.responseStarted(isEventStream: isEventStream)
+    }
+
+    /// Reports a piece of the response's body.
+    package func responseBodyReceived(_ bytes: RawSpan) {
+        accounting?.bytesReceived(bytes, at: controller.now())
+    }
+
+    /// Ends the request. Closes its lease; further calls do nothing.
+    package func finish(_ outcome: RequestOutcome) {
+        let isGatewayError = outcome == .completed && (502...504).contains(status)
+        end(isGatewayError ? .gatewayError : outcome, errorCode: errorCode(outcome))
+    }
+
+    // MARK: Attempts
+
+    private func nextAttempt() throws(Rejection) -> RoutingReply {
+        guard var context, let route else { throw Rejection(.internalError, "the request was not identified") }
+        let started = controller.now()
+        let view = route.pool.endpoints.current
+        let candidates = try CandidateSelection.candidates(
+            in: view,
+            model: context.request.targetModel,
+            excluding: tried,
+            pool: route.pool.id
+        )
+        let decision = try route.pool.scheduler.schedule(&context, candidates: candidates)
+        route.pool.scheduler.willSend(decision, context: &context)
+        self.context = context
+        let endpoint = decision.endpoint
+        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
+        let ended = controller.now()
+        controller.metrics.scheduling.duration.observe(ended.since(started).fractionalSeconds)
+        defer { attemptCount += 1 }
+        return reply(to: endpoint, route: route)
+    }
+
+    private func reply(to endpoint: EndpointSnapshot, route: RouteSelection) -> RoutingReply {
+        var responseHeaders = route.rule.responseHeaders
+        if controller.configuration.addsServedHeader {
+            responseHeaders.set.append(
+                HeaderMutation.Field(
+                    name: HeaderNames.destinationEndpointServed,
+                    value: endpoint.address.authority
+                )
+            )
+        }
+        var requestHeaders = route.requestHeaders
+        if let identity, !identity.hasOwnID {
+            let field = HeaderMutation.Field(name: "\(HeaderNames.requestID)", value: identity.id)
+            requestHeaders.append(HeaderMutation(set: [field]))
+        }
+        return RoutingReply(
+            endpoint: endpoint,
+            attempt: attemptCount,
+            requestHeaders: requestHeaders,
+            responseHeaders: responseHeaders,
+            requestDeadline: route.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) },
+            attemptTimeout: route.rule.backendTimeout
+        )
+    }
+
+    private func canRetry(_ failure: AttemptFailure) -> Bool {
+        let policy = route?.rule.retry ?? controller.configuration.retry
+        return attemptCount <= policy.maxRetries && policy.allows(failure)
+    }
+
+    /// The next attempt after an answer that the policy may retry; `nil` when there is nobody to take it, so that the
+    /// client gets the answer that we have.
+    private func retryElsewhere(_ failure: AttemptFailure) -> RoutingReply? {
+        guard let failed = lease.take() else { return nil }
+        tried.append(failed.endpoint.id)
+        guard let reply = try? nextAttempt() else {
+            tried.removeLast()
+            lease = consume failed
+            return nil
+        }
+        release(failed, outcome: failure.outcome, detail: failure.detail, usage: nil)
+        controller.metrics.proxy.upstreamErrors.child(failure.label).increment()
+        controller.metrics.proxy.retries.child(failure.label).increment()
+        return reply
+    }
+
+    private func closeAttempt(_ failure: AttemptFailure) {
+        lastFailure = failure
+        guard let failed = lease.take() else { return }
+        // A kept-alive connection that broke says that the server had closed it, not that the server is gone: the same
+        // endpoint may be tried again, on a new connection.
+        let isStale = failure == .reset(onReusedConnection: true) && !tried.contains(failed.endpoint.id)
+        if !isStale || attemptCount > 1 { tried.append(failed.endpoint.id) }
+        release(failed, outcome: failure.outcome, detail: failure.detail, usage: nil)
+    }
+
+    private func release(_ lease: consuming RequestLease, outcome: RequestOutcome, detail: String, usage: TokenUsage?) {
+        let endpoint = lease.endpoint
+        lease.close(outcome, detail: detail)
+        if let context, let route {
+            route.pool.scheduler.didEnd(context.request, endpoint: endpoint, outcome: outcome, usage: usage)
+        }
+    }
+
+    // MARK: The end
+
+    private func refuse(_ rejection: Rejection) -> NextStep {
+        end(nil, errorCode: String(OutcomeMapping(rejection.reason).status))
+        return .reply(LocalReply(rejection, api: state.parsers.api(forPath: incoming.target)))
+    }
+
+    private func end(_ outcome: RequestOutcome?, errorCode: String?) {
+        let usage = accounting?.ended(at: controller.now(), errorCode: errorCode)
+        accounting = nil
+        if let last = lease.take() { release(last, outcome: outcome ?? .abandoned, detail: "", usage: usage) }
+    }
+
+    private func errorCode(_ outcome: RequestOutcome) -> String? {
+        switch outcome {
+        case .completed: status >= 400 ? String(status) : nil
+        default: outcome.rawValue
+        }
+    }
+
+    private func rejection(for failure: AttemptFailure) -> Rejection {
+        let tries = attemptCount == 1 ? "one attempt" : "\(attemptCount) attempts"
+        switch failure {
+        case .connect(let why):
+            return Rejection(.upstreamFailed, "No endpoint could be reached after \(tries); the last one: \(why).")
+        case .reset:
+            return Rejection(.upstreamFailed, "The endpoint closed the connection without an answer, after \(tries).")
+        case .status(let status):
+            return Rejection(.upstreamFailed, "The endpoint answered \(status), after \(tries).")
+        case .timeout:
+            return Rejection(.upstreamTimeout, "The endpoint did not answer in the time that the route allows.")
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import GatewayCore
+import RequestFormats
+import Telemetry
+
+/// What one request adds to the metrics, from the moment it has a model to its end.
+///
+/// A plain value without allocations of its own; the edge calls it for each chunk of the response.
+struct ResponseAccounting {
+    private let instruments: RequestInstruments
+    private let request: InferenceRequest
+    private let api: InferenceAPI
+    private let requestBytes: Int
+    private var isEventStream = false
+    private var reader: UsageReader?
+    private var firstByteAt: MonotonicInstant?
+    private var lastByteAt: MonotonicInstant?
+    private var responseBytes = 0
+
+    init(_ request: InferenceRequest, api: InferenceAPI, metrics: GatewayMetrics) {
+        self.request = request
+        self.api = api
+        requestBytes = request.body.count
+        instruments = metrics.requests.instruments(
+            model: request.model,
+            target: request.targetModel,
+            fairnessID: request.fairnessID,
+            priority: request.priority
+        )
+        instruments.total.increment()
+        instruments.running.increment()
+        instruments.requestSize.observe(Double(requestBytes))
+    }
+
+    /// A response is about to be relayed.
+    mutating func responseStarted(isEventStream: Bool) {
+        self.isEventStream = isEventStream
+        reader = api != .passthrough && api.reportsUsage ? UsageReader(api: api, isEventStream: isEventStream) : nil
+    }
+
+    /// A piece of the response's body.
+    mutating func bytesReceived(_ bytes: RawSpan, at now: MonotonicInstant) {
+        guard bytes.byteCount > 0 else { return }
+        responseBytes += bytes.byteCount
+        if let lastByteAt {
+            if isEventStream { instruments.interTokenLatency.observe(now.since(lastByteAt).fractionalSeconds) }
+        } else {
+            firstByteAt = now
+            instruments.timeToFirstToken(streaming: isEventStream)
+                .observe(now.since(request.receivedAt).fractionalSeconds)
+        }
+        lastByteAt = now
+        reader?.consume(bytes)
+    }
+
+    /// The request is over. Returns the usage that the response reported.
+    mutating func ended(at now: MonotonicInstant, errorCode: String?) -> TokenUsage? {
+        instruments.running.decrement()
+        instruments.duration.observe(now.since(request.receivedAt).fractionalSeconds)
+        if let errorCode { instruments.errors(code: errorCode).increment() }
+        guard responseBytes > 0 else { return nil }
+        instruments.responseSize.observe(Double(responseBytes))
+        reader?.finish()
+        guard let usage = reader?.usage else { return nil }
+        instruments.inputTokens.observe(Double(usage.promptTokens))
+        instruments.outputTokens.observe(Double(usage.completionTokens))
+        instruments.cachedTokens.observe(Double(usage.cachedTokens))
+        if isEventStream, usage.completionTokens > 1, let firstByteAt, let lastByteAt {
+            let generation = lastByteAt.since(firstByteAt).fractionalSeconds
+            instruments.timePerOutputToken.observe(generation / Double(usage.completionTokens - 1))
+        }
+        return TokenUsage(
+            promptTokens: usage.promptTokens,
+            completionTokens: usage.completionTokens,
+            cachedTokens: usage.cachedTokens
+        )
+    }
+}

@@ -1,0 +1,67 @@
+package import GatewayCore
+import RequestFormats
+
+/// Where an edge sends a request now, and what it changes on the way. One per attempt.
+package struct RoutingReply: Sendable {
+    /// The endpoint.
+    package let endpoint: EndpointSnapshot
+    /// The attempt's number: 0 for the first, counting up with each retry.
+    package let attempt: Int
+    /// Changes to the request's header, in the order in which they apply.
+    package let requestHeaders: [HeaderMutation]
+    /// Changes to the response's header.
+    package let responseHeaders: HeaderMutation
+    /// When the client's patience ends, whatever the attempt; `nil` for never.
+    package let requestDeadline: MonotonicInstant?
+    /// How long this attempt may take to answer whole; `nil` for no bound.
+    package let attemptTimeout: Duration?
+}
+
+/// An answer that the gateway gives itself.
+package struct LocalReply: Sendable {
+    /// The HTTP status code.
+    package let status: Int
+    /// Header fields; the edge adds `content-length`.
+    package let headers: [HeaderMap.Field]
+    /// The body.
+    package let body: [UInt8]
+    /// Whether the connection closes behind the reply.
+    package let closesConnection: Bool
+
+    /// A reply with a JSON body.
+    init(status: Int, json: [UInt8]) {
+        self.status = status
+        headers = [HeaderMap.Field(name: "content-type", value: "application/json")]
+        body = json
+        closesConnection = false
+    }
+
+    /// The reply to a refused request, in the error form of `api`; `nil` for the OpenAI form.
+    init(_ rejection: Rejection, api: InferenceAPI?) {
+        let mapping = OutcomeMapping(rejection.reason)
+        status = mapping.status
+        closesConnection = mapping.closesConnection
+        var headers = [HeaderMap.Field(name: "content-type", value: "application/json")]
+        if let reason = mapping.droppedReason {
+            headers.append(HeaderMap.Field(name: HeaderNames.droppedReason, value: reason))
+        }
+        if let seconds = mapping.retryAfterSeconds {
+            headers.append(HeaderMap.Field(name: "retry-after", value: String(seconds)))
+        }
+        self.headers = headers
+        body = ErrorBody(
+            status: mapping.status,
+            message: rejection.message,
+            code: mapping.errorCode,
+            parameter: rejection.parameter
+        ).encoded(for: api ?? .passthrough)
+    }
+}
+
+/// What an edge does next with a request.
+package enum NextStep: Sendable {
+    /// Send it to an endpoint.
+    case send(RoutingReply)
+    /// Answer the client without an endpoint.
+    case reply(LocalReply)
+}

@@ -1,0 +1,31 @@
+import DataLayer
+import GatewayCore
+
+/// Body-based routing: the body's model as header fields that routes can match and model servers can read.
+///
+/// A client's own fields of these names are always overwritten, so that nobody can reach a pool by naming one model in
+/// the header and another in the body.
+struct ModelHeaders {
+    let mutation: HeaderMutation
+
+    /// Finds the base model of `model` among the models that the pools' endpoints serve; empty when nobody knows it.
+    init(model: String, pools: some Sequence<PoolRuntime>) {
+        guard !model.isEmpty else {
+            mutation = HeaderMutation(remove: [HeaderNames.modelName, HeaderNames.baseModelName])
+            return
+        }
+        let base = pools.lazy.compactMap { $0.endpoints.current.models.baseModel(of: model) }.first ?? ""
+        mutation = HeaderMutation(set: [
+            HeaderMutation.Field(name: HeaderNames.modelName, value: model),
+            HeaderMutation.Field(name: HeaderNames.baseModelName, value: base),
+        ])
+    }
+
+    /// `request` with the fields in its header, for matching.
+    func applied(to request: IncomingRequest) -> IncomingRequest {
+        var request = request
+        for name in mutation.remove { request.headers.remove(name: name) }
+        for field in mutation.set { request.headers.replace(name: field.name, value: field.value) }
+        return request
+    }
+}

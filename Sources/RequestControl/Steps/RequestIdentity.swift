@@ -1,0 +1,106 @@
+import GatewayCore
+import RequestFormats
+
+/// What the second and third step of a request find out: its format, its model and the controls in its header.
+struct RequestIdentity {
+    let api: InferenceAPI
+    let parsed: ParsedBody?
+    let id: String
+    let hasOwnID: Bool
+
+    /// The model of the body; empty when the request names none.
+    var model: String { parsed?.model ?? "" }
+
+    /// Reads the body, if its path belongs to an API, and the header.
+    ///
+    /// - Throws: ``Rejection`` `invalidRequest` for a body that its API does not allow, or without a model.
+    init(
+        _ request: IncomingRequest,
+        parsers: RequestParserSet,
+        limits: GatewayLimits,
+        random: inout RandomSource
+    ) throws(Rejection) {
+        guard let api = parsers.api(forPath: request.target) else {
+            throw Rejection(.invalidRequest, "No parser is registered for the path \(request.path).", parameter: nil)
+        }
+        self.api = request.method == "POST" ? api : .passthrough
+        parsed = try Self.parse(request.body, as: self.api, limits: limits)
+        let own = request.headers.first(HeaderNames.requestID) ?? ""
+        hasOwnID = !own.isEmpty
+        id = hasOwnID ? own : random.uuid()
+    }
+
+    private static func parse(
+        _ body: any BodyBytes,
+        as api: InferenceAPI,
+        limits: GatewayLimits
+    ) throws(Rejection) -> ParsedBody? {
+        guard api != .passthrough else { return nil }
+        let result: Result<ParsedBody, FormatError> = body.withBytes { bytes in
+            do throws(FormatError) {
+                return .success(try ParsedBody(parsing: bytes, as: api, depthLimit: limits.maxJSONDepth))
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch result {
+        case .success(let parsed):
+            if parsed.model?.isEmpty ?? true, api.hasRewritableModel {
+                throw Rejection(.invalidRequest, "model not found in request body", parameter: "model")
+            }
+            return parsed
+        case .failure(let error):
+            throw Rejection(.invalidRequest, error.description, parameter: error.parameter)
+        }
+    }
+
+    /// The request as the scheduler sees it.
+    func inferenceRequest(_ request: IncomingRequest) -> InferenceRequest {
+        InferenceRequest(
+            id: id,
+            model: model,
+            objective: request.headers.first(of: HeaderNames.objective) ?? "",
+            fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? "default-flow",
+            isStreaming: parsed?.stream ?? false,
+            headers: request.headers,
+            body: request.body,
+            promptRanges: parsed.map { Array($0.prompt) } ?? [],
+            cacheSalt: parsed?.cacheSalt ?? "",
+            inputTokens: parsed?.inputTokenEstimate ?? 0,
+            maxOutputTokens: parsed?.maxOutputTokens,
+            receivedAt: request.receivedAt
+        )
+    }
+}
+
+extension HeaderMap {
+    /// The value of the first name that is present; an empty value counts as present.
+    fileprivate func first(of names: [StaticString]) -> String? {
+        for name in names {
+            if let value = first(name) { return value }
+        }
+        return nil
+    }
+}
+
+extension RandomSource {
+    /// A version 4 UUID (RFC 9562, 5.4) in lower case. Unique, not secret.
+    fileprivate mutating func uuid() -> String {
+        let high = (next() & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000
+        let low = (next() & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var position = 0
+            for index in 0..<32 {
+                if index == 8 || index == 12 || index == 16 || index == 20 {
+                    text[position] = UInt8(ascii: "-")
+                    position += 1
+                }
+                let half = index < 16 ? high : low
+                text[position] = digits[Int((half >> UInt64(60 - 4 * (index % 16))) & 0xF)]
+                position += 1
+            }
+            return position
+        }
+    }
+}

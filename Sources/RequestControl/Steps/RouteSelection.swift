@@ -1,0 +1,36 @@
+import GatewayCore
+
+/// The rule and the pool that a request's host, path, header and model lead to.
+struct RouteSelection {
+    let rule: RouteRule
+    let pool: PoolRuntime
+    /// The changes to the request's header, in the order in which they apply.
+    let requestHeaders: [HeaderMutation]
+
+    /// Finds the route.
+    ///
+    /// - Throws: ``Rejection`` `routeNotFound` when no rule matches; `internalError` when the rule has no backend with a
+    ///   weight, as Gateway API demands.
+    init(
+        _ request: IncomingRequest,
+        model: String,
+        state: GatewayState,
+        routes: RouteTableKey,
+        random: inout RandomSource
+    ) throws(Rejection) {
+        let modelHeaders = ModelHeaders(model: model, pools: state.pools)
+        guard let rule = state.tables[routes]?.rule(for: modelHeaders.applied(to: request)) else {
+            let subject = model.isEmpty ? "" : ", model '\(model)'"
+            throw Rejection(
+                .routeNotFound,
+                "No route matches \(request.method) \(request.path) on host '\(request.authority)'\(subject)."
+            )
+        }
+        guard let backend = rule.backend(at: random.unit()), let pool = state[pool: backend.pool] else {
+            throw Rejection(.internalError, "The route for \(request.path) has no backend that takes requests.")
+        }
+        self.rule = rule
+        self.pool = pool
+        requestHeaders = [modelHeaders.mutation, rule.requestHeaders, backend.requestHeaders].filter { !$0.isEmpty }
+    }
+}

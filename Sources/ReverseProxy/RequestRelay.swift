@@ -1,0 +1,265 @@
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+import RequestControl
+
+/// What a relay needs of the client's side. Called on the connection's event loop.
+protocol RelayClient: AnyObject {
+    /// Whether the client takes more bytes at once.
+    var isWritable: Bool { get }
+    /// The client's address as text, for `x-forwarded-for`.
+    var clientAddress: String { get }
+    /// Whether the client speaks TLS.
+    var isSecure: Bool { get }
+    /// Writes the response's head.
+    func relayHead(_ head: HTTPResponseHead)
+    /// Writes a piece of the response's body.
+    func relayBody(_ bytes: ByteBuffer)
+    /// Ends the response and flushes it.
+    func relayEnd(trailers: HTTPHeaders?)
+    /// Sends out what was written.
+    func relayFlush()
+    /// The response broke off: what the client has must not look whole.
+    func relayBreakOff()
+    /// Answers the request without an endpoint.
+    func relayReply(_ reply: LocalReply)
+}
+
+/// Takes one request to an endpoint and its response back, through as many attempts as the policy allows.
+///
+/// The head of a response is held until the first byte of its body: until then nothing has been sent to the client, so an
+/// endpoint that dies between the two costs the client nothing. Confined to one event loop.
+final class RequestRelay: UpstreamUser {
+    private enum State {
+        /// Not started.
+        case ready
+        /// A connection is being made.
+        case connecting
+        /// The request was sent; no whole head has come.
+        case awaitingHead(UpstreamConnection)
+        /// The head is here and nothing of the body.
+        case holdingHead(UpstreamConnection, HTTPResponseHead)
+        /// The head was written to the client.
+        case relaying(UpstreamConnection)
+        /// Ended, one way or the other.
+        case done
+    }
+
+    private let exchange: RequestExchange
+    private let head: HTTPRequestHead
+    private let body: ByteBuffer?
+    private let upstreams: UpstreamPool
+    private let eventLoop: any EventLoop
+    private weak var client: (any RelayClient)?
+    private var state = State.ready
+    private var routing: RoutingReply?
+    private var attemptTimer: Scheduled<Void>?
+    private var requestTimer: Scheduled<Void>?
+
+    init(
+        exchange: RequestExchange,
+        head: HTTPRequestHead,
+        body: ByteBuffer?,
+        upstreams: UpstreamPool,
+        eventLoop: any EventLoop,
+        client: any RelayClient
+    ) {
+        self.exchange = exchange
+        self.head = head
+        self.body = body
+        self.upstreams = upstreams
+        self.eventLoop = eventLoop
+        self.client = client
+    }
+
+    // MARK: What the client's side does
+
+    /// Starts the first attempt.
+    func start() {
+        perform(exchange.begin())
+    }
+
+    /// Ends the request because the client went away or the gateway's drain is over.
+    func cancel(_ outcome: RequestOutcome) {
+        let connection = connectionInUse
+        guard end(outcome) else { return }
+        connection?.abandon()
+    }
+
+    /// The client takes more bytes, or no more for now.
+    func clientWritabilityChanged(_ isWritable: Bool) {
+        connectionInUse?.setReading(isWritable)
+    }
+
+    // MARK: Attempts
+
+    private func perform(_ step: NextStep) {
+        switch step {
+        case .send(let routing): attempt(routing)
+        case .reply(let reply):
+            end(nil)
+            client?.relayReply(reply)
+        }
+    }
+
+    private func attempt(_ routing: RoutingReply) {
+        self.routing = routing
+        scheduleTimers(routing)
+        let address = routing.endpoint.address
+        if let connection = upstreams.takeIdle(address) {
+            send(on: connection, routing)
+            return
+        }
+        state = .connecting
+        let attempt = routing.attempt
+        upstreams.connect(address).assumeIsolated().whenComplete { result in
+            guard case .connecting = self.state, self.routing?.attempt == attempt else {
+                // The client left in the meantime; the connection serves somebody else.
+                if case .success(let connection) = result { self.upstreams.putBack(connection) }
+                return
+            }
+            switch result {
+            case .success(let connection): self.send(on: connection, routing)
+            case .failure(let error): self.attemptFailed(.connect(String(describing: error)))
+            }
+        }
+    }
+
+    private func send(on connection: UpstreamConnection, _ routing: RoutingReply) {
+        state = .awaitingHead(connection)
+        var upstreamHead = HTTPRequestHead(version: .http1_1, method: head.method, uri: head.uri)
+        upstreamHead.headers = ForwardedHeaders.upstream(
+            head.headers,
+            bodyLength: body?.readableBytes ?? 0,
+            clientAddress: client?.clientAddress ?? "",
+            isSecure: client?.isSecure ?? false,
+            mutations: routing.requestHeaders
+        )
+        connection.send(upstreamHead, body: body, for: self)
+    }
+
+    private func attemptFailed(_ failure: AttemptFailure) {
+        attemptTimer?.cancel()
+        attemptTimer = nil
+        perform(exchange.attemptFailed(failure))
+    }
+
+    // MARK: UpstreamUser
+
+    func upstreamDidReceiveHead(_ head: HTTPResponseHead) {
+        guard case .awaitingHead(let connection) = state else { return }
+        let isStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
+        if let step = exchange.responseHeadReceived(status: Int(head.status.code), isEventStream: isStream) {
+            // The policy sends the request elsewhere; this answer is of no use to anybody.
+            state = .ready
+            connection.abandon()
+            attemptTimer?.cancel()
+            perform(step)
+            return
+        }
+        state = .holdingHead(connection, head)
+    }
+
+    func upstreamDidReceiveBody(_ bytes: ByteBuffer) {
+        releaseHead()
+        guard case .relaying = state else { return }
+        bytes.withUnsafeReadableBytes { exchange.responseBodyReceived(RawSpan(_unsafeBytes: $0)) }
+        client?.relayBody(bytes)
+        // With the client's buffer full, the endpoint waits: nothing piles up here.
+        if client?.isWritable == false { connectionInUse?.setReading(false) }
+    }
+
+    func upstreamDidEnd(trailers: HTTPHeaders?) {
+        releaseHead()
+        guard case .relaying = state, end(.completed) else { return }
+        client?.relayEnd(trailers: trailers)
+    }
+
+    func upstreamDidReadComplete() {
+        if case .relaying = state { client?.relayFlush() }
+    }
+
+    func upstreamDidFail(_ error: (any Error)?) {
+        switch state {
+        case .awaitingHead(let connection), .holdingHead(let connection, _):
+            state = .ready
+            attemptFailed(.reset(onReusedConnection: connection.isReused))
+        case .relaying:
+            end(.resetMidResponse)
+            client?.relayBreakOff()
+        case .ready, .connecting, .done:
+            break
+        }
+    }
+
+    private func releaseHead() {
+        guard case .holdingHead(let connection, let endpointHead) = state, let routing, let client else { return }
+        state = .relaying(connection)
+        var clientHead = HTTPResponseHead(version: head.version, status: endpointHead.status)
+        clientHead.headers = ForwardedHeaders.downstream(endpointHead.headers, mutation: routing.responseHeaders)
+        exchange.responseStarted()
+        client.relayHead(clientHead)
+    }
+
+    // MARK: Time
+
+    private func scheduleTimers(_ routing: RoutingReply) {
+        if requestTimer == nil, let deadline = routing.requestDeadline {
+            let delay = deadline.since(exchange.now())
+            requestTimer = schedule(in: delay) { $0.requestTimedOut() }
+        }
+        if let timeout = routing.attemptTimeout {
+            attemptTimer = schedule(in: timeout) { $0.attemptTimedOut() }
+        }
+    }
+
+    private func schedule(in delay: Duration, _ action: @escaping (RequestRelay) -> Void) -> Scheduled<Void> {
+        eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(max(0, delay.wholeNanoseconds))) { [weak self] in
+            if let self { action(self) }
+        }
+    }
+
+    private func attemptTimedOut() {
+        timedOut { self.attemptFailed(.timeout) }
+    }
+
+    private func requestTimedOut() {
+        timedOut { self.perform(self.exchange.requestTimedOut()) }
+    }
+
+    private func timedOut(beforeResponse: () -> Void) {
+        let connection = connectionInUse
+        switch state {
+        case .connecting, .awaitingHead, .holdingHead:
+            state = .ready
+            connection?.abandon()
+            beforeResponse()
+        case .relaying:
+            end(.timedOut)
+            connection?.abandon()
+            client?.relayBreakOff()
+        case .ready, .done:
+            break
+        }
+    }
+
+    // MARK: The end
+
+    private var connectionInUse: UpstreamConnection? {
+        switch state {
+        case .awaitingHead(let connection), .holdingHead(let connection, _), .relaying(let connection): connection
+        case .ready, .connecting, .done: nil
+        }
+    }
+
+    /// Ends the request once; `false` when it had ended before.
+    @discardableResult
+    private func end(_ outcome: RequestOutcome?) -> Bool {
+        if case .done = state { return false }
+        state = .done
+        attemptTimer?.cancel()
+        requestTimer?.cancel()
+        if let outcome { exchange.finish(outcome) }
+        return true
+    }
+}

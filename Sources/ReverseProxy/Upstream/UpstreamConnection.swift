@@ -1,0 +1,183 @@
+import GatewayCore
+import NIOCore
+import NIOHTTP1
+
+/// What an upstream connection tells the request that is using it. Called on the connection's event loop.
+protocol UpstreamUser: AnyObject {
+    /// The response's head arrived.
+    func upstreamDidReceiveHead(_ head: HTTPResponseHead)
+    /// A piece of the response's body arrived.
+    func upstreamDidReceiveBody(_ bytes: ByteBuffer)
+    /// The response is whole. The connection no longer belongs to the user when this is called.
+    func upstreamDidEnd(trailers: HTTPHeaders?)
+    /// No more bytes for now: what was written downstream should be flushed.
+    func upstreamDidReadComplete()
+    /// The connection broke, or sent what is not HTTP, before the response was whole. It no longer belongs to the user.
+    func upstreamDidFail(_ error: (any Error)?)
+}
+
+/// One connection to an endpoint: sends one request at a time and hands the response to its user.
+///
+/// Confined to its event loop. Between requests it is idle in its ``UpstreamPool``.
+final class UpstreamConnection: ChannelDuplexHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundIn = HTTPClientRequestPart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private enum State {
+        /// Without a request; can go to `busy` and `closed`.
+        case idle
+        /// A request was sent and its response is not whole; can go to `idle` and `closed`.
+        case busy(any UpstreamUser)
+        /// The channel is gone or going.
+        case closed
+    }
+
+    /// Where the connection goes to.
+    let address: EndpointAddress
+    /// When it last became idle.
+    private(set) var idleSince = NIODeadline.now()
+    /// Whether it has served a request before the present one.
+    private(set) var isReused = false
+
+    private unowned let pool: UpstreamPool
+    private var state = State.idle
+    private var context: ChannelHandlerContext?
+    private var keepsAlive = true
+    private var isRequestWritten = true
+    private var isReadingPaused = false
+    private var hasHeldRead = false
+
+    init(address: EndpointAddress, pool: UpstreamPool) {
+        self.address = address
+        self.pool = pool
+    }
+
+    // MARK: What the user does
+
+    /// Sends a request. The connection must be idle; it belongs to `user` until `upstreamDidEnd` or `upstreamDidFail`.
+    func send(_ head: HTTPRequestHead, body: ByteBuffer?, for user: any UpstreamUser) {
+        guard let context, case .idle = state else {
+            user.upstreamDidFail(nil)
+            return
+        }
+        state = .busy(user)
+        keepsAlive = true
+        isRequestWritten = false
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let body, body.readableBytes > 0 {
+            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenSuccess { self.isRequestWritten = true }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+    }
+
+    /// Gives the connection up before the response is whole: it closes at once, and the user hears no more.
+    func abandon() {
+        state = .closed
+        context?.close(promise: nil)
+    }
+
+    /// Stops or resumes reading, for back-pressure from the client.
+    func setReading(_ isReading: Bool) {
+        isReadingPaused = !isReading
+        if isReading, hasHeldRead {
+            hasHeldRead = false
+            context?.read()
+        }
+    }
+
+    // MARK: ChannelHandler
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isReadingPaused {
+            hasHeldRead = true
+        } else {
+            context.read()
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .busy(let user) = state else {
+            // An idle connection has nothing to say: a server that speaks anyway is out of step, and whatever it says
+            // must never become the answer to the next request.
+            abandonIdle(context)
+            return
+        }
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            keepsAlive = head.isKeepAlive
+            user.upstreamDidReceiveHead(head)
+        case .body(let bytes):
+            user.upstreamDidReceiveBody(bytes)
+        case .end(let trailers):
+            responseEnded(context)
+            user.upstreamDidEnd(trailers: trailers)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        if case .busy(let user) = state { user.upstreamDidReadComplete() }
+        context.fireChannelReadComplete()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        fail(nil)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(error)
+        context.close(promise: nil)
+    }
+
+    // MARK: Transitions
+
+    private func responseEnded(_ context: ChannelHandlerContext) {
+        // A response that overtakes its request leaves the connection in the middle of a body: it cannot be used again.
+        guard keepsAlive, isRequestWritten, context.channel.isActive else {
+            state = .closed
+            context.close(promise: nil)
+            return
+        }
+        state = .idle
+        isReused = true
+        idleSince = .now()
+        isReadingPaused = false
+        pool.putBack(self)
+    }
+
+    private func fail(_ error: (any Error)?) {
+        switch state {
+        case .idle:
+            state = .closed
+            pool.forget(self)
+        case .busy(let user):
+            state = .closed
+            user.upstreamDidFail(error)
+        case .closed:
+            break
+        }
+    }
+
+    private func abandonIdle(_ context: ChannelHandlerContext) {
+        if case .idle = state { pool.forget(self) }
+        state = .closed
+        context.close(promise: nil)
+    }
+
+    /// Closes an idle connection.
+    func closeIdle() {
+        state = .closed
+        context?.close(promise: nil)
+    }
+}

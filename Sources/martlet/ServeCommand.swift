@@ -1,0 +1,111 @@
+import ArgumentParser
+import GatewayCore
+import MartletApp
+import RequestControl
+
+/// `martlet serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "The embedded gateway: a reverse proxy with the endpoint picker in the same process."
+    )
+
+    @Option(help: "Where clients connect, HOST:PORT. (default: 127.0.0.1:8080, or the listeners of the configuration)")
+    var listen: String?
+
+    @Option(help: "Where /metrics, /healthz, /readyz and /api/state are served, HOST:PORT.")
+    var admin = "127.0.0.1:9090"
+
+    @Option(help: "A file or folder of Kubernetes resources and endpoint lists; watched for changes.")
+    var config: String?
+
+    @Option(help: "A model server as [NAME=]URL; repeatable.")
+    var endpoint: [String] = []
+
+    @Option(help: "How many simulated model servers to start and use.")
+    var simulate = 0
+
+    @Flag(inversion: .prefixedNo, help: "Tell in each response which endpoint served it. (default: with --simulate)")
+    var servedHeader: Bool?
+
+    @Option(help: "The most bytes of a request body.")
+    var maxBodyBytes = GatewayLimits().maxBodyBytes
+
+    @Option(help: "The most bytes of a request's header section.")
+    var maxHeaderBytes = GatewayLimits().maxHeaderBytes
+
+    @Option(help: "The most client connections at once.")
+    var maxConnections = GatewayLimits().maxConnections
+
+    @Option(help: "The most retries of one request.")
+    var retryAttempts = 2
+
+    @Option(help: "What is retried: a list of connect-failure, reset, reset-reused and status codes from 500 to 599.")
+    var retryOn = "connect-failure,reset,502,503,504"
+
+    @Option(help: "How long running requests may take after SIGTERM.")
+    var drainTimeoutSeconds = 30
+
+    @Option(help: "How often model servers are asked for their metrics; at least 50.")
+    var refreshMetricsIntervalMilliseconds = 50
+
+    @Option(help: "Event loops. (default: one per processor)")
+    var threads: Int?
+
+    @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
+    var logLevel = "info"
+
+    @Option(help: "Seed of random choices, for runs that can be repeated.")
+    var seed: UInt64?
+
+    @Flag(help: "Allow plugins whose behaviour may still change.")
+    var allowExperimentalPlugins = false
+
+    @Flag(help: "Do not check the certificates of endpoints that speak TLS.")
+    var insecureEndpoints = false
+
+    func validate() throws {
+        try require(simulate >= 0 && simulate <= 1000, "--simulate \(simulate) is not from 0 to 1000.")
+        try require(maxBodyBytes > 0, "--max-body-bytes \(maxBodyBytes) is not above 0.")
+        try require(maxHeaderBytes >= 1024, "--max-header-bytes \(maxHeaderBytes) is below 1024.")
+        try require(maxConnections > 0, "--max-connections \(maxConnections) is not above 0.")
+        try require((0...10).contains(retryAttempts), "--retry-attempts \(retryAttempts) is not from 0 to 10.")
+        try require(drainTimeoutSeconds >= 0, "--drain-timeout-seconds \(drainTimeoutSeconds) is negative.")
+        try require(
+            (50...60_000).contains(refreshMetricsIntervalMilliseconds),
+            "--refresh-metrics-interval-milliseconds \(refreshMetricsIntervalMilliseconds) is not from 50 to 60000."
+        )
+        try require(threads.map { (1...1024).contains($0) } ?? true, "--threads \(threads ?? 0) is not from 1 to 1024.")
+        do {
+            _ = try RetryPolicy(maxRetries: retryAttempts, conditions: retryOn)
+        } catch {
+            throw ValidationError("--retry-on \(error)")
+        }
+    }
+
+    func run() async throws {
+        var options = ServeOptions()
+        options.listen = listen
+        options.admin = admin
+        options.configurationPath = config
+        options.endpoints = endpoint
+        options.simulated = simulate
+        options.servedHeader = servedHeader
+        options.limits.maxBodyBytes = maxBodyBytes
+        options.limits.maxHeaderBytes = maxHeaderBytes
+        options.limits.maxConnections = maxConnections
+        options.retry = try RetryPolicy(maxRetries: retryAttempts, conditions: retryOn)
+        options.drainTimeout = .seconds(drainTimeoutSeconds)
+        options.scrapeInterval = .milliseconds(refreshMetricsIntervalMilliseconds)
+        options.threads = threads
+        options.logLevel = logLevel
+        options.seed = seed
+        options.allowsExperimentalPlugins = allowExperimentalPlugins
+        options.verifiesEndpointCertificates = !insecureEndpoints
+        try await ServeApplication.run(options)
+    }
+
+    private func require(_ holds: Bool, _ message: String) throws {
+        if !holds { throw ValidationError(message) }
+    }
+}
