@@ -15,7 +15,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + strict
 
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -99,13 +99,13 @@ let package = Package(
         ),
         room("EngineClient", ["GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
-        room("Scheduling", ["GatewayCore", "Telemetry"], [collections]),
-        room("DataLayer", ["GatewayCore", "Telemetry"], [collections]),
+        room("Scheduling", ["GatewayCore", "Telemetry"]),
+        room("DataLayer", ["GatewayCore", "Telemetry"]),
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats", "Telemetry"]),
         room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
-        room("GatewayCore", [], [collections]),
+        room("GatewayCore", []),
         room("RequestFormats", []),
-        room("PrefixIndex", [], [collections]),
+        room("PrefixIndex", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
@@ -119,7 +119,8 @@ let package = Package(
             [
                 "BuiltinPlugins", "DataLayer", "GatewayConfiguration", "GatewayCore", "GatewayTesting",
                 "ModelServerSimulator", "RequestControl", "RequestFormats", "Scheduling", "Telemetry",
-            ]
+            ],
+            [heap]
         ),
         tests("GatewayCoreTests", ["GatewayCore"]),
         tests("RequestFormatsTests", ["RequestFormats"]),

@@ -23,7 +23,6 @@ package final class RequestExchange {
     private var lease: RequestLease?
     private var tried: [EndpointID] = []
     private var attemptCount = 0
-    private var lastFailure: AttemptFailure?
     private var isEventStream = false
     private var status = 0
 
@@ -191,13 +190,13 @@ package final class RequestExchange {
     }
 
     private func closeAttempt(_ failure: AttemptFailure) {
-        lastFailure = failure
         guard let failed = lease.take() else { return }
         // A kept-alive connection that broke says that the server had closed it, not that the server is gone: the same
-        // endpoint may be tried again, on a new connection.
-        let isStale = failure == .reset(onReusedConnection: true) && !tried.contains(failed.endpoint.id)
-        if !isStale || attemptCount > 1 { tried.append(failed.endpoint.id) }
-        release(failed, outcome: failure.outcome, detail: failure.detail, usage: nil)
+        // endpoint may be tried again, on a new connection. Edges use kept-alive connections for the first attempt only.
+        let isStale = failure == .reset(onReusedConnection: true) && attemptCount == 1
+        if !isStale { tried.append(failed.endpoint.id) }
+        let outcome = isStale ? .staleConnection : failure.outcome
+        release(failed, outcome: outcome, detail: failure.detail, usage: nil)
     }
 
     private func release(_ lease: consuming RequestLease, outcome: RequestOutcome, detail: String, usage: TokenUsage?) {

@@ -59,7 +59,7 @@ package enum AttemptFailure: Hashable, Sendable {
         switch self {
         case .connect: .connectFailed
         case .reset: .resetBeforeResponse
-        case .status: .gatewayError
+        case .status(let status): (502...504).contains(status) ? .gatewayError : .completed
         case .timeout: .timedOut
         }
     }

@@ -117,8 +117,9 @@ struct ResponsesFormat: AnswerFormat {
             "output":\(output),"parallel_tool_calls":true,"temperature":1.0,"tool_choice":"none","tools":[],\
             "top_p":1.0,"background":false,"max_output_tokens":\(limit),"max_tool_calls":null,\
             "previous_response_id":null,"prompt":null,"reasoning":null,"service_tier":"auto",\
-            "status":"\(status)","text":null,"top_logprobs":null,"truncation":"disabled","usage":\(usage),"user":null,"presence_penalty":0.0,"frequency_penalty":0.0,\
-            "kv_transfer_params":null,"ec_transfer_params":null,"input_messages":null,"output_messages":null}
+            "status":"\(status)","text":null,"top_logprobs":null,"truncation":"disabled","usage":\(usage),\
+            "user":null,"presence_penalty":0.0,"frequency_penalty":0.0,"kv_transfer_params":null,\
+            "ec_transfer_params":null,"input_messages":null,"output_messages":null}
             """
     }
 }

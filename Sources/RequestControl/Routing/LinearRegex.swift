@@ -105,6 +105,11 @@ struct ScalarSet: Sendable {
         ranges.contains { $0.contains(scalar.value) } != isNegated
     }
 
+    /// The scalar of a set of one; `nil` for another set.
+    var onlyScalar: UInt32? {
+        ranges.count == 1 && ranges[0].count == 1 ? ranges[0].lowerBound : nil
+    }
+
     static func single(_ scalar: Unicode.Scalar) -> ScalarSet {
         ScalarSet(ranges: [scalar.value...scalar.value])
     }
@@ -124,7 +129,7 @@ indirect enum LinearRegexTree: Sendable {
     case empty
     case set(ScalarSet)
     case sequence([LinearRegexTree])
-    case either(LinearRegexTree, LinearRegexTree)
+    case either([LinearRegexTree])
     case `repeat`(LinearRegexTree, min: Int, max: Int?)
 }
 
@@ -147,33 +152,52 @@ struct LinearRegexCompiler {
         case .empty: break
         case .set(let set): try append(.take(set))
         case .sequence(let parts): for part in parts { try emit(part) }
-        case .either(let first, let second):
+        case .either(let branches): try emit(branches)
+        case .repeat(let part, let min, let max): try emit(part, min: min, max: max)
+        }
+    }
+
+    private mutating func emit(_ branches: [LinearRegexTree]) throws(LinearRegex.PatternError) {
+        var jumps: [Int] = []
+        for branch in branches.dropLast() {
             let split = program.count
             try append(.jump(0))
-            try emit(first)
-            let jump = program.count
+            try emit(branch)
+            jumps.append(program.count)
             try append(.jump(0))
             program[split] = .split(split + 1, program.count)
-            try emit(second)
-            program[jump] = .jump(program.count)
-        case .repeat(let part, let min, let max):
-            for _ in 0..<min { try emit(part) }
-            guard let max else {
-                let split = program.count
-                try append(.jump(0))
-                try emit(part)
-                try append(.jump(split))
-                program[split] = .split(split + 1, program.count)
-                return
-            }
-            var splits: [Int] = []
-            for _ in min..<Swift.max(min, max) {
-                splits.append(program.count)
-                try append(.jump(0))
-                try emit(part)
-            }
-            for split in splits { program[split] = .split(split + 1, program.count) }
         }
+        if let last = branches.last { try emit(last) }
+        for jump in jumps { program[jump] = .jump(program.count) }
+    }
+
+    private mutating func emit(
+        _ part: LinearRegexTree,
+        min: Int,
+        max: Int?
+    ) throws(LinearRegex.PatternError) {
+        for _ in 0..<min {
+            let start = program.count
+            try emit(part)
+            // A part without instructions is empty however often it is repeated. Nested counts of it would multiply the
+            // time to compile without ever reaching the limit of instructions.
+            if program.count == start { return }
+        }
+        guard let max else {
+            let split = program.count
+            try append(.jump(0))
+            try emit(part)
+            try append(.jump(split))
+            program[split] = .split(split + 1, program.count)
+            return
+        }
+        var splits: [Int] = []
+        for _ in min..<Swift.max(min, max) {
+            splits.append(program.count)
+            try append(.jump(0))
+            try emit(part)
+        }
+        for split in splits { program[split] = .split(split + 1, program.count) }
     }
 
     private mutating func append(_ instruction: LinearRegex.Instruction) throws(LinearRegex.PatternError) {

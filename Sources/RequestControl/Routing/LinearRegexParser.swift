@@ -33,12 +33,12 @@ struct LinearRegexParser {
     }
 
     private mutating func alternation() throws(LinearRegex.PatternError) -> LinearRegexTree {
-        var tree = try sequence()
+        var branches = [try sequence()]
         while peek == "|" {
             position += 1
-            tree = .either(tree, try sequence())
+            branches.append(try sequence())
         }
-        return tree
+        return branches.count == 1 ? branches[0] : .either(branches)
     }
 
     private mutating func sequence() throws(LinearRegex.PatternError) -> LinearRegexTree {
@@ -156,15 +156,17 @@ struct LinearRegexParser {
         while let scalar = next() {
             if scalar == "]", !isFirst { return set }
             isFirst = false
+            if scalar == "[", peek == ":" { throw error("classes such as [:alpha:] are not supported") }
             let start = scalar == "\\" ? try escape() : .single(scalar)
             if start.isNegated { throw error("a negated class inside of a class") }
             if peek == "-", position + 1 < scalars.count, scalars[position + 1] != "]" {
                 position += 1
                 guard let end = next(), end != "[" else { throw error("missing end of a range") }
                 let last = end == "\\" ? try escape() : .single(end)
-                guard start.ranges.count == 1, last.ranges.count == 1,
-                    let low = start.ranges.first?.lowerBound, let high = last.ranges.first?.upperBound, low <= high
-                else { throw error("a range that runs backwards") }
+                guard let low = start.onlyScalar, let high = last.onlyScalar, !last.isNegated else {
+                    throw error("a class as the end of a range")
+                }
+                guard low <= high else { throw error("a range that runs backwards") }
                 set.ranges.append(low...high)
             } else {
                 set.ranges += start.ranges

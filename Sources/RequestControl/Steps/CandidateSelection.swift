@@ -17,12 +17,7 @@ enum CandidateSelection {
             throw Rejection(.noEndpoints, "The pool '\(pool.name)' has no endpoints.")
         }
         if !model.isEmpty, view.models.allEndpointsHaveTold, !view.models.serves(model) {
-            let known = view.models.union().map { "'\($0.id)'" }.joined(separator: ", ")
-            throw Rejection(
-                .modelNotFound,
-                "The model '\(model)' does not exist. The pool '\(pool.name)' serves \(known).",
-                parameter: "model"
-            )
+            throw unknown(model, view.models.union().map(\.id), pool: pool)
         }
         var endpoints = view.available
         if endpoints.isEmpty { throw down(view, pool: pool) }
@@ -35,6 +30,17 @@ enum CandidateSelection {
             if endpoints.isEmpty { throw down(view, pool: pool) }
         }
         return Candidates(endpoints)
+    }
+
+    /// Names a few of the models: the endpoints may list thousands.
+    private static func unknown(_ model: String, _ known: [String], pool: PoolID) -> Rejection {
+        let shown = known.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
+        let more = known.count > 10 ? " and \(known.count - 10) more" : ""
+        return Rejection(
+            .modelNotFound,
+            "The model '\(model)' does not exist. The pool '\(pool.name)' serves \(shown)\(more).",
+            parameter: "model"
+        )
     }
 
     private static func down(_ view: EndpointStoreView, pool: PoolID) -> Rejection {

@@ -14,7 +14,9 @@ struct ModelHeaders {
             mutation = HeaderMutation(remove: [HeaderNames.modelName, HeaderNames.baseModelName])
             return
         }
-        let base = pools.lazy.compactMap { $0.endpoints.current.models.baseModel(of: model) }.first ?? ""
+        let known = pools.lazy.compactMap { $0.endpoints.current.models.baseModel(of: model) }.first ?? ""
+        // The name comes from an endpoint's own list. One that cannot be a header field is as good as unknown.
+        let base = known.firstControlCharacter == nil ? known : ""
         mutation = HeaderMutation(set: [
             HeaderMutation.Field(name: HeaderNames.modelName, value: model),
             HeaderMutation.Field(name: HeaderNames.baseModelName, value: base),
@@ -27,5 +29,13 @@ struct ModelHeaders {
         for name in mutation.remove { request.headers.remove(name: name) }
         for field in mutation.set { request.headers.replace(name: field.name, value: field.value) }
         return request
+    }
+}
+
+extension String {
+    /// The first byte that a header field must not have (RFC 9110, 5.5): a line break in a value would end the field, and the
+    /// rest would be read as further fields or as another request.
+    var firstControlCharacter: UInt8? {
+        utf8.first { $0 < 0x20 || $0 == 0x7F }
     }
 }

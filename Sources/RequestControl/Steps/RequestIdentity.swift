@@ -30,6 +30,9 @@ struct RequestIdentity {
         id = hasOwnID ? own : random.uuid()
     }
 
+    /// The most bytes of a model's name. It becomes a header field, a label of metrics and a part of messages.
+    static let modelNameBytesMax = 1024
+
     private static func parse(
         _ body: any BodyBytes,
         as api: InferenceAPI,
@@ -48,9 +51,28 @@ struct RequestIdentity {
             if parsed.model?.isEmpty ?? true, api.hasRewritableModel {
                 throw Rejection(.invalidRequest, "model not found in request body", parameter: "model")
             }
+            try check(modelName: parsed.model ?? "")
             return parsed
         case .failure(let error):
             throw Rejection(.invalidRequest, error.description, parameter: error.parameter)
+        }
+    }
+
+    /// Refuses a name that must not become a header field.
+    private static func check(modelName name: String) throws(Rejection) {
+        if name.utf8.count > modelNameBytesMax {
+            throw Rejection(
+                .invalidRequest,
+                "The name of the model has \(name.utf8.count) bytes; the limit is \(modelNameBytesMax).",
+                parameter: "model"
+            )
+        }
+        if let byte = name.firstControlCharacter {
+            throw Rejection(
+                .invalidRequest,
+                "The name of the model has the control character \(byte), which no model's name has.",
+                parameter: "model"
+            )
         }
     }
 
