@@ -1,0 +1,51 @@
+# The two a newcomer needs: `make run` and `make test`. `make help` lists the rest.
+
+SWIFT ?= swift
+PYTHON ?= python3
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+PYTEST = .venv/bin/python -m pytest Tests/EndToEnd
+RIG = .build-bench/release
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test checks e2e bench-serve soak format clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## release build of martlet
+	$(SWIFT) build -c release --product martlet -j $(JOBS)
+
+run: build ## release build, then a gateway over three simulated model servers
+	.build/release/martlet serve --simulate 3
+
+test: ## everything CI runs
+	scripts/check.sh
+
+checks: ## the house rules and the formatting, without a build
+	scripts/check-house-rules
+	scripts/check-imports
+	$(PYTHON) -m unittest discover --start-directory scripts/tests
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Benchmarks Package.swift
+
+.venv/installed: Tests/EndToEnd/requirements.txt scripts/make-venv
+	scripts/make-venv .venv Tests/EndToEnd/requirements.txt
+	touch $@
+
+e2e: .venv/installed ## the end-to-end tests, on a debug build
+	scripts/find-tool curl curl >/dev/null
+	scripts/find-tool openssl openssl >/dev/null
+	$(SWIFT) build --product martlet -j $(JOBS)
+	$(PYTEST) $(PYTEST_ARGUMENTS)
+
+soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
+	$(PYTEST) --martlet .build/release/martlet --soak-seconds 60 -k soak $(PYTEST_ARGUMENTS)
+
+bench-serve: build ## CPU per request beside nginx; fails over budget
+	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
+	$(PYTHON) Benchmarks/serve/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+format: ## rewrite the sources in the project's format
+	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift
+
+clean: ## remove everything that was built or installed
+	rm -rf .build .build-bench .build-tools .venv

@@ -1,0 +1,73 @@
+"""Configuration documents as values, and files of them. JSON is YAML too."""
+
+import json
+import os
+
+
+def write(path, *documents):
+    """Writes documents to a file in one step, as an editor that renames does; gives the path."""
+    text = "---\n".join(json.dumps(document, indent=2) + "\n" for document in documents)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text)
+    os.replace(draft, path)
+    return path
+
+
+def gateway_resource(listeners):
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "local"},
+        "spec": {"gatewayClassName": "martlet", "listeners": listeners},
+    }
+
+
+def plain_gateway(port):
+    """A Gateway with one HTTP listener."""
+    return gateway_resource([{"name": "http", "protocol": "HTTP", "port": port}])
+
+
+def pool(name, app):
+    """An InferencePool of the endpoints labelled `app`."""
+    return {
+        "apiVersion": "inference.networking.k8s.io/v1",
+        "kind": "InferencePool",
+        "metadata": {"name": name},
+        "spec": {"selector": {"matchLabels": {"app": app}}, "targetPorts": [{"number": 8000}]},
+    }
+
+
+def endpoints(simulators, app):
+    """The endpoint list with some simulators, labelled `app`."""
+    return {
+        "kind": "Endpoints",
+        "endpoints": [
+            {"name": f"{app}-{index}", "address": "127.0.0.1", "port": str(simulator.port), "labels": {"app": app}}
+            for index, simulator in enumerate(simulators)
+        ],
+    }
+
+
+def backend(name, weight=1):
+    """A reference to an InferencePool."""
+    return {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": name, "weight": weight}
+
+
+def route(name, *rules, hostnames=None):
+    """An HTTPRoute with rules as they stand in the resource."""
+    spec = {"parentRefs": [{"name": "local"}], "rules": list(rules)}
+    if hostnames:
+        spec["hostnames"] = hostnames
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec}
+
+
+def rule(backends, *matches, filters=None, timeouts=None):
+    """A rule; matches, filters and timeouts as they stand in the resource."""
+    content = {"backendRefs": backends}
+    if matches:
+        content["matches"] = list(matches)
+    if filters:
+        content["filters"] = filters
+    if timeouts:
+        content["timeouts"] = timeouts
+    return content

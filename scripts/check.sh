@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Everything CI runs: `make test`. Stops at the first step that fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+
+# A warning is an error here; outside CI a newer compiler's new warning must not stop anybody.
+export MARTLET_STRICT=1
+jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu)
+started=$SECONDS
+
+step() {
+    printf '\n== %s (%d s)\n' "$1" $((SECONDS - started))
+}
+
+step "the tools the tests need"
+curl=$(scripts/find-tool curl curl)
+openssl=$(scripts/find-tool openssl openssl)
+promtool=$(scripts/find-tool promtool prometheus)
+printf '%s\n' "$curl" "$openssl" "$promtool"
+make --no-print-directory .venv/installed
+
+step "house rules, imports, format"
+make --no-print-directory checks
+
+step "build"
+swift build --build-tests --explicit-target-dependency-import-check error -j "$jobs"
+
+step "unit and integration tests"
+swift test --skip-build --explicit-target-dependency-import-check error -j "$jobs"
+
+step "the benchmark's own tests"
+swift test --package-path Benchmarks --scratch-path .build-bench -j "$jobs"
+
+step "end-to-end tests"
+.venv/bin/python -m pytest Tests/EndToEnd --promtool "$promtool"
+
+printf '\nAll of it passed in %d s.\n' $((SECONDS - started))
