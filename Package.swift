@@ -99,9 +99,9 @@ let package = Package(
         ),
         room("EngineClient", ["GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
-        room("Scheduling", ["GatewayCore", "Telemetry"]),
+        room("Scheduling", ["GatewayCore"]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
-        room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats", "Telemetry"]),
+        room("BuiltinPlugins", ["GatewayCore", "PrefixIndex"]),
         room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
         room("GatewayCore", []),
         room("RequestFormats", []),
@@ -135,12 +135,12 @@ let package = Package(
         tests(
             "DataLayerTests", ["DataLayer", "GatewayCore", "GatewayTesting", "Telemetry"], exclude: ["Fixtures"]
         ),
-        tests("EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1]),
+        tests("EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),
         tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),
         tests("BehaviourTests", requestPath + ["ReverseProxy"], proxyPeers),
-        tests("SimulatorTests", requestPath + ["ModelServerSimulator", "Simulator"]),
+        tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests("MartletAppTests", requestPath + ["GatewayConfiguration", "MartletApp"]),
     ]
 )

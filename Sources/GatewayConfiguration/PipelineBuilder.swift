@@ -2,9 +2,10 @@ package import GatewayCore
 
 /// Makes the plugins of a configuration and puts them into the order in which they run.
 ///
-/// What the configuration leaves out is filled in first (``EndpointPickerConfiguration/applyingDefaults(knownPlugins:)``);
-/// then come the default producers of required data that nothing produces. Order comes from the configuration only, so
-/// two builds of one configuration give the same pipeline.
+/// What the configuration leaves out is filled in first
+/// (``EndpointPickerConfiguration/applyingDefaults(knownPlugins:)``); then come the default producers of required data
+/// that nothing produces. Order comes from the configuration only, so two builds of one configuration give the same
+/// pipeline.
 package struct PipelineBuilder: Sendable {
     private let registry: PluginRegistry
     private let knownTypes: [String]

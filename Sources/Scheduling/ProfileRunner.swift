@@ -57,7 +57,10 @@ struct ProfileRunner {
     /// The endpoints at `picks`. A picker may be foreign code, so its answer is checked instead of trusted.
     private func endpoints(_ picks: [Int], of candidates: Candidates) throws(Rejection) -> [EndpointSnapshot] {
         guard !picks.isEmpty else {
-            throw Rejection(.internalError, "picker '\(profile.pickerName)' picked none of \(candidates.count) candidates")
+            throw Rejection(
+                .internalError,
+                "picker '\(profile.pickerName)' picked none of \(candidates.count) candidates"
+            )
         }
         var endpoints: [EndpointSnapshot] = []
         endpoints.reserveCapacity(picks.count)

@@ -1,7 +1,8 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Testing
+
+@testable import BuiltinPlugins
 
 @Suite struct ConformanceTests {
     @Test(arguments: BuiltinCatalogue.registry().typeNames)
@@ -38,8 +39,8 @@ import Testing
         registry.register(BrokenPlugin.self)
         let found = PluginConformance(registry: registry, type: "broken-plugin").violations().joined(separator: "\n")
         for fault in [
-            "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates", "picks nobody",
-            "asks for [0] after its only profile ran",
+            "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates",
+            "picks nobody", "asks for [0] after its only profile ran",
         ] {
             #expect(found.contains(fault), "\(fault)")
         }

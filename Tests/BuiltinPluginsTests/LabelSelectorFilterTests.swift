@@ -1,7 +1,8 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Testing
+
+@testable import BuiltinPlugins
 
 @Suite struct LabelSelectorFilterTests {
     private let candidates = Candidates([
@@ -46,14 +47,15 @@ import Testing
         #expect(try kept(parameters) == ["decode"])
     }
 
-    @Test(arguments: [
-        (["matchExpressions": [["key": "a", "operator": "in", "values": ["b"]]]], "did you mean \"In\"?"),
-        (["matchExpressions": [["key": "a", "operator": "In"]]], "operator In needs at least one value"),
-        (["matchExpressions": [["key": "a", "operator": "Exists", "values": ["b"]]]], "operator Exists takes no values"),
-        (["matchExpressions": [["operator": "Exists"]]], "required field \"key\" is missing"),
-        (["matchExpressions": [["key": "a"]]], "required field \"operator\" is missing"),
-        (["matchLabel": ["a": "b"]], "did you mean \"matchLabels\"?"),
-    ] as [(ConfigurationValue, String)])
+    @Test(
+        arguments: [
+            (["matchExpressions": [["key": "a", "operator": "in", "values": ["b"]]]], "did you mean \"In\"?"),
+            (["matchExpressions": [["key": "a", "operator": "In"]]], "operator In needs at least one value"),
+            (["matchExpressions": [["key": "a", "operator": "Exists", "values": ["b"]]]], "Exists takes no values"),
+            (["matchExpressions": [["operator": "Exists"]]], "required field \"key\" is missing"),
+            (["matchExpressions": [["key": "a"]]], "required field \"operator\" is missing"),
+            (["matchLabel": ["a": "b"]], "did you mean \"matchLabels\"?"),
+        ] as [(ConfigurationValue, String)])
     func refusesWhatIsNoSelector(parameters: ConfigurationValue, message: String) {
         let text = failure(LabelSelectorFilter.self, parameters)
         #expect(text?.contains(message) == true, "\(text ?? "no error")")

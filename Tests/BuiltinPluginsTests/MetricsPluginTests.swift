@@ -1,7 +1,8 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Testing
+
+@testable import BuiltinPlugins
 
 @Suite struct MetricsDataSourceTests {
     @Test func hasTheDocumentedDefaults() throws {
@@ -34,15 +35,16 @@ import Testing
         #expect(try make(MetricsDataSource.self, ["interval": "0s"]).settings.interval == nil)
     }
 
-    @Test(arguments: [
-        (["scheme": "ftp"], "\"ftp\" is not one of http, https"),
-        (["path": "metrics"], "'metrics' does not start with '/'"),
-        (["port": 0], "0 is not in 1 to 65535"),
-        (["interval": "soon"], "found \"soon\""),
-        (["interval": "-1s"], "-1s"),
-        (["clientCertPath": "/c.pem"], "clientKeyPath is missing"),
-        (["insecureSkipVerfy": true], "did you mean \"insecureSkipVerify\"?"),
-    ] as [(ConfigurationValue, String)])
+    @Test(
+        arguments: [
+            (["scheme": "ftp"], "\"ftp\" is not one of http, https"),
+            (["path": "metrics"], "'metrics' does not start with '/'"),
+            (["port": 0], "0 is not in 1 to 65535"),
+            (["interval": "soon"], "found \"soon\""),
+            (["interval": "-1s"], "-1s"),
+            (["clientCertPath": "/c.pem"], "clientKeyPath is missing"),
+            (["insecureSkipVerfy": true], "did you mean \"insecureSkipVerify\"?"),
+        ] as [(ConfigurationValue, String)])
     func refusesBadParameters(parameters: ConfigurationValue, message: String) {
         let text = failure(MetricsDataSource.self, parameters)
         #expect(text?.contains(message) == true, "\(text ?? "no error")")
@@ -89,14 +91,15 @@ import Testing
         #expect(mappings.mappings.map(\.name).last == "mine")
     }
 
-    @Test(arguments: [
-        (["defaultEngine": "vlm"], "did you mean \"vllm\"?"),
-        (["engineConfigs": [["name": "default"]]], "'default' is reserved"),
-        (["engineConfigs": [["name": "a"], ["name": "a"]]], "engine 'a' is configured twice"),
-        (["engineConfigs": [["queuedRequestsSpec": "x"]]], "required field \"name\" is missing"),
-        (["engineConfigs": [["name": "a", "kvUsageSpec": "x{"]]], "expected a label name at byte 2"),
-        (["engineConfigs": [["name": "a", "kvUsageSpecs": "x"]]], "did you mean \"kvUsageSpec\"?"),
-    ] as [(ConfigurationValue, String)])
+    @Test(
+        arguments: [
+            (["defaultEngine": "vlm"], "did you mean \"vllm\"?"),
+            (["engineConfigs": [["name": "default"]]], "'default' is reserved"),
+            (["engineConfigs": [["name": "a"], ["name": "a"]]], "engine 'a' is configured twice"),
+            (["engineConfigs": [["queuedRequestsSpec": "x"]]], "required field \"name\" is missing"),
+            (["engineConfigs": [["name": "a", "kvUsageSpec": "x{"]]], "expected a label name at byte 2"),
+            (["engineConfigs": [["name": "a", "kvUsageSpecs": "x"]]], "did you mean \"kvUsageSpec\"?"),
+        ] as [(ConfigurationValue, String)])
     func refusesBadParameters(parameters: ConfigurationValue, message: String) {
         let text = failure(CoreMetricsExtractor.self, parameters)
         #expect(text?.contains(message) == true, "\(text ?? "no error")")

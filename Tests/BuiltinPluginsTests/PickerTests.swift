@@ -1,7 +1,8 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Testing
+
+@testable import BuiltinPlugins
 
 @Suite struct PickerTests {
     private static let draws = 100_000
@@ -18,7 +19,11 @@ import Testing
     }
 
     /// Expects each count within three standard deviations of the binomial distribution with its probability.
-    private func expect(_ counts: [Int], near probabilities: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
+    private func expect(
+        _ counts: [Int],
+        near probabilities: [Double],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let draws = Double(Self.draws)
         for (count, probability) in zip(counts, probabilities) {
             let deviation = (draws * probability * (1 - probability)).squareRoot()
@@ -122,7 +127,8 @@ import Testing
     func fewerThanOneEndpointMeansOne(count: Int64) throws {
         for type in ["max-score-picker", "weighted-random-picker", "random-picker"] {
             var context = PluginContext(clock: SystemMonotonicClock())
-            let decoder = ParameterDecoder(value: ["maxNumOfEndpoints": .init(integerLiteral: count)], path: "parameters")
+            let parameters: ConfigurationValue = ["maxNumOfEndpoints": .init(integerLiteral: count)]
+            let decoder = ParameterDecoder(value: parameters, path: "parameters")
             let plugin = try BuiltinCatalogue.registry().make(
                 type: type, name: type, parameters: decoder, context: &context)
             #expect(pick(try #require(plugin as? any Picker), [1, 2, 3]).count == 1)

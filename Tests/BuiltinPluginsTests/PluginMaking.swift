@@ -1,7 +1,8 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Testing
+
+@testable import BuiltinPlugins
 
 /// Makes a built-in plugin the way the pipeline builder does.
 func make<Type: Plugin>(

@@ -1,8 +1,10 @@
-import BuiltinPlugins
 import GatewayCore
 import GatewayTesting
 import Scheduling
+import Synchronization
 import Testing
+
+@testable import BuiltinPlugins
 
 /// A pool with the approximate prefix index and nothing else that scores, and endpoints that come and go.
 private struct PrefixPool {
@@ -60,6 +62,22 @@ private struct PrefixPool {
         var context = SchedulingContext.sample(request, slotCount: scheduler.slotCount, seed: seed)
         let decision = try scheduler.schedule(&context, candidates: Candidates(endpoints))
         return (decision, context)
+    }
+}
+
+/// A body that counts how often its bytes are looked at.
+private final class CountedBody: BodyBytes {
+    private let bytes: ArrayBody
+    private let counter = Atomic<Int>(0)
+
+    init(_ text: String) { bytes = ArrayBody(Array(text.utf8)) }
+
+    var count: Int { bytes.count }
+    var reads: Int { counter.load(ordering: .relaxed) }
+
+    func withBytes<Result>(_ body: (RawSpan) throws -> Result) rethrows -> Result {
+        counter.wrappingAdd(1, ordering: .relaxed)
+        return try bytes.withBytes(body)
     }
 }
 
@@ -178,6 +196,18 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         #expect(scores[failed] == 1 && scores[second.endpoint.slot] == 1)
     }
 
+    @Test func thePromptIsReadOnceForAllAttempts() throws {
+        let pool = try PrefixPool()
+        let body = CountedBody(blocks(3))
+        let request = InferenceRequest(id: "r", model: "model", body: body, promptRanges: [0..<body.count])
+        var context = SchedulingContext.sample(request, slotCount: pool.scheduler.slotCount)
+        for _ in 0..<3 {
+            let decision = try pool.scheduler.schedule(&context, candidates: Candidates(pool.endpoints))
+            pool.scheduler.willSend(decision, context: &context)
+        }
+        #expect(body.reads == 1)
+    }
+
     @Test func aPrefillEndpointHoldsThePromptToo() throws {
         var pool = try PrefixPool()
         try pool.send(.sample(prompt: blocks(2)), to: 0, prefill: 2)
@@ -260,9 +290,12 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
 
     @Test func slotsThatTheIndexCannotHoldAreLeftOut() throws {
         var pool = try PrefixPool(endpoints: 1)
-        pool.endpoints.append(.sample("far", slot: 1_000_000))
-        try pool.send(.sample(prompt: blocks(2)), to: 1)
-        #expect(try pool.scores(.sample(prompt: blocks(2))) == [0, 0])
+        for slot in [-1, 4096, 1_000_000] { pool.endpoints.append(.sample("far\(slot)", slot: slot)) }
+        let edge = EndpointAddress(host: "10.0.0.1", port: 8000)
+        pool.endpoints.append(EndpointSnapshot(id: EndpointID(name: "edge"), slot: .max, address: edge))
+        for index in pool.endpoints.indices.dropFirst() { try pool.send(.sample(prompt: blocks(2)), to: index) }
+        pool.endpoints.forEach { pool.scheduler.endpointDidLeave($0) }
+        #expect(try pool.scores(.sample(prompt: blocks(2))) == [0, 0, 0, 0, 0])
     }
 
     @Test func requestsFromManyTasksKeepTheIndexWhole() async throws {
@@ -283,12 +316,13 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         #expect(try after.scores(.sample(prompt: blocks(1))).allSatisfy { $0 == 0 || $0 == 1 })
     }
 
-    @Test(arguments: [
-        (["blockSizeTokens": 0], "0 is not in 1 to 65536"),
-        (["lruCapacityPerServer": 0], "0 is not in 1 to"),
-        (["maxPrefixTokensToMatch": -1], "-1 is not at least 0"),
-        (["autotune": true], "did you mean \"autoTune\"?"),
-    ] as [(ConfigurationValue, String)])
+    @Test(
+        arguments: [
+            (["blockSizeTokens": 0], "0 is not in 1 to 65536"),
+            (["lruCapacityPerServer": 0], "0 is not in 1 to"),
+            (["maxPrefixTokensToMatch": -1], "-1 is not at least 0"),
+            (["autotune": true], "did you mean \"autoTune\"?"),
+        ] as [(ConfigurationValue, String)])
     func refusesBadParameters(parameters: ConfigurationValue, message: String) {
         let text = failure(ApproximatePrefixCacheProducer.self, parameters)
         #expect(text?.contains(message) == true, "\(text ?? "no error")")

@@ -17,7 +17,10 @@ import Testing
 
     @Test func anEndlessHandlerIsStopped() {
         let scheduler = makeScheduler([makeProfile()], handler: ClosureHandler { _ in [0] })
-        #expect(rejection(scheduler) == Rejection(.internalError, "the profile handler asked for profile 'default' twice"))
+        #expect(
+            rejection(scheduler)
+                == Rejection(.internalError, "the profile handler asked for profile 'default' twice")
+        )
     }
 
     @Test func anEndlessHandlerIsStoppedWhenItsProfileFindsNobody() {

@@ -32,7 +32,8 @@ import Testing
     }
 
     @Test func tellsWhoDrainedTheCandidates() throws {
-        let scheduler = makeScheduler([makeProfile(filters: [NameFilter(["e1"]), NameFilter(["e0"]), NameFilter(["e0"])])])
+        let filters = [NameFilter(["e1"]), NameFilter(["e0"]), NameFilter(["e0"])]
+        let scheduler = makeScheduler([makeProfile(filters: filters)])
         var context = SchedulingContext.sample()
         var trace: SchedulingTrace? = SchedulingTrace()
         #expect(throws: Rejection.self) {

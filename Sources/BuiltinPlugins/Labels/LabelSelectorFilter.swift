@@ -1,8 +1,8 @@
-package import GatewayCore
+import GatewayCore
 
 /// Keeps the endpoints whose labels match a selector in the form of Kubernetes; an empty selector matches all.
-package struct LabelSelectorFilter: Filter {
-    package static let descriptor = PluginDescriptor(
+struct LabelSelectorFilter: Filter {
+    static let descriptor = PluginDescriptor(
         type: "label-selector-filter",
         summary: "Keeps endpoints whose labels match a Kubernetes label selector."
     )
@@ -34,7 +34,7 @@ package struct LabelSelectorFilter: Filter {
     private let requirements: [Requirement]
 
     /// Reads `matchLabels` and `matchExpressions` (`key`, `operator`, `values`).
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         var requirements = parameters.stringMap("matchLabels").sorted { $0.key < $1.key }
             .map { Requirement(key: $0.key, comparison: .isIn, values: [$0.value]) }
         for expression in parameters.objects("matchExpressions") {
@@ -59,7 +59,7 @@ package struct LabelSelectorFilter: Filter {
         return Requirement(key: key, comparison: comparison ?? .exists, values: Set(values))
     }
 
-    package func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard !requirements.isEmpty else { return }
         candidates.keep { endpoint in
             requirements.allSatisfy { $0.accepts(endpoint.labels) }

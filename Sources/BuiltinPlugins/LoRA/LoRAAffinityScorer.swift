@@ -1,19 +1,20 @@
-package import GatewayCore
+import GatewayCore
 
 /// Prefers endpoints that have the request's adapter loaded, then those with room for it, then those that will load it.
 ///
 /// 1 when the adapter is active, 0.8 when another one still fits, 0.6 when requests already wait for it there, else 0.
-/// Adapters that are both active and waited for count once: vLLM reports the two sets as equal while an adapter is busy.
-package struct LoRAAffinityScorer: Scorer {
-    package static let descriptor = PluginDescriptor(
+/// Adapters that are both active and waited for count once: vLLM reports the two sets as equal while an adapter is
+/// busy.
+struct LoRAAffinityScorer: Scorer {
+    static let descriptor = PluginDescriptor(
         type: "lora-affinity-scorer",
         summary: "Prefers endpoints that have the request's LoRA adapter loaded or have room for it."
     )
 
     /// Takes no parameters.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    package func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         let adapter = context.request.targetModel
         for index in scores.indices {
             scores[index] = Self.score(adapter, on: candidates[index])

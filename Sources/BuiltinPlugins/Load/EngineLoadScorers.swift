@@ -1,46 +1,46 @@
-package import GatewayCore
+import GatewayCore
 
 /// Prefers endpoints with few waiting requests: 1 for the shortest queue, 0 for the longest, linear between.
-package struct QueueScorer: Scorer {
-    package static let descriptor = PluginDescriptor(
+struct QueueScorer: Scorer {
+    static let descriptor = PluginDescriptor(
         type: "queue-scorer",
         summary: "Prefers endpoints whose engine has few requests waiting."
     )
 
     /// Takes no parameters.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    package func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         scoreLowestBest(candidates, into: &scores) { $0.metrics.waitingQueueSize }
     }
 }
 
 /// Prefers endpoints with few running requests, on the scale of ``QueueScorer``.
-package struct RunningRequestsScorer: Scorer {
-    package static let descriptor = PluginDescriptor(
+struct RunningRequestsScorer: Scorer {
+    static let descriptor = PluginDescriptor(
         type: "running-requests-size-scorer",
         summary: "Prefers endpoints whose engine has few requests running."
     )
 
     /// Takes no parameters.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    package func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         scoreLowestBest(candidates, into: &scores) { $0.metrics.runningRequests }
     }
 }
 
 /// Prefers endpoints with free KV cache: the share that is free.
-package struct KVCacheUtilizationScorer: Scorer {
-    package static let descriptor = PluginDescriptor(
+struct KVCacheUtilizationScorer: Scorer {
+    static let descriptor = PluginDescriptor(
         type: "kv-cache-utilization-scorer",
         summary: "Prefers endpoints whose engine has much of its KV cache free."
     )
 
     /// Takes no parameters.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    package func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         for index in scores.indices {
             scores[index] = 1 - candidates[index].metrics.kvCacheUsage
         }

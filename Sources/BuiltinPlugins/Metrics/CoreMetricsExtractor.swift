@@ -1,17 +1,17 @@
-package import GatewayCore
+import GatewayCore
 
 /// The metrics that scheduling uses, by the names that each engine gives them.
-package struct CoreMetricsExtractor: MetricsExtractor {
-    package static let descriptor = PluginDescriptor(
+struct CoreMetricsExtractor: MetricsExtractor {
+    static let descriptor = PluginDescriptor(
         type: "core-metrics-extractor",
-        summary: "Reads queue, KV-cache, cache-size and LoRA metrics of vLLM, SGLang, TensorRT-LLM, Triton and llama.cpp."
+        summary: "Reads the load, cache and LoRA metrics of vLLM, SGLang, TensorRT-LLM, Triton and llama.cpp."
     )
 
-    package let mappings: EngineMappings
+    let mappings: EngineMappings
 
-    /// Reads `engineLabelKey`, `defaultEngine` and `engineConfigs`. An engine configuration replaces the built-in one of
-    /// the same name.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    /// Reads `engineLabelKey`, `defaultEngine` and `engineConfigs`. An engine configuration replaces the built-in one
+    /// of the same name.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         var mappings = EngineMappings()
         mappings.engineLabel = parameters.string("engineLabelKey", default: mappings.engineLabel)
         mappings.defaultEngine = parameters.string("defaultEngine", default: mappings.defaultEngine)

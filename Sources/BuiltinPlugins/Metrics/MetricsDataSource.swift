@@ -1,17 +1,17 @@
-package import GatewayCore
+import GatewayCore
 
 /// The metrics page of each endpoint's engine, by HTTP.
-package struct MetricsDataSource: MetricsSource {
-    package static let descriptor = PluginDescriptor(
+struct MetricsDataSource: MetricsSource {
+    static let descriptor = PluginDescriptor(
         type: "metrics-data-source",
         summary: "Fetches the metrics page of each endpoint's engine."
     )
 
-    package let settings: MetricsSourceSettings
+    let settings: MetricsSourceSettings
 
-    /// Reads `scheme`, `path`, `port`, `interval`, `insecureSkipVerify`, `caCertPath`, `clientCertPath`, `clientKeyPath`;
-    /// see ``MetricsSourceSettings`` for the defaults.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    /// Reads `scheme`, `path`, `port`, `interval`, `insecureSkipVerify`, `caCertPath`, `clientCertPath`,
+    /// `clientKeyPath`; see ``MetricsSourceSettings`` for the defaults.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         var settings = MetricsSourceSettings()
         settings.scheme = parameters.enumeration("scheme", default: settings.scheme)
         settings.path = parameters.string("path", default: settings.path)

@@ -1,8 +1,8 @@
-package import GatewayCore
+import GatewayCore
 
 /// Picks the highest scores; equal scores are in random order.
-package struct MaxScorePicker: Picker {
-    package static let descriptor = PluginDescriptor(
+struct MaxScorePicker: Picker {
+    static let descriptor = PluginDescriptor(
         type: "max-score-picker",
         summary: "Picks the candidate with the highest score; ties are broken at random."
     )
@@ -10,11 +10,11 @@ package struct MaxScorePicker: Picker {
     private let maxEndpoints: Int
 
     /// Reads `maxNumOfEndpoints` (default 1).
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         maxEndpoints = parameters.maxEndpoints()
     }
 
-    package func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] {
+    func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] {
         guard maxEndpoints > 1 else { return [Self.best(scores, random: &context.random)] }
         var ranked: [(index: Int, score: Double, lot: UInt64)] = []
         ranked.reserveCapacity(scores.count)

@@ -1,8 +1,8 @@
 import GatewayCore
 
 extension ParameterDecoder {
-    /// `maxNumOfEndpoints`: how many endpoints a picker names, best first, so that an attempt can fall back to the next.
-    /// At least 1; smaller values mean 1, as they always did in this file format.
+    /// `maxNumOfEndpoints`: how many endpoints a picker names, best first, so that an attempt can fall back to the
+    /// next. At least 1; smaller values mean 1, as they always did in this file format.
     func maxEndpoints() -> Int {
         let count = int("maxNumOfEndpoints", default: 1)
         if count < 1 { warn("\(count) means 1", at: "maxNumOfEndpoints") }

@@ -1,8 +1,8 @@
-package import GatewayCore
+import GatewayCore
 
 /// Picks at random, whatever the scores.
-package struct RandomPicker: Picker {
-    package static let descriptor = PluginDescriptor(
+struct RandomPicker: Picker {
+    static let descriptor = PluginDescriptor(
         type: "random-picker",
         summary: "Picks among all candidates at random."
     )
@@ -10,11 +10,11 @@ package struct RandomPicker: Picker {
     private let maxEndpoints: Int
 
     /// Reads `maxNumOfEndpoints` (default 1).
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         maxEndpoints = parameters.maxEndpoints()
     }
 
-    package func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] {
+    func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] {
         context.random.sample(maxEndpoints, below: candidates.count)
     }
 }

@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 import PrefixIndex
 import Synchronization
 
@@ -7,8 +7,8 @@ import Synchronization
 /// The prompt's bytes are hashed once per request, in blocks of `blockSizeTokens` tokens of four bytes, chained from a
 /// seed of model and cache salt. A request that is sent adds its blocks to an LRU of the endpoint that it goes to; the
 /// LRU has the size of the engine's cache where the engine tells it.
-package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, EndpointObserver {
-    package static let descriptor = PluginDescriptor(
+final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, EndpointObserver {
+    static let descriptor = PluginDescriptor(
         type: "approx-prefix-cache-producer",
         summary: "Remembers which prompt prefixes were sent to which endpoint."
     )
@@ -31,7 +31,7 @@ package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, En
     /// Reads `autoTune` (default true), `blockSizeTokens` (16; at least 64 take effect), `maxPrefixTokensToMatch`
     /// (131,072), `lruCapacityPerServer` (31,250 blocks), and the deprecated `blockSize` (characters) and
     /// `maxPrefixBlocksToMatch` (2,048; 0 for no limit; counts only when `maxPrefixTokensToMatch` is 0).
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         matches = context.produce(PrefixCacheMatches.key)
         autoTune = parameters.bool("autoTune", default: true)
         let characters = parameters.int("blockSize", default: 0, in: 0...Self.maxBlockSizeTokens)
@@ -46,7 +46,7 @@ package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, En
         capacityPerEndpoint = parameters.int("lruCapacityPerServer", default: 31_250, in: 1...Self.maxCapacity)
     }
 
-    package func produce(for candidates: Candidates, context: inout SchedulingContext) {
+    func produce(for candidates: Candidates, context: inout SchedulingContext) {
         let blockSize = effectiveBlockSize(candidates)
         let hashes: [UInt64]
         if let earlier = context.scratch[matches], earlier.blockSizeTokens == blockSize {
@@ -63,7 +63,7 @@ package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, En
         )
     }
 
-    package func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
+    func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         guard let matches = context.scratch[matches], !matches.hashes.isEmpty else { return }
         let blockSize = matches.blockSizeTokens
         let primary = decision.endpoint
@@ -77,7 +77,7 @@ package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, En
         }
     }
 
-    package func endpointDidLeave(_ endpoint: EndpointSnapshot) {
+    func endpointDidLeave(_ endpoint: EndpointSnapshot) {
         index.withLock { $0.forget(endpoint) }
     }
 
@@ -115,7 +115,9 @@ package final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, En
     /// The blocks of `blockSize` tokens that `endpoint`'s cache holds, as its engine tells it, or as configured.
     private func capacity(of endpoint: EndpointSnapshot, _ blockSize: Int) -> Int {
         let metrics = endpoint.metrics
-        guard autoTune, metrics.cacheBlockCount > 0, metrics.cacheBlockSizeTokens > 0 else { return capacityPerEndpoint }
+        guard autoTune, metrics.cacheBlockCount > 0, metrics.cacheBlockSizeTokens > 0 else {
+            return capacityPerEndpoint
+        }
         let (tokens, overflow) = metrics.cacheBlockCount.multipliedReportingOverflow(by: metrics.cacheBlockSizeTokens)
         if overflow { return Self.maxCapacity }
         return min(max(1, tokens / blockSize), Self.maxCapacity)

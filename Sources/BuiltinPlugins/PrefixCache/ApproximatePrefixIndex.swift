@@ -16,7 +16,7 @@ struct ApproximatePrefixIndex: ~Copyable {
     mutating func match(_ hashes: [UInt64], candidates: Candidates) -> [Int32] {
         var highestSlot = -1
         for position in candidates.positions { highestSlot = max(highestSlot, candidates.all[position].slot) }
-        var matches = [Int32](repeating: 0, count: min(highestSlot + 1, LRUPrefixIndex.maxSlots))
+        var matches = [Int32](repeating: 0, count: min(highestSlot, LRUPrefixIndex.maxSlots - 1) + 1)
         guard !hashes.isEmpty else { return matches }
         var span = matches.mutableSpan
         index.match(hashes.span, into: &span)

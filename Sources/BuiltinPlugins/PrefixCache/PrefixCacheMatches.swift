@@ -1,17 +1,17 @@
-package import GatewayCore
+import GatewayCore
 
 /// How much of a request's prompt each endpoint is believed to hold in its prefix cache.
-package final class PrefixCacheMatches: Sendable {
+final class PrefixCacheMatches: Sendable {
     /// The key; without a producer's name it means the approximate index.
-    package static let key = DataKey<PrefixCacheMatches>(
+    static let key = DataKey<PrefixCacheMatches>(
         "PrefixCacheMatchInfo",
         defaultProducer: ApproximatePrefixCacheProducer.descriptor.type
     )
 
     /// The hashes of the prompt's blocks from its start, each covering all before it.
-    package let hashes: [UInt64]
+    let hashes: [UInt64]
     /// The tokens of a block.
-    package let blockSizeTokens: Int
+    let blockSizeTokens: Int
     /// By endpoint slot: how many blocks from the prompt's start the endpoint holds. Slots behind the end hold none.
     private let matchedBlocks: [Int32]
 
@@ -21,17 +21,17 @@ package final class PrefixCacheMatches: Sendable {
     ///   - hashes: the prompt's block hashes.
     ///   - blockSizeTokens: the tokens of a block, at least 1.
     ///   - matchedBlocks: by slot, at most `hashes.count` each.
-    package init(hashes: [UInt64], blockSizeTokens: Int, matchedBlocks: [Int32]) {
+    init(hashes: [UInt64], blockSizeTokens: Int, matchedBlocks: [Int32]) {
         self.hashes = hashes
         self.blockSizeTokens = blockSizeTokens
         self.matchedBlocks = matchedBlocks
     }
 
     /// The blocks of the prompt, counted to the limit of what is matched; the last one may be partial.
-    package var totalBlocks: Int { hashes.count }
+    var totalBlocks: Int { hashes.count }
 
     /// How many blocks from the prompt's start `endpoint` holds, 0 ... ``totalBlocks``.
-    package func matchedBlocks(on endpoint: EndpointSnapshot) -> Int {
+    func matchedBlocks(on endpoint: EndpointSnapshot) -> Int {
         matchedBlocks.indices.contains(endpoint.slot) ? Int(matchedBlocks[endpoint.slot]) : 0
     }
 }

@@ -1,11 +1,11 @@
-package import GatewayCore
+import GatewayCore
 
 /// Prefers endpoints that hold much of the prompt in their prefix cache.
 ///
 /// With m matched of n blocks, b tokens a block, weight w and scale s: `w * min(1, m*b/s)² + (1-w) * m/n`; the first
 /// part values long matches by their absolute length. Without blocks or data the score is 0.
-package struct PrefixCacheScorer: Scorer {
-    package static let descriptor = PluginDescriptor(
+struct PrefixCacheScorer: Scorer {
+    static let descriptor = PluginDescriptor(
         type: "prefix-cache-scorer",
         summary: "Prefers endpoints that already hold the prompt's prefix in their cache."
     )
@@ -14,16 +14,16 @@ package struct PrefixCacheScorer: Scorer {
     private let lengthWeight: Double
     private let lengthScaleTokens: Double
 
-    /// Reads `prefixMatchInfoProducerName` (default: the approximate index), `matchLengthWeight` (0 ... 1, default 0) and
-    /// `matchLengthScaleTokens` (default 8,192).
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {
+    /// Reads `prefixMatchInfoProducerName` (default: the approximate index), `matchLengthWeight` (0 ... 1, default 0)
+    /// and `matchLengthScaleTokens` (default 8,192).
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
         let producer = parameters.string("prefixMatchInfoProducerName", default: "")
         matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
         lengthWeight = parameters.double("matchLengthWeight", default: 0, in: 0...1)
         lengthScaleTokens = Double(parameters.int("matchLengthScaleTokens", default: 8192, in: 1...(.max)))
     }
 
-    package func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         guard let matches = context.scratch[matches], matches.totalBlocks > 0 else { return }
         let total = Double(matches.totalBlocks)
         let lengthShare = Double(matches.blockSizeTokens) / lengthScaleTokens

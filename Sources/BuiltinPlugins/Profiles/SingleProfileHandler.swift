@@ -1,16 +1,16 @@
-package import GatewayCore
+import GatewayCore
 
 /// Runs the one profile of a pipeline and takes its result.
-package struct SingleProfileHandler: ProfileHandler {
-    package static let descriptor = PluginDescriptor(
+struct SingleProfileHandler: ProfileHandler {
+    static let descriptor = PluginDescriptor(
         type: "single-profile-handler",
         summary: "Runs the only scheduling profile."
     )
 
     /// Takes no parameters.
-    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    package func nextProfiles(
+    func nextProfiles(
         _ profiles: [String],
         progress: [ProfileProgress],
         context: SchedulingContext
@@ -18,7 +18,7 @@ package struct SingleProfileHandler: ProfileHandler {
         progress[0].hasRun ? [] : [0]
     }
 
-    package func decide(
+    func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
         context: SchedulingContext

@@ -96,7 +96,8 @@ private struct ResourceReader {
         let versions = kind.apiVersions
         if versions.isEmpty {
             if document.contains("apiVersion") {
-                document.report("an endpoint list has no apiVersion; Kubernetes' own Endpoints are not read", at: "apiVersion")
+                document.report(
+                    "an endpoint list has no apiVersion; Kubernetes' own Endpoints are not read", at: "apiVersion")
             }
             return
         }

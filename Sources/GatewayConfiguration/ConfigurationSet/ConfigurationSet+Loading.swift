@@ -14,7 +14,8 @@ extension ConfigurationSet {
         try decode(documents: documents(path: path))
     }
 
-    /// The documents of the file or folder at `path`. What is wrong with the syntax of several files is reported at once.
+    /// The documents of the file or folder at `path`. What is wrong with the syntax of several files is reported at
+    /// once.
     private static func documents(path: String) throws(ConfigurationError) -> [ConfigurationValue] {
         let files = try files(path: path)
         let limits = YAMLDocumentReader.Limits()

@@ -52,8 +52,8 @@ struct ConfigurationValidation {
 
     // MARK: - Gateways
 
-    /// Listeners of one port must speak one protocol and differ in their host names; ports of different gateways must not
-    /// meet on one address.
+    /// Listeners of one port must speak one protocol and differ in their host names; ports of different gateways must
+    /// not meet on one address.
     private mutating func checkListeners() {
         for (index, gateway) in set.gateways.enumerated() {
             for (position, listener) in gateway.listeners.enumerated() {

@@ -90,7 +90,8 @@ extension EndpointPickerConfiguration {
                 guard known.contains(name) else {
                     let nearest = NearestName.find(name, in: known).map { " (did you mean \"\($0)\"?)" }
                     let hint = nearest ?? "; known are \(known.joined(separator: ", "))"
-                    document.report("unknown feature gate \(quoted)\(hint)", at: "featureGates", index: index, value: value)
+                    document.report(
+                        "unknown feature gate \(quoted)\(hint)", at: "featureGates", index: index, value: value)
                     return nil
                 }
                 guard let isEnabled = parts.count == 1 ? true : goBool(trimmed(parts[1])) else {

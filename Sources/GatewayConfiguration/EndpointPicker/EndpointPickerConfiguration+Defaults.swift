@@ -91,7 +91,9 @@ private struct PipelineCompletion {
             ]
         }
         let hasHandler = configuration.plugins.contains { roles(of: $0).contains(.profileHandler) }
-        if !hasHandler, configuration.schedulingProfiles.count == 1 { ensureBuiltin(BuiltinPluginType.singleProfileHandler) }
+        if !hasHandler, configuration.schedulingProfiles.count == 1 {
+            ensureBuiltin(BuiltinPluginType.singleProfileHandler)
+        }
         if !configuration.plugins.contains(where: { roles(of: $0).contains(.picker) }) {
             ensureBuiltin(BuiltinPluginType.maxScorePicker)
         }
@@ -163,7 +165,8 @@ private struct PipelineCompletion {
             }
             let pickers = profile.plugins.filter { roles(of: $0.plugin).contains(.picker) }
             for extra in pickers.dropFirst() {
-                let message = "the profile already has the picker \(ConfigurationProblem.quoted(pickers[0].plugin.name))"
+                let message =
+                    "the profile already has the picker \(ConfigurationProblem.quoted(pickers[0].plugin.name))"
                 report(message, extra.plugin.position, extra.plugin.path)
             }
             for member in profile.plugins { check(member) }
@@ -188,7 +191,9 @@ private struct PipelineCompletion {
         let roles = roles(of: plugin)
         guard !roles.isEmpty else { return }
         if roles.isDisjoint(with: .scheduling) {
-            warn("\(plugin.type) is neither a filter, a scorer nor a picker: it does nothing in a profile", member.plugin)
+            warn(
+                "\(plugin.type) is neither a filter, a scorer nor a picker: it does nothing in a profile", member.plugin
+            )
         } else if member.weight != nil, !roles.contains(.scorer) {
             warn("the weight has no effect: \(plugin.type) is not a scorer", member.plugin)
         }
@@ -227,6 +232,11 @@ private struct PipelineCompletion {
         is role: PluginRoles,
         _ what: String
     ) {
+        // What a whole build cannot do is no fault of the configuration, which must work in other builds as well.
+        guard knownPlugins.values.contains(where: { $0.contains(role) }) else {
+            warn("has no effect: there is no plugin type that is \(what)", reference)
+            return
+        }
         guard check(reference), let plugin = plugin(named: reference.name), knownPlugins[plugin.type] != nil,
             !roles(of: plugin).contains(role)
         else { return }
@@ -241,14 +251,14 @@ private struct PipelineCompletion {
         near name: String? = nil,
         among candidates: [String] = []
     ) {
-        problems.append(
-            ConfigurationProblem(
-                position: position == .builtin ? configuration.position : position,
-                path: path,
-                message: message,
-                suggestion: name.flatMap { NearestName.find($0, in: candidates) }
-            )
+        let problem = ConfigurationProblem(
+            position: position == .builtin ? configuration.position : position,
+            path: path,
+            message: message,
+            suggestion: name.flatMap { NearestName.find($0, in: candidates) }
         )
+        // A template is used for several bands; what is wrong with it is said once.
+        if !problems.contains(problem) { problems.append(problem) }
     }
 
     private mutating func warn(_ message: String, _ reference: EndpointPickerConfiguration.PluginReference) {

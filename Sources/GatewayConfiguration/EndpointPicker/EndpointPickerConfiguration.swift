@@ -33,8 +33,8 @@ package struct EndpointPickerConfiguration: Sendable {
     package struct ProfilePlugin: Sendable {
         /// The plugin.
         package let plugin: PluginReference
-        /// What a scorer's scores are multiplied by; `nil` for plugins that do not score, and before defaults are applied
-        /// when the file says nothing.
+        /// What a scorer's scores are multiplied by; `nil` for plugins that do not score, and before defaults are
+        /// applied when the file says nothing.
         package var weight: Double?
     }
 
@@ -116,8 +116,8 @@ package struct EndpointPickerConfiguration: Sendable {
             ?? Self.knownFeatureGates.first { $0.name == gate }?.isEnabledByDefault ?? false
     }
 
-    /// What a gateway without a configuration does: scores of queue depth (2), KV-cache use (2) and cached prefixes (3),
-    /// from metrics that are scraped. No other default is applied yet.
+    /// What a gateway without a configuration does: scores of queue depth (2), KV-cache use (2) and cached prefixes
+    /// (3), from metrics that are scraped. No other default is applied yet.
     package static let builtinDefault: EndpointPickerConfiguration = {
         let scorers = [
             ("queue-scorer", 2.0), ("kv-cache-utilization-scorer", 2.0), ("prefix-cache-scorer", 3.0),

@@ -1,7 +1,9 @@
 /// What the instances of a plugin type can be used for; a type may have several roles.
 package struct PluginRoles: OptionSet, Sendable {
+    /// One bit for each role.
     package let rawValue: Int
 
+    /// Makes a set from the bits of its roles.
     package init(rawValue: Int) {
         self.rawValue = rawValue
     }

@@ -79,7 +79,8 @@ package struct GatewayResource: Sendable {
         let port = decoder.requiredInt("port", in: 1...65_535)
         let hostname = decoder.string("hostname")
         if let hostname, !NameSyntax.isRouteHostname(hostname) {
-            let message = "\(ConfigurationProblem.quoted(hostname)) is not a host name such as \"a.example\" or \"*.example\""
+            let message =
+                "\(ConfigurationProblem.quoted(hostname)) is not a host name such as \"a.example\" or \"*.example\""
             decoder.report(message, at: "hostname")
         }
         var certificates: [ResourceReference] = []
@@ -123,7 +124,9 @@ package struct GatewayResource: Sendable {
         }
         tls.acceptWithoutEffect("options", because: "no TLS option of an implementation is known here")
         let references = tls.objects("certificateRefs").map { reference in
-            if reference.string("kind", default: "Secret") != "Secret" || !reference.string("group", default: "").isEmpty {
+            if reference.string("kind", default: "Secret") != "Secret"
+                || !reference.string("group", default: "").isEmpty
+            {
                 reference.report("a certificate must be a Secret of the core group", at: "kind")
             }
             return ResourceReference(

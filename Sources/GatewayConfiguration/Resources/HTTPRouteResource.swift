@@ -72,7 +72,8 @@ package struct HTTPRouteResource: Sendable {
         parents = spec.objects("parentRefs").map { Self.parent($0, namespace: namespace) }
         hostnames = spec.strings("hostnames")
         for (index, hostname) in hostnames.enumerated() where !NameSyntax.isRouteHostname(hostname) {
-            let message = "\(ConfigurationProblem.quoted(hostname)) is not a host name such as \"a.example\" or \"*.example\""
+            let message =
+                "\(ConfigurationProblem.quoted(hostname)) is not a host name such as \"a.example\" or \"*.example\""
             spec.report(message, at: "hostnames", index: index, value: spec.array("hostnames")[index])
         }
         rules = spec.objects("rules").map { Self.rule($0, namespace: namespace) }
@@ -108,7 +109,8 @@ package struct HTTPRouteResource: Sendable {
         let requestTimeout = timeouts?.gatewayDuration("request")
         let backendRequestTimeout = timeouts?.gatewayDuration("backendRequest")
         // The Gateway API's own rule; zero means no limit, so it bounds nothing.
-        if let requestTimeout, let backendRequestTimeout, requestTimeout > .zero, backendRequestTimeout > requestTimeout {
+        if let requestTimeout, let backendRequestTimeout, requestTimeout > .zero, backendRequestTimeout > requestTimeout
+        {
             let (inner, outer) = (GoDuration.format(backendRequestTimeout), GoDuration.format(requestTimeout))
             timeouts?.report("\(inner) is longer than the whole request's \(outer)", at: "backendRequest")
         }
@@ -139,7 +141,8 @@ package struct HTTPRouteResource: Sendable {
         let kind = decoder.string("kind", default: "Service")
         if kind != "InferencePool" {
             decoder.report(
-                "a backend must be an InferencePool of \(APIGroup.inference), not a \(ConfigurationProblem.quoted(kind))",
+                "a backend must be an InferencePool of \(APIGroup.inference), not a "
+                    + "\(ConfigurationProblem.quoted(kind))",
                 at: "kind"
             )
         } else if group != APIGroup.inference, group != APIGroup.inferenceAlpha {

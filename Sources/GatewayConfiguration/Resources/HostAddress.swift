@@ -50,7 +50,9 @@ enum HostAddress: Equatable, Sendable {
             if mayEndInIPv4, index == parts.count - 1, isIPv4(part) {
                 count += 2
             } else {
-                guard (1...4).contains(part.utf8.count), part.allSatisfy({ $0.isASCII && $0.isHexDigit }) else { return nil }
+                guard (1...4).contains(part.utf8.count), part.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
+                    return nil
+                }
                 count += 1
             }
         }

@@ -31,7 +31,9 @@ struct InferenceModelResource {
         let criticality = spec.enumeration("criticality", of: Criticality.self)
         if criticality != nil {
             let header = "x-gateway-inference-objective: \(metadata.id.name)"
-            spec.warn("holds only for requests with the header field \"\(header)\", not for all of the model", at: "criticality")
+            spec.warn(
+                "holds only for requests with the header field \"\(header)\", not for all of the model",
+                at: "criticality")
         }
         objective = InferenceObjectiveResource(
             metadata: metadata, pool: pool, priority: (criticality ?? .standard).priority

@@ -6,7 +6,8 @@ package struct InferenceModelRewriteResource: Sendable {
     package struct Target: Hashable, Sendable {
         /// The model that the endpoint is asked for.
         package let model: String
-        /// The share in relation to the rule's other targets, 1 to 1,000,000; all targets have 1 when none has a weight.
+        /// The share in relation to the rule's other targets, 1 to 1,000,000; all targets have 1 when none has a
+        /// weight.
         package let weight: Int
     }
 
@@ -66,7 +67,8 @@ package struct InferenceModelRewriteResource: Sendable {
         let weighted = entries.filter { $0.contains("weight") }.count
         if entries.isEmpty { decoder.report("a rule needs a target", at: key) }
         if weighted != 0, weighted != entries.count {
-            let message = "\(weighted) of \(entries.count) targets have a weight; either all of them or none must have one"
+            let message =
+                "\(weighted) of \(entries.count) targets have a weight; either all of them or none must have one"
             decoder.report(message, at: key)
         }
         return zip(entries, weights).map { entry, weight in

@@ -6,8 +6,11 @@ package struct SecretText: Sendable, CustomStringConvertible, CustomDebugStringC
     /// The text itself.
     package let exposed: String
 
+    /// A stand-in without the text.
     package var description: String { "<redacted>" }
+    /// A stand-in without the text.
     package var debugDescription: String { "<redacted>" }
+    /// A mirror without the text.
     package var customMirror: Mirror { Mirror(self, children: []) }
 }
 

@@ -9,8 +9,8 @@ enum AliasMarker {
     /// Stands for the `*` of an alias. A private-use character: one column wide, like the `*`, and valid in a scalar.
     private static let mark: Unicode.Scalar = "\u{E02A}"
 
-    /// `text` with the mark for every `*` that may start an alias, including those in comments and quotes, where it does
-    /// no harm; `nil` when there is none.
+    /// `text` with the mark for every `*` that may start an alias, including those in comments and quotes, where it
+    /// does no harm; `nil` when there is none.
     static func replacingAliases(in text: String) -> String? {
         var result = String.UnicodeScalarView()
         var found = false

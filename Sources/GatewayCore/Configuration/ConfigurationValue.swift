@@ -1,6 +1,7 @@
 /// A value read from a configuration file, with its position and those of everything in it.
 ///
-/// Two values are equal when their contents are equal, wherever they stand: a reload that only moved lines changes nothing.
+/// Two values are equal when their contents are equal, wherever they stand: a reload that only moved lines changes
+/// nothing.
 public struct ConfigurationValue: Equatable, Sendable {
     /// What a value holds. Numbers keep the kind they were written in: `1` is an integer, `1.0` is not.
     public enum Content: Equatable, Sendable {
@@ -36,6 +37,7 @@ public struct ConfigurationValue: Equatable, Sendable {
             self.value = value
         }
 
+        /// Whether keys and values are equal, wherever they stand.
         public static func == (left: Member, right: Member) -> Bool {
             left.key == right.key && left.value == right.value
         }
@@ -52,6 +54,7 @@ public struct ConfigurationValue: Equatable, Sendable {
         self.position = position
     }
 
+    /// Whether the contents are equal, wherever they stand.
     public static func == (left: ConfigurationValue, right: ConfigurationValue) -> Bool {
         left.content == right.content
     }
@@ -85,11 +88,17 @@ extension ConfigurationValue:
     ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
+    /// Makes text.
     public init(stringLiteral value: String) { self.init(.string(value)) }
+    /// Makes a whole number.
     public init(integerLiteral value: Int64) { self.init(.int(value)) }
+    /// Makes a number.
     public init(floatLiteral value: Double) { self.init(.double(value)) }
+    /// Makes `true` or `false`.
     public init(booleanLiteral value: Bool) { self.init(.bool(value)) }
+    /// Makes a list.
     public init(arrayLiteral elements: ConfigurationValue...) { self.init(.array(elements)) }
+    /// Makes `null`.
     public init(nilLiteral: ()) { self.init(.null) }
 
     /// Makes an object. Writing a key twice in a literal is a fault of the program.

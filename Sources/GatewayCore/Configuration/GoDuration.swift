@@ -1,6 +1,7 @@
 /// Durations as Kubernetes objects and Go programs write them: `50ms`, `1m30s`, `1.5h`.
 public enum GoDuration {
-    /// The duration that `text` says; `nil` when it is not one or does not fit 64 bits of nanoseconds (about 292 years).
+    /// The duration that `text` says; `nil` when it is not one or does not fit 64 bits of nanoseconds (about 292
+    /// years).
     ///
     /// The syntax of Go's `time.ParseDuration`: an optional sign, then one or more decimal numbers each with a unit of
     /// `ns`, `us` (or `µs`), `ms`, `s`, `m`, `h`. `0` needs no unit. Digits below a nanosecond are dropped.
@@ -20,8 +21,8 @@ public enum GoDuration {
         return .nanoseconds(isNegative ? -total : total)
     }
 
-    /// The duration that `text` says in the subset that the Gateway API allows (GEP-2257): one to four groups of a whole
-    /// number of up to five digits and a unit of `h`, `m`, `s` or `ms`. Anything else is `nil`.
+    /// The duration that `text` says in the subset that the Gateway API allows (GEP-2257): one to four groups of a
+    /// whole number of up to five digits and a unit of `h`, `m`, `s` or `ms`. Anything else is `nil`.
     public static func parseGatewayAPI(_ text: String) -> Duration? {
         var groups = 0
         var digits = 0

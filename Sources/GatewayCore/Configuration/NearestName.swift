@@ -3,8 +3,8 @@ package enum NearestName {
     /// Longer names are not compared, which bounds the work that a hostile file can cause.
     private static let longestName = 64
 
-    /// The candidate nearest to `name`, when it is near enough to be a slip of the hand: at most two edits or a third of
-    /// the name's letters, and one edit for names of up to three letters. Case does not count. Of equally near
+    /// The candidate nearest to `name`, when it is near enough to be a slip of the hand: at most two edits or a third
+    /// of the name's letters, and one edit for names of up to three letters. Case does not count. Of equally near
     /// candidates the first wins.
     package static func find(_ name: String, in candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().unicodeScalars)
@@ -21,7 +21,8 @@ package enum NearestName {
         return best?.name
     }
 
-    /// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost one each.
+    /// The optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost one
+    /// each.
     private static func distance(from left: [Unicode.Scalar], to right: [Unicode.Scalar]) -> Int {
         guard !left.isEmpty, !right.isEmpty else { return max(left.count, right.count) }
         var beforePrevious = [Int](repeating: 0, count: right.count + 1)

@@ -62,7 +62,8 @@ extension ParameterDecoder {
     }
 
     /// The member of `Choice` whose raw value stands at `key`; `fallback` when it is absent.
-    public func enumeration<Choice>(_ key: String, default fallback: Choice, of type: Choice.Type = Choice.self) -> Choice
+    public func enumeration<Choice>(_ key: String, default fallback: Choice, of type: Choice.Type = Choice.self)
+        -> Choice
     where Choice: RawRepresentable<String> & CaseIterable {
         enumeration(key, of: type) ?? fallback
     }
@@ -212,7 +213,9 @@ extension ParameterDecoder {
         return text
     }
 
-    private func integer(_ value: ConfigurationValue, in range: ClosedRange<Int>, key: String, index: Int? = nil) -> Int? {
+    private func integer(_ value: ConfigurationValue, in range: ClosedRange<Int>, key: String, index: Int? = nil)
+        -> Int?
+    {
         guard case .int(let wide) = value.content, let number = Int(exactly: wide) else {
             reportMismatch(value, expected: "a whole number", key: key, index: index)
             return nil

@@ -1,7 +1,7 @@
 /// Amounts as Kubernetes objects write them: `100`, `1k`, `500M`, `1Gi`, `1.5Gi`, `2e3`.
 ///
-/// The syntax is that of `k8s.io/apimachinery/pkg/api/resource.Quantity`: a signed decimal number with one of the binary
-/// suffixes `Ki Mi Gi Ti Pi Ei`, the decimal suffixes `n u m k M G T P E`, or a decimal exponent.
+/// The syntax is that of `k8s.io/apimachinery/pkg/api/resource.Quantity`: a signed decimal number with one of the
+/// binary suffixes `Ki Mi Gi Ti Pi Ei`, the decimal suffixes `n u m k M G T P E`, or a decimal exponent.
 public enum Quantity {
     /// The whole number that `text` says; a fraction is rounded away from zero, as Kubernetes does. `nil` when the text
     /// is not a quantity or the number does not fit 64 bits.

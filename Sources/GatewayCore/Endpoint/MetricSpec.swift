@@ -1,7 +1,8 @@
 /// Selects one series of an engine's metrics page: a metric name and the labels that the series must carry.
 ///
-/// The text form is `name` or `name{key="value",key2=value2}`, as in `nv_trt_llm_request_metrics{request_type=waiting}`.
-/// Names are those of the Prometheus text format: `[a-zA-Z_:][a-zA-Z0-9_:]*`, labels without the colon.
+/// The text form is `name` or `name{key="value",key2=value2}`, as in
+/// `nv_trt_llm_request_metrics{request_type=waiting}`. Names are those of the Prometheus text format:
+/// `[a-zA-Z_:][a-zA-Z0-9_:]*`, labels without the colon.
 public struct MetricSpec: Hashable, Sendable, CustomStringConvertible {
     /// A label that a series must carry.
     public struct Label: Hashable, Sendable {
@@ -26,6 +27,7 @@ public struct MetricSpec: Hashable, Sendable, CustomStringConvertible {
         /// What should have stood there.
         public let expected: String
 
+        /// A sentence with the text, the fault and its place.
         public var description: String {
             "metric specification '\(text)' is not valid: expected \(expected) at byte \(offset)"
         }
@@ -50,6 +52,7 @@ public struct MetricSpec: Hashable, Sendable, CustomStringConvertible {
         self = try parser.parse()
     }
 
+    /// The text form, with quotes around every value.
     public var description: String {
         labels.isEmpty ? name : "\(name){\(labels.map(Self.text(of:)).joined(separator: ","))}"
     }

@@ -17,11 +17,13 @@ public struct MetricsSourceSettings: Hashable, Sendable {
     public var path: String
     /// The page's port; `nil` for the endpoint's own.
     public var port: Int?
-    /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program was started with.
+    /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program was started
+    /// with.
     public var interval: Duration?
     /// Whether the server's certificate is verified; default no, as pods have self-signed ones.
     public var verifiesCertificate: Bool
-    /// A PEM file with the authorities that the server's certificate is verified against; `nil` for those of the system.
+    /// A PEM file with the authorities that the server's certificate is verified against; `nil` for those of the
+    /// system.
     public var authorityPath: String?
     /// A PEM file with the client's certificate; `nil` for none.
     public var certificatePath: String?

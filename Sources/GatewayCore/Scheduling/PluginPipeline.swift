@@ -1,7 +1,7 @@
 /// The plugins of one pool, built, checked and in the order in which they run.
 ///
-/// Two pipelines built from the same configuration are equal in every order: order comes from the configuration and from
-/// declared data dependencies, never from a dictionary.
+/// Two pipelines built from the same configuration are equal in every order: order comes from the configuration and
+/// from declared data dependencies, never from a dictionary.
 package struct PluginPipeline: Sendable {
     /// One plugin instance.
     package struct Instance: Sendable {

@@ -1,8 +1,8 @@
 /// Cuts a prompt into blocks and hashes them, each block together with everything before it.
 ///
 /// With b_i the XXH64 of block i's bytes, the hash of block i is h_i = XXH64(LE64(b_i) ‖ LE64(h_{i-1})), and h_{-1} is
-/// XXH64(model ‖ cache salt), all with seed 0. Equal hashes so mean the same model, the same salt and the same prompt up
-/// to the end of the block. This is the scheme of llm-d's `approx-prefix-cache-producer`: where both see the same
+/// XXH64(model ‖ cache salt), all with seed 0. Equal hashes so mean the same model, the same salt and the same prompt
+/// up to the end of the block. This is the scheme of llm-d's `approx-prefix-cache-producer`: where both see the same
 /// tokens they find the same hashes.
 package struct BlockHasher: Sendable {
     /// A token of the estimate is four bytes of prompt, the last one filled up with zeros.
@@ -56,26 +56,26 @@ package struct BlockHasher: Sendable {
         var chain = Chain(parent: seed, remaining: min(max(0, maxBlocks), blockCount(ranges)))
         hashes.reserveCapacity(hashes.count + chain.remaining)
         // The block that the ranges so far have begun and not filled.
-        var open = XXH64.Digest()
+        var begun = XXH64.Digest()
         for range in ranges where chain.remaining > 0 {
             var start = range.lowerBound
-            if open.byteCount > 0 {
-                let taken = min(range.count, blockBytes - open.byteCount)
-                open.update(bytes.extracting(start..<start + taken))
+            if begun.byteCount > 0 {
+                let taken = min(range.count, blockBytes - begun.byteCount)
+                begun.update(bytes.extracting(start..<start + taken))
                 start += taken
-                guard open.byteCount == blockBytes else { continue }
-                chain.append(open.finished(), to: &hashes)
-                open = XXH64.Digest()
+                guard begun.byteCount == blockBytes else { continue }
+                chain.append(begun.finished(), to: &hashes)
+                begun = XXH64.Digest()
             }
             while range.upperBound - start >= blockBytes, chain.remaining > 0 {
                 chain.append(XXH64.hash(bytes.extracting(start..<start + blockBytes)), to: &hashes)
                 start += blockBytes
             }
-            if chain.remaining > 0 { open.update(bytes.extracting(start..<range.upperBound)) }
+            if chain.remaining > 0 { begun.update(bytes.extracting(start..<range.upperBound)) }
         }
-        if open.byteCount > 0, chain.remaining > 0 {
-            open.padWithZeros(toMultipleOf: Self.tokenBytes)
-            chain.append(open.finished(), to: &hashes)
+        if begun.byteCount > 0, chain.remaining > 0 {
+            begun.padWithZeros(toMultipleOf: Self.tokenBytes)
+            chain.append(begun.finished(), to: &hashes)
         }
     }
 

@@ -29,7 +29,8 @@ extension XXH64 {
             keep(piece, offset..<piece.byteCount)
         }
 
-        /// Takes in zero bytes until the number of bytes is a multiple of `unit`, which is a power of two of at most 32.
+        /// Takes in zero bytes until the number of bytes is a multiple of `unit`, which is a power of two of at most
+        /// 32.
         mutating func padWithZeros(toMultipleOf unit: Int) {
             let zeros = InlineArray<32, UInt8>(repeating: 0)
             update(zeros.span.bytes.extracting(first: -byteCount & (unit - 1)))

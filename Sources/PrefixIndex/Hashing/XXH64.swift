@@ -107,7 +107,8 @@ extension XXH64 {
 
         /// One hash of all stripes so far; meaningful after at least one.
         func merged() -> UInt64 {
-            var hash = rotated(first, by: 1) &+ rotated(second, by: 7) &+ rotated(third, by: 12) &+ rotated(fourth, by: 18)
+            var hash = rotated(first, by: 1) &+ rotated(second, by: 7)
+            hash = hash &+ rotated(third, by: 12) &+ rotated(fourth, by: 18)
             hash = (hash ^ round(0, first)) &* prime1 &+ prime4
             hash = (hash ^ round(0, second)) &* prime1 &+ prime4
             hash = (hash ^ round(0, third)) &* prime1 &+ prime4

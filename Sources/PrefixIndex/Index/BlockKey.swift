@@ -1,8 +1,8 @@
 /// A block's hash, spread for the tables of one index.
 ///
-/// Clients choose their prompts and could look for block hashes that fall into neighbouring cells, which would make every
-/// probe of a table long. The multiplication by an odd number that they do not know (multiply-shift hashing) takes that
-/// away. It is a bijection: two keys are equal exactly when their hashes are.
+/// Clients choose their prompts and could look for block hashes that fall into neighbouring cells, which would make
+/// every probe of a table long. The multiplication by an odd number that they do not know (multiply-shift hashing)
+/// takes that away. It is a bijection: two keys are equal exactly when their hashes are.
 struct BlockKey: Equatable {
     /// The upper bits are the well-spread ones.
     let bits: UInt64
@@ -32,8 +32,8 @@ struct ProbeRing {
         shift = UInt64(64 - cells.trailingZeroBitCount)
     }
 
-    /// The most keys before probes get long: at seven cells in ten a key that is there is found in 2.2 looks on average,
-    /// one that is not in 6 (Knuth, TAOCP vol. 3, 6.4).
+    /// The most keys before probes get long: at seven cells in ten a key that is there is found in 2.2 looks on
+    /// average, one that is not in 6 (Knuth, TAOCP vol. 3, 6.4).
     var maxKeys: Int { cells * 7 / 10 }
 
     /// Whether half as many cells, and half of those empty, would do for `keys`.
@@ -51,8 +51,8 @@ struct ProbeRing {
         (cell &+ 1) & (cells &- 1)
     }
 
-    /// Whether a key found at `cell` with its home at `home` is still found once it lies in `hole` instead, an empty cell
-    /// somewhere before `cell` in its cluster (Knuth's algorithm R).
+    /// Whether a key found at `cell` with its home at `home` is still found once it lies in `hole` instead, an empty
+    /// cell somewhere before `cell` in its cluster (Knuth's algorithm R).
     func canMove(from cell: Int, to hole: Int, home: Int) -> Bool {
         (cell &- home) & (cells &- 1) >= (cell &- hole) & (cells &- 1)
     }

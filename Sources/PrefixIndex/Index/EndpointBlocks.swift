@@ -9,10 +9,14 @@ struct EndpointBlocks: Sendable {
         var older: UInt32
     }
 
-    /// Node 0 belongs to no block: it closes the ring, so that its `older` is the newest node and its `newer` the oldest.
+    /// Node 0 belongs to no block: it closes the ring, so that its `older` is the newest node and its `newer` the
+    /// oldest.
     private static let ends: UInt32 = 0
     /// More blocks than node numbers can count are never asked for.
     static let maxCapacity = Int(Int32.max) / 2
+
+    /// Arrays up to this size are kept when most of their nodes are free.
+    private static let minNodesToGiveBack = 64
 
     private var nodes: [Node] = []
     /// Each cell is 0 or the upper half of a key and the number of its node; most foreign keys are told apart without a
@@ -25,7 +29,7 @@ struct EndpointBlocks: Sendable {
     /// How many blocks there are.
     private(set) var count = 0
     /// How many blocks there may be; who inserts sees to it.
-    private(set) var capacity: Int
+    var capacity: Int
 
     init(capacity: Int) {
         self.capacity = capacity
@@ -55,7 +59,8 @@ struct EndpointBlocks: Sendable {
         count += 1
     }
 
-    /// Takes the block out that was not used for longest; `nil` when there is none.
+    /// Takes the block out that was not used for longest; `nil` when there is none. Gives memory back when three
+    /// quarters of the nodes are free.
     mutating func removeOldest() -> BlockKey? {
         guard count > 0 else { return nil }
         let node = nodes[Self.ends].newer
@@ -66,6 +71,7 @@ struct EndpointBlocks: Sendable {
         nodes[node].older = firstFree
         firstFree = node
         count -= 1
+        if nodes.capacity > Self.minNodesToGiveBack, count < nodes.capacity / 4 { compact() }
         return key
     }
 
@@ -79,12 +85,6 @@ struct EndpointBlocks: Sendable {
             }
         }
         self = EndpointBlocks(capacity: capacity)
-    }
-
-    /// Sets how many blocks there may be, which must not be fewer than there are, and gives back what is far too much.
-    mutating func setCapacity(_ newCapacity: Int) {
-        capacity = newCapacity
-        if nodes.capacity > ProbeRing.minCells, nodes.capacity / 2 > newCapacity { compact() }
     }
 
     /// Copies the blocks into arrays of the right size, in the same order.

@@ -20,7 +20,8 @@ struct HolderRows: Sendable {
             + chunks.capacity * MemoryLayout<[UInt64]>.stride
     }
 
-    /// Makes rows wide enough for `slot`. The width doubles, so all rows are copied six times at most in an index's life.
+    /// Makes rows wide enough for `slot`. The width doubles, so all rows are copied six times at most in an index's
+    /// life.
     mutating func reserve(slot: Int) {
         guard slot >= wordsPerRow * Self.wordBits else { return }
         var newWords = wordsPerRow

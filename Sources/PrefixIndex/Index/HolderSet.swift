@@ -1,7 +1,7 @@
 /// The endpoints that hold one block, in eight bytes.
 ///
-/// Most blocks are held by a few endpoints: up to five slot numbers of twelve bits stand in the value itself. A block that
-/// more endpoints hold, such as a system prompt that all of them have seen, has a row in ``HolderRows``.
+/// Most blocks are held by a few endpoints: up to five slot numbers of twelve bits stand in the value itself. A block
+/// that more endpoints hold, such as a system prompt that all of them have seen, has a row in ``HolderRows``.
 struct HolderSet: Equatable {
     /// The most slots that fit into the value.
     static let maxInline = 5

@@ -1,8 +1,8 @@
 /// From a block to the endpoints that hold it.
 ///
-/// The table is cut into segments by the upper bits of the key. Each grows on its own, so no insertion ever waits for the
-/// whole table to be copied: at four million blocks that would hold up every request for a tenth of a second, a segment of
-/// them takes a fraction of a millisecond.
+/// The table is cut into segments by the upper bits of the key. Each grows on its own, so no insertion ever waits for
+/// the whole table to be copied: at four million blocks that would hold up every request for a tenth of a second, a
+/// segment of them takes a fraction of a millisecond.
 struct HolderTable: Sendable {
     private static let segmentBits: UInt64 = 8
 

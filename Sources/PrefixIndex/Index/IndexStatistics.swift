@@ -6,8 +6,8 @@ package struct IndexStatistics: Sendable, Equatable {
     package let heldBlocks: Int
     /// The blocks of each endpoint, by slot; slots behind the end hold none.
     package let heldBlocksBySlot: [Int]
-    /// The blocks that were dropped since the index was made because an endpoint's capacity or the whole index was full.
-    /// Those of endpoints that left are not counted.
+    /// The blocks that were dropped since the index was made because an endpoint's capacity or the whole index was
+    /// full. Those of endpoints that left are not counted.
     package let evictions: UInt64
     /// The bytes of heap that the index has reserved.
     package let bytesUsed: Int

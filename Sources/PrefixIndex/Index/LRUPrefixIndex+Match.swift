@@ -1,8 +1,9 @@
 extension LRUPrefixIndex {
     private static let wordBits = 64
 
-    /// For each slot of `matches`, counts the blocks that the endpoint holds without a gap from the first one of `hashes`
-    /// on. Ends at the first block that no wanted endpoint can go on with; does not count as a use of the blocks.
+    /// For each slot of `matches`, counts the blocks that the endpoint holds without a gap from the first one of
+    /// `hashes` on. Ends at the first block that no wanted endpoint can go on with; does not count as a use of the
+    /// blocks.
     ///
     /// - Parameters:
     ///   - hashes: the prompt's block hashes, from the first block on.
@@ -23,7 +24,7 @@ extension LRUPrefixIndex {
                 var few = HolderSet.none
                 for position in 0..<found.inlineCount {
                     let slot = found[position]
-                    if slot < matches.count, survivors[slot / Self.wordBits] & Self.bit(slot) != 0 { few.append(slot) }
+                    if survivors[slot / Self.wordBits] & Self.bit(slot) != 0 { few.append(slot) }
                 }
                 Self.record(index, survivors, words, &matches)
                 matchFew(few, of: found, hashes, at: index, &matches)

@@ -1,25 +1,26 @@
 /// Which endpoint was sent which prompt prefixes, and so probably still has them in its cache.
 ///
 /// An endpoint is a slot: a small number that the caller gives out and may use again after ``removeSlot(_:)``. Each
-/// endpoint has an LRU of its own capacity, as its engine has a cache of its own. A prompt is a chain of block hashes as
-/// ``BlockHasher`` makes them.
+/// endpoint has an LRU of its own capacity, as its engine has a cache of its own. A prompt is a chain of block hashes
+/// as ``BlockHasher`` makes them.
 ///
 /// **Order.** An insertion uses the blocks of a prompt from the last to the first, so the first is the newest. An
 /// extension therefore always goes before the prefix that it extends, and what an endpoint holds stays a set of whole
 /// prefixes.
 ///
-/// **Memory.** All endpoints together hold at most ``maxBlocks`` blocks; a block takes 60 bytes as a rule and never more
-/// than 160, plus the bit sets of blocks that many endpoints share. At the limit an endpoint that has its fair
-/// share gives up its own oldest block for a new one; for another endpoint the one with most gives up its oldest.
+/// **Memory.** All endpoints together hold at most ``maxBlocks`` blocks, counted once for each holder. A block takes 60
+/// to 100 bytes as a rule and 300 at worst, which is right after most blocks of a full index were dropped; to that come
+/// the bit sets of blocks that many endpoints share. At the limit an endpoint that has its fair share gives up its own
+/// oldest block for a new one; for any other the endpoint with most gives up its oldest.
 ///
-/// The value has no synchronization of its own: see ``SharedPrefixIndex``. Nothing in it depends on a clock, and the same
-/// calls give the same answers in every process.
+/// The value has no synchronization of its own: see ``SharedPrefixIndex``. Nothing in it depends on a clock, and the
+/// same calls give the same answers in every process.
 package struct LRUPrefixIndex: ~Copyable, Sendable {
     /// Slots are 0 ..< this.
     package static let maxSlots = 4096
     /// The capacity of an endpoint that nobody set another for: llm-d's `lruCapacityPerServer`.
     package static let defaultCapacity = 31_250
-    /// Room for 268 endpoints of the default capacity, about half a gigabyte when full.
+    /// Room for 268 endpoints of the default capacity; some 600 MB when full.
     package static let defaultMaxBlocks = 8 << 20
 
     /// The most blocks that all endpoints hold together.
@@ -55,8 +56,8 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
         self.multiplier = multiplier
     }
 
-    /// Notes that the endpoint of `slot` will hold the blocks of a prompt: the first as the newest of all, the others right
-    /// behind it. Of a prompt longer than the endpoint's capacity only the start is kept.
+    /// Notes that the endpoint of `slot` will hold the blocks of a prompt: the first as the newest of all, the others
+    /// right behind it. Of a prompt longer than the endpoint's capacity only the start is kept.
     ///
     /// - Parameters:
     ///   - hashes: the prompt's block hashes, from the first block on.
@@ -70,8 +71,8 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
         }
     }
 
-    /// Sets the most blocks that an endpoint holds, and drops its oldest ones that are too many. Takes time in proportion
-    /// to the blocks that it drops or, when it gives memory back, holds.
+    /// Sets the most blocks that an endpoint holds, and drops its oldest ones that are too many. Takes time in
+    /// proportion to the blocks that it drops.
     ///
     /// - Parameters:
     ///   - capacity: in blocks; below 0 counts as 0, above ``maxBlocks`` as that.
@@ -80,7 +81,7 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
         reserve(slot)
         let capacity = min(max(0, capacity), maxBlocks)
         while endpoints[slot].count > capacity { evictOldest(slot) }
-        endpoints[slot].setCapacity(capacity)
+        endpoints[slot].capacity = capacity
     }
 
     /// Forgets all blocks of an endpoint; its capacity stays. Takes time in proportion to the blocks.
@@ -96,13 +97,13 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
 
     /// What the index holds now. Takes time in proportion to the number of slots.
     package borrowing func statistics() -> IndexStatistics {
-        let endpointBytes = endpoints.reduce(endpoints.capacity * MemoryLayout<EndpointBlocks>.stride) { $0 + $1.bytesUsed }
+        let slotBytes = endpoints.capacity * MemoryLayout<EndpointBlocks>.stride
         return IndexStatistics(
             blocks: holders.count,
             heldBlocks: heldBlocks,
             heldBlocksBySlot: endpoints.map(\.count),
             evictions: evictions,
-            bytesUsed: holders.bytesUsed + endpointBytes
+            bytesUsed: endpoints.reduce(holders.bytesUsed + slotBytes) { $0 + $1.bytesUsed }
         )
     }
 }
@@ -136,8 +137,8 @@ extension LRUPrefixIndex {
 
     /// The endpoint whose oldest block goes when the index is full and `slot` needs room.
     ///
-    /// The donor is looked for only when the one before is down to its share, so that the search over all slots is paid by
-    /// many insertions.
+    /// The donor is looked for only when the one before is down to its share, so that the search over all slots is paid
+    /// by many insertions.
     private mutating func slotToGiveUpBlock(for slot: Int) -> Int {
         if hasFairShare(slot) { return slot }
         if donor >= endpoints.count || !hasMoreThanFairShare(donor) {

@@ -209,6 +209,24 @@ let testPlugins: [String: PluginRoles] = [
         #expect(completed.dataLayer.sources.isEmpty)
     }
 
+    @Test func rolesThatNoTypeHasWarn() throws {
+        let body = """
+            flowControl: {saturationDetector: {pluginRef: utilization-detector}}
+            requestHandler: {parsers: [{pluginRef: openai-parser}]}
+            """
+        let few: [String: PluginRoles] = ["max-score-picker": .picker, "single-profile-handler": .profileHandler]
+        let completed = try decode(body).applyingDefaults(knownPlugins: few)
+        #expect(
+            completed.warnings.map(\.description) == [
+                "epp.yaml:4:29: requestHandler.parsers[0].pluginRef: has no effect: there is no plugin type "
+                    + "that is a parser",
+                "epp.yaml:3:36: flowControl.saturationDetector.pluginRef: has no effect: there is no plugin "
+                    + "type that is "
+                    + "a saturation detector",
+            ]
+        )
+    }
+
     @Test(arguments: ["", "plugins: [{type: queue-scorer}]", "flowControl: {maxRequests: 5}"])
     func applyingDefaultsTwiceChangesNothing(body: String) throws {
         let once = try decode(body).applyingDefaults(knownPlugins: testPlugins)
@@ -261,7 +279,8 @@ let testPlugins: [String: PluginRoles] = [
         let completed = try decode(body).applyingDefaults(knownPlugins: testPlugins)
         #expect(
             Set(completed.warnings.map(\.description)) == [
-                "epp.yaml:6:13: schedulingProfiles[0].plugins[0].pluginRef: the weight has no effect: max-score-picker is "
+                "epp.yaml:6:14: schedulingProfiles[0].plugins[0].pluginRef: the weight has no effect: "
+                    + "max-score-picker is "
                     + "not a scorer",
                 "epp.yaml:6:56: schedulingProfiles[0].plugins[1].pluginRef: session-id-producer is neither a filter, a "
                     + "scorer nor a picker: it does nothing in a profile",
@@ -279,7 +298,8 @@ let testPlugins: [String: PluginRoles] = [
         (
             "plugins: [{type: queue-scorr}]",
             [
-                #"epp.yaml:3:11: plugins[0].type: plugin type "queue-scorr" is not registered (did you mean "queue-scorer"?)"#
+                #"epp.yaml:3:11: plugins[0].type: plugin type "queue-scorr" is not registered (did you mean "#
+                    + #""queue-scorer"?)"#
             ]
         ),
         (
@@ -289,7 +309,7 @@ let testPlugins: [String: PluginRoles] = [
         (
             "plugins: [{type: queue-scorer}]\nschedulingProfiles: [{name: a, plugins: [{pluginRef: queue-scorrer}]}]",
             [
-                #"epp.yaml:4:42: schedulingProfiles[0].plugins[0].pluginRef: no plugin is called "queue-scorrer" "#
+                #"epp.yaml:4:43: schedulingProfiles[0].plugins[0].pluginRef: no plugin is called "queue-scorrer" "#
                     + #"(did you mean "queue-scorer"?)"#
             ]
         ),
@@ -310,7 +330,7 @@ let testPlugins: [String: PluginRoles] = [
         ),
         (
             "schedulingProfiles: [{name: a}, {name: b}]",
-            ["epp.yaml:4:33: schedulingProfiles: 2 profiles need a profile handler among the plugins"]
+            ["epp.yaml:3:33: schedulingProfiles: 2 profiles need a profile handler among the plugins"]
         ),
         (
             "featureGates: [flowcontrol, flowControl=maybe]",
@@ -323,7 +343,8 @@ let testPlugins: [String: PluginRoles] = [
             "flowControl: {maxBytes: -1, defaultRequestTTL: 60, priorityBands: [{priority: 1}, {priority: 1}, {}]}",
             [
                 "epp.yaml:3:25: flowControl.maxBytes: -1 is not at least 0",
-                #"epp.yaml:3:48: flowControl.defaultRequestTTL: expected a duration such as "50ms" or "1m30s", found 60"#,
+                #"epp.yaml:3:48: flowControl.defaultRequestTTL: expected a duration such as "50ms" or "1m30s", "#
+                    + #"found 60"#,
                 "epp.yaml:3:84: flowControl.priorityBands[1].priority: the priority 1 has two bands",
                 #"epp.yaml:3:98: flowControl.priorityBands[2].priority: required field "priority" is missing"#,
             ]
@@ -331,7 +352,8 @@ let testPlugins: [String: PluginRoles] = [
         (
             "plugins: [{type: queue-scorer}]\nrequestHandler: {parsers: [{pluginRef: queue-scorer}]}",
             [
-                #"epp.yaml:4:29: requestHandler.parsers[0].pluginRef: the plugin "queue-scorer" of type queue-scorer is "#
+                #"epp.yaml:4:29: requestHandler.parsers[0].pluginRef: the plugin "queue-scorer" of type "#
+                    + #"queue-scorer is "#
                     + "not a parser"
             ]
         ),
@@ -365,7 +387,8 @@ let testPlugins: [String: PluginRoles] = [
     @Test func pickersBelongToPools() throws {
         let named = Self.header + "metadata: {name: llama}\nplugins: [{type: random-picker}]\n"
         let unnamed = Self.header + "plugins: [{type: max-score-picker}]\n"
-        let set = try SampleConfiguration.decode([SampleConfiguration.local, named, unnamed].joined(separator: "---\n"))
+        let set = try SampleConfiguration.decode(
+            [SampleConfiguration.local, named, unnamed].joined(separator: "---\n"))
         #expect(set.endpointPicker(for: ResourceName(name: "llama")).plugins.map(\.type) == ["random-picker"])
         #expect(set.endpointPicker(for: ResourceName(name: "other")).plugins.map(\.type) == ["max-score-picker"])
         let twice = SampleConfiguration.problems([SampleConfiguration.local, named, named].joined(separator: "---\n"))

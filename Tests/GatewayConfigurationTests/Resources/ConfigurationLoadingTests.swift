@@ -15,7 +15,8 @@ import Testing
     }
 
     private func documents(_ names: [String]) -> String {
-        names.map { "kind: Endpoints\nendpoints: [{name: \($0), address: 127.0.0.1, port: 1}]\n" }.joined(separator: "---\n")
+        names.map { "kind: Endpoints\nendpoints: [{name: \($0), address: 127.0.0.1, port: 1}]\n" }.joined(
+            separator: "---\n")
     }
 
     private func message(_ path: String) -> String {
@@ -48,10 +49,11 @@ import Testing
     }
 
     @Test func reportsWhatCannotBeRead() throws {
-        try withFolder(["a.yaml": Data("a: [".utf8), "b.yaml": Data("a: 1\nb: \u{e9}\n".utf8) + [0xFF, 0x0A]]) { folder in
+        try withFolder(["a.yaml": Data("a: *b".utf8), "b.yaml": Data("a: 1\nb: \u{e9}\n".utf8) + [0xFF, 0x0A]]) {
+            folder in
             #expect(
                 message(folder) == """
-                    DIR/a.yaml:2:1: not YAML: did not find expected node content while parsing a flow node at line 2, column 1
+                    DIR/a.yaml:1:4: not YAML: found undefined alias
                     DIR/b.yaml:3:1: the line is not UTF-8
                     """
             )

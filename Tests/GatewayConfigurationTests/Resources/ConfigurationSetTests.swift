@@ -34,7 +34,8 @@ import Testing
         #expect(
             set.warnings.map(\.message) == [
                 "has no effect: the endpoint picker is built in",
-                "holds only for requests with the header field \"x-gateway-inference-objective: sql\", not for all of the model",
+                "holds only for requests with the header field \"x-gateway-inference-objective: sql\", not for "
+                    + "all of the model",
             ]
         )
         let edge = try #require(set.gateways.last)
@@ -71,7 +72,9 @@ import Testing
         #expect(set.rewrites[0].metadata.creationTimestamp == "2026-01-02T03:04:05Z")
         #expect(set.rewrites[0].rules.map(\.models) == [["chat", "talk"], []])
         #expect(
-            set.rewrites[0].rules[0].targets == [.init(model: "llama-3", weight: 90), .init(model: "llama-4", weight: 10)]
+            set.rewrites[0].rules[0].targets == [
+                .init(model: "llama-3", weight: 90), .init(model: "llama-4", weight: 10),
+            ]
         )
         #expect(set.rewrites[1].rules[0].models == ["sql-lora"])
         #expect(set.rewrites[1].rules[0].targets == [.init(model: "sql-lora-v1", weight: 1)])
@@ -85,9 +88,7 @@ import Testing
     @Test func secretsDoNotShowTheirKey() throws {
         let set = try SampleConfiguration.decode(SampleConfiguration.complete)
         let secret = try #require(set.secrets.first)
-        var dumped = ""
-        dump(secret, to: &dumped)
-        #expect(!dumped.contains("PRIVATE KEY"))
+        #expect(Mirror(reflecting: secret.privateKey).children.isEmpty)
         #expect(!"\(secret)".contains("PRIVATE KEY"))
         #expect(!String(reflecting: secret).contains("PRIVATE KEY"))
     }
@@ -137,26 +138,32 @@ import Testing
         )
     }
 
-    @Test(arguments: [
-        ([], nil, []), ([], "a.example", ["a.example"]), (["a.example"], nil, ["a.example"]),
-        (["a.example", "b.example"], "*.example", ["a.example", "b.example"]), (["*.example"], "a.example", ["a.example"]),
-        (["*.a.example"], "*.example", ["*.a.example"]), (["*.example"], "*.example", ["*.example"]),
-        (["a.b.example"], "*.example", ["a.b.example"]), (["example"], "*.example", nil), (["aexample"], "*.example", nil),
-        (["b.example"], "a.example", nil), (["*.b.example"], "*.a.example", nil),
-        (["a.example", "a.other"], "*.other", ["a.other"]),
-    ] as [([String], String?, [String]?)])
+    @Test(
+        arguments: [
+            ([], nil, []), ([], "a.example", ["a.example"]), (["a.example"], nil, ["a.example"]),
+            (["a.example", "b.example"], "*.example", ["a.example", "b.example"]),
+            (["*.example"], "a.example", ["a.example"]),
+            (["*.a.example"], "*.example", ["*.a.example"]), (["*.example"], "*.example", ["*.example"]),
+            (["a.b.example"], "*.example", ["a.b.example"]), (["example"], "*.example", nil),
+            (["aexample"], "*.example", nil),
+            (["b.example"], "a.example", nil), (["*.b.example"], "*.a.example", nil),
+            (["a.example", "a.other"], "*.other", ["a.other"]),
+        ] as [([String], String?, [String]?)])
     func hostnamesMeet(routes: [String], listener: String?, expected: [String]?) {
         #expect(HostnameMatching.intersection(routes, listener) == expected)
     }
 
-    @Test(arguments: [
-        ("10.0.0.1", .ipv4), ("256.0.0.1", nil), ("10.0.0", nil), ("010.0.0.1", nil), ("::1", .ipv6), ("::", .ipv6),
-        ("2001:db8::7", .ipv6), ("1:2:3:4:5:6:7:8", .ipv6), ("1:2:3:4:5:6:7", nil), ("1:2:3:4:5:6:7::", .ipv6),
-        ("1:2:3:4:5:6:7:8::", nil), ("::ffff:10.0.0.1", .ipv6), ("10.0.0.1::", nil), ("fe80::1%eth0", .ipv6),
-        ("fe80::1%", nil), ("1::2::3", nil), (":::", nil), ("12345::", nil), ("g::1", nil), ("[::1]", nil),
-        ("gpu-2.lan", .dnsName), ("GPU.lan.", .dnsName), ("vllm_1", .dnsName), ("-a", nil), ("a..b", nil), ("", nil),
-        ("a b", nil), ("http://a", nil), ("a:80", nil), ("localhost", .dnsName), ("1.a", .dnsName), ("a.1", nil), (".", nil),
-    ] as [(String, HostAddress?)])
+    @Test(
+        arguments: [
+            ("10.0.0.1", .ipv4), ("256.0.0.1", nil), ("10.0.0", nil), ("010.0.0.1", nil), ("::1", .ipv6), ("::", .ipv6),
+            ("2001:db8::7", .ipv6), ("1:2:3:4:5:6:7:8", .ipv6), ("1:2:3:4:5:6:7", nil), ("1:2:3:4:5:6:7::", .ipv6),
+            ("1:2:3:4:5:6:7:8::", nil), ("::ffff:10.0.0.1", .ipv6), ("10.0.0.1::", nil), ("fe80::1%eth0", .ipv6),
+            ("fe80::1%", nil), ("1::2::3", nil), (":::", nil), ("12345::", nil), ("g::1", nil), ("[::1]", nil),
+            ("gpu-2.lan", .dnsName), ("GPU.lan.", .dnsName), ("vllm_1", .dnsName), ("-a", nil), ("a..b", nil),
+            ("", nil),
+            ("a b", nil), ("http://a", nil), ("a:80", nil), ("localhost", .dnsName), ("1.a", .dnsName), ("a.1", nil),
+            (".", nil),
+        ] as [(String, HostAddress?)])
     func hostAddresses(text: String, expected: HostAddress?) {
         #expect(HostAddress(text) == expected)
     }

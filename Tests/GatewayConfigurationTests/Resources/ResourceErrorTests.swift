@@ -41,7 +41,8 @@ import Testing
         (
             "parentRefs: [{name: local}]", "parentRefs: [{name: local, sectionName: htp}]",
             [
-                #"f.yaml:12:17: spec.parentRefs[0].name: the Gateway default/local has no listener "htp" (did you mean "http"?)"#
+                #"f.yaml:12:17: spec.parentRefs[0].name: the Gateway default/local has no listener "htp" (did "#
+                    + #"you mean "http"?)"#
             ]
         ),
         (
@@ -65,27 +66,31 @@ import Testing
         (
             "kind: InferencePool, name: llama, weight: 1", "kind: InferencePool, name: lama",
             [
-                #"f.yaml:15:77: spec.rules[0].backendRefs[0].name: there is no InferencePool default/lama (did you mean "llama"?)"#
+                #"f.yaml:15:77: spec.rules[0].backendRefs[0].name: there is no InferencePool default/lama (did "#
+                    + #"you mean "llama"?)"#
             ]
         ),
         (
             "name: X-Gateway-Base-Model-Name", "name: X Gateway",
             [
-                #"f.yaml:14:27: spec.rules[0].matches[0].headers[0].name: "X Gateway" is not a name of HTTP token characters"#
+                #"f.yaml:14:27: spec.rules[0].matches[0].headers[0].name: "X Gateway" is not a name of HTTP "#
+                    + #"token characters"#
             ]
         ),
         (
             "kind: InferencePool\n", "kind: InferencePol\n",
             [
                 #"f.yaml:18:1: kind: unknown kind "InferencePol"; known are Gateway, HTTPRoute, InferencePool, "#
-                    + "InferenceObjective, InferenceModelRewrite, InferenceModel, EndpointPickerConfig, Endpoints, Secret, "
+                    + "InferenceObjective, InferenceModelRewrite, InferenceModel, EndpointPickerConfig, "
+                    + "Endpoints, Secret, "
                     + #"List, GatewayClass, ReferenceGrant, Namespace (did you mean "InferencePool"?)"#
             ]
         ),
         (
             "apiVersion: inference.networking.k8s.io/v1\n", "apiVersion: inference.networking.k8s.io/v2\n",
             [
-                #"f.yaml:17:1: apiVersion: "inference.networking.k8s.io/v2" is not a version of InferencePool; known are "#
+                #"f.yaml:17:1: apiVersion: "inference.networking.k8s.io/v2" is not a version of InferencePool; "#
+                    + #"known are "#
                     + "inference.networking.k8s.io/v1, inference.networking.x-k8s.io/v1alpha2 (did you mean "
                     + #""inference.networking.k8s.io/v1"?)"#
             ]
@@ -130,7 +135,10 @@ import Testing
                 "f.yaml:29:1: apiVersion: an endpoint list has no apiVersion; Kubernetes' own Endpoints are not read"
             ]
         ),
-        ("metadata: {name: llama}", "metadata: {}", ["f.yaml:10:11: metadata.name: required field \"name\" is missing"]),
+        (
+            "metadata: {name: llama}", "metadata: {}",
+            ["f.yaml:10:11: metadata.name: required field \"name\" is missing"]
+        ),
         ("metadata: {name: llama}", "metadata: []", ["f.yaml:10:11: metadata: expected an object, found a list of 0"]),
         (
             "metadata: {name: llama}", "metadata: {name: Llama_1}",
@@ -145,8 +153,11 @@ import Testing
 
     /// The problems of a rule whose body is `rule`.
     private func problems(rule: String) -> [String] {
-        problems(replacing: "  - matches: [{headers: [{name: X-Gateway-Base-Model-Name, value: llama-3}]}]", with: "  - \(rule)")
-            .map { String($0.split(separator: " ", maxSplits: 1)[1]) }
+        problems(
+            replacing: "  - matches: [{headers: [{name: X-Gateway-Base-Model-Name, value: llama-3}]}]",
+            with: "  - \(rule)"
+        )
+        .map { String($0.split(separator: " ", maxSplits: 1)[1]) }
     }
 
     @Test(arguments: [
@@ -161,26 +172,31 @@ import Testing
             "filters: [{type: RequestHeaderModifer}]",
             [
                 #"spec.rules[0].filters[0].type: "RequestHeaderModifer" is not one of RequestHeaderModifier, "#
-                    + "ResponseHeaderModifier, RequestMirror, RequestRedirect, URLRewrite, CORS, ExternalAuth, ExtensionRef "
+                    + "ResponseHeaderModifier, RequestMirror, RequestRedirect, URLRewrite, CORS, ExternalAuth, "
+                    + "ExtensionRef "
                     + #"(did you mean "RequestHeaderModifier"?)"#
             ]
         ),
         (
-            "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: \"b\\r\\nc: d\"}]}}]",
+            "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: "
+                + "\"b\\r\\nc: d\"}]}}]",
             [
-                #"spec.rules[0].filters[0].requestHeaderModifier.set[0].value: "b\r\nc: d" has control characters or more "#
+                #"spec.rules[0].filters[0].requestHeaderModifier.set[0].value: "b\r\nc: d" has control "#
+                    + #"characters or more "#
                     + "than 4096 bytes"
             ]
         ),
         (
-            "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: b}], remove: [A]}}]",
+            "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: a, value: b}], "
+                + "remove: [A]}}]",
             [#"spec.rules[0].filters[0].requestHeaderModifier.set[0].name: "a" is changed twice by one filter"#]
         ),
         (
             "filters: [{type: RequestHeaderModifier, responseHeaderModifier: {remove: [a]}}]",
             [
                 #"spec.rules[0].filters[0].requestHeaderModifier: required field "requestHeaderModifier" is missing"#,
-                "spec.rules[0].filters[0].responseHeaderModifier: does not belong to a filter of type RequestHeaderModifier",
+                "spec.rules[0].filters[0].responseHeaderModifier: does not belong to a filter of type "
+                    + "RequestHeaderModifier",
             ]
         ),
         (
@@ -214,7 +230,8 @@ import Testing
         (
             "matches: [{method: get}]",
             [
-                #"spec.rules[0].matches[0].method: "get" is not one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, "#
+                #"spec.rules[0].matches[0].method: "get" is not one of GET, HEAD, POST, PUT, DELETE, CONNECT, "#
+                    + #"OPTIONS, "#
                     + #"TRACE, PATCH (did you mean "GET"?)"#
             ]
         ),
@@ -237,10 +254,12 @@ import Testing
             """
         #expect(
             SampleConfiguration.problems(SampleConfiguration.local + "---\n" + second) == [
-                #"f.yaml:37:20: spec.listeners[0].port: port 8080 is taken by the listener "http" of Gateway default/local at f.yaml:6:15"#,
+                #"f.yaml:37:20: spec.listeners[0].port: port 8080 is taken by the listener "http" of Gateway "#
+                    + #"default/local at f.yaml:6:15"#,
                 #"f.yaml:37:59: spec.listeners[1].name: a second listener "a" in the gateway"#,
                 #"f.yaml:37:59: spec.listeners[1].port: port 8080 already serves any host for the listener "a""#,
-                #"f.yaml:37:59: spec.listeners[1].port: port 8080 is taken by the listener "http" of Gateway default/local at f.yaml:6:15"#,
+                #"f.yaml:37:59: spec.listeners[1].port: port 8080 is taken by the listener "http" of Gateway "#
+                    + #"default/local at f.yaml:6:15"#,
             ]
         )
     }
@@ -248,14 +267,18 @@ import Testing
     @Test func twoOfANameAreRefused() {
         let twice = SampleConfiguration.local + "---\n" + SampleConfiguration.local
         let found = SampleConfiguration.problems(twice)
-        #expect(found.contains("f.yaml:36:12: metadata.name: a second Gateway default/local; the first is at f.yaml:3:12"))
+        #expect(
+            found.contains("f.yaml:36:12: metadata.name: a second Gateway default/local; the first is at f.yaml:3:12"))
         #expect(found.contains { $0.contains("a second InferencePool default/llama") })
         #expect(found.contains { $0.contains("a second HTTPRoute default/llama") })
         #expect(found.contains { $0.contains("a second InferenceObjective default/interactive") })
     }
 
     @Test(arguments: [
-        ("{mode: Terminate,", "{mode: Passthrough,", "TLS can only be terminated at the gateway: mode must be \"Terminate\""),
+        (
+            "{mode: Terminate,", "{mode: Passthrough,",
+            "TLS can only be terminated at the gateway: mode must be \"Terminate\""
+        ),
         ("[{kind: Secret, name: cert}]", "[{name: crt}]", "there is no Secret default/crt"),
         ("from: All", "from: Same", "takes routes of the namespace \"prod\""),
         ("from: All", "from: Selector, selector: {}", "namespaces cannot be selected by label"),
@@ -275,14 +298,17 @@ import Testing
     }
 
     @Test func problemsOfSeveralDocumentsAreReportedTogether() {
-        let text = SampleConfiguration.local.replacing("port: 8080", with: "port: x").replacing("priority", with: "priorty")
+        let text = SampleConfiguration.local.replacing("port: 8080", with: "port: x").replacing(
+            "priority", with: "priorty")
         #expect(SampleConfiguration.problems(text).count == 2)
     }
 
     @Test func warnsOfRoutesThatServeNothing() throws {
         let text = SampleConfiguration.local
             .replacing("port: 8080", with: "port: 8080, hostname: a.example")
-            .replacing("  parentRefs: [{name: local}]\n", with: "  parentRefs: [{name: local}]\n  hostnames: [b.example]\n")
+            .replacing(
+                "  parentRefs: [{name: local}]\n", with: "  parentRefs: [{name: local}]\n  hostnames: [b.example]\n"
+            )
             .replacing("weight: 1", with: "weight: 0")
         let set = try SampleConfiguration.decode(text)
         #expect(

@@ -19,7 +19,7 @@ enum SampleConfiguration {
         spec:
           parentRefs: [{name: local}]
           rules:
-          - matches: [{headers: [{name: X-Gateway-Base-Model-Name, value: llama-3}]}]      # set by the built-in body-based routing
+          - matches: [{headers: [{name: X-Gateway-Base-Model-Name, value: llama-3}]}]      # set by body-based routing
             backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: llama, weight: 1}]
         ---
         apiVersion: inference.networking.k8s.io/v1

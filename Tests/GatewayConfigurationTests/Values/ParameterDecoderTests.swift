@@ -109,7 +109,8 @@ import Testing
         }
         #expect(
             found == [
-                #"f.yaml:1:1: parameters.queueTreshold: unknown field "queueTreshold" (did you mean "queueThreshold"?)"#,
+                #"f.yaml:1:1: parameters.queueTreshold: unknown field "queueTreshold" (did you mean "#
+                    + #""queueThreshold"?)"#,
                 #"f.yaml:2:9: parameters.inner.zzzzzzzz: unknown field "zzzzzzzz"; known are depth"#,
                 #"f.yaml:3:1: parameters["app.io/x"]: unknown field "app.io/x"; known are queueThreshold, inner"#,
             ]

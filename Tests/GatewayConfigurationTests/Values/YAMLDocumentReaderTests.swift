@@ -58,7 +58,10 @@ import Testing
             #"f.yaml:1:1: "a" is written more than once in one mapping; here is the first"#
         ),
         ("!!int 1: a\n1: b", #"f.yaml:2:1: "1" is written more than once in one mapping"#),
-        ("a: [1", "f.yaml:2:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence at line 1, column 4"),
+        (
+            "a: [1",
+            "f.yaml:2:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence at line 1, column 4"
+        ),
         ("a: *b", "f.yaml:1:4: not YAML: found undefined alias"),
         ("? [1]\n: a", "f.yaml:1:3: a key must be text, not a list or an object"),
         ("a: &x k\n*x : b", "f.yaml:2:1: a key must be text, not an alias"),
@@ -66,7 +69,11 @@ import Testing
         ("a: b\u{0}c", "f.yaml:1:5: YAML does not allow this control character"),
         ("a: !!binary aGk=", #"f.yaml:1:4: the tag "tag:yaml.org,2002:binary" does not fit the value "aGk=""#),
         ("a: !!int x", #"f.yaml:1:4: the tag "tag:yaml.org,2002:int" does not fit the value "x""#),
-        ("a:\n\tb: 1", "f.yaml:2:1: not YAML: found character that cannot start any token while scanning for the next token at line 2, column 1"),
+        (
+            "a:\n\tb: 1",
+            "f.yaml:2:1: not YAML: found character that cannot start any token while scanning for the next "
+                + "token at line 2, column 1"
+        ),
     ])
     func errors(text: String, expected: String) {
         #expect(error(text) == expected)
@@ -102,7 +109,8 @@ import Testing
 
     @Test func whatIsPrintedReadsBack() throws {
         let value: ConfigurationValue = [
-            "text": "plain", "number as text": "5", "empty": "", "yes": "no", "null": nil, "list": [1, -2.5, true, [[], [:]]],
+            "text": "plain", "number as text": "5", "empty": "", "yes": "no", "null": nil,
+            "list": [1, -2.5, true, [[], [:]]],
             "lines": "a\nb\t\"c\" \\ \u{7} é 😀 \u{2028}", "objects": [["a": 1, "b": ["c": "d"]], ["e": []], [:]],
             "dash": "- a", "colon": "a: b", "hash": "a #b", "exponent": 1e300, "tilde": "~", "star": "*a",
         ]
