@@ -84,8 +84,8 @@ let package = Package(
         room(
             "MartletApp",
             [
-                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore", "ModelServerSimulator",
-                "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
+                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore",
+                "ModelServerSimulator", "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -111,7 +111,7 @@ let package = Package(
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
         room(
             "GatewayTesting",
-            ["BuiltinPlugins", "DataLayer", "GatewayCore", "RequestControl", "RequestFormats", "Scheduling", "Telemetry"],
+            ["DataLayer", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
             [nioCore, nioPosix]
         ),
         room(
@@ -135,7 +135,10 @@ let package = Package(
         tests(
             "DataLayerTests", ["DataLayer", "GatewayCore", "GatewayTesting", "Telemetry"], exclude: ["Fixtures"]
         ),
-        tests("EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
+        tests(
+            "EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL],
+            exclude: ["Fixtures"]
+        ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),
         tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),

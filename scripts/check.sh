@@ -27,7 +27,9 @@ step "build"
 swift build --build-tests --explicit-target-dependency-import-check error -j "$jobs"
 
 step "unit and integration tests"
-swift test --skip-build --explicit-target-dependency-import-check error -j "$jobs"
+# One after the other: on two processors, a suite that fuzzes keeps the others from the threads that their
+# deadlines count on.
+swift test --no-parallel --skip-build --explicit-target-dependency-import-check error -j "$jobs"
 
 step "the benchmark's own tests"
 swift test --package-path Benchmarks --scratch-path .build-bench -j "$jobs"

@@ -8,7 +8,7 @@ struct ConnectionShelf<Connection: AnyObject> {
         let since: MonotonicInstant
     }
 
-    private var open: [ObjectIdentifier: Connection] = [:]
+    private var connections: [ObjectIdentifier: Connection] = [:]
     /// By address, the one that was used last at the end.
     private var idle: [EndpointAddress: [Idle]] = [:]
     private(set) var idleCount = 0
@@ -22,14 +22,14 @@ struct ConnectionShelf<Connection: AnyObject> {
     }
 
     /// How many connections are open, used or not.
-    var openCount: Int { open.count }
+    var openCount: Int { connections.count }
 
     /// Notes a new connection.
     ///
     /// - Returns: whether it may be used; if not, the shelf is shut down and the caller closes it.
     mutating func opened(_ connection: Connection) -> Bool {
         if isShutDown { return false }
-        open[ObjectIdentifier(connection)] = connection
+        connections[ObjectIdentifier(connection)] = connection
         return true
     }
 
@@ -45,7 +45,7 @@ struct ConnectionShelf<Connection: AnyObject> {
     ///
     /// - Returns: whether it was kept; if not, the caller closes it.
     mutating func put(_ connection: Connection, address: EndpointAddress, at now: MonotonicInstant) -> Bool {
-        guard open[ObjectIdentifier(connection)] != nil, !isShutDown, idleCount < maxIdle,
+        guard connections[ObjectIdentifier(connection)] != nil, !isShutDown, idleCount < maxIdle,
             idle[address, default: []].count < maxIdlePerAddress
         else { return false }
         idle[address, default: []].append(Idle(connection: connection, since: now))
@@ -55,7 +55,7 @@ struct ConnectionShelf<Connection: AnyObject> {
 
     /// Forgets a connection that has ended.
     mutating func closed(_ connection: Connection, address: EndpointAddress) {
-        open[ObjectIdentifier(connection)] = nil
+        connections[ObjectIdentifier(connection)] = nil
         guard let position = idle[address]?.firstIndex(where: { $0.connection === connection }) else { return }
         idle[address]?.remove(at: position)
         if idle[address]?.isEmpty == true { idle[address] = nil }
@@ -65,9 +65,9 @@ struct ConnectionShelf<Connection: AnyObject> {
     /// Takes the connections off that have been idle since `instant` or longer, for the caller to close.
     mutating func takeIdle(since instant: MonotonicInstant) -> [Connection] {
         var taken: [Connection] = []
-        for (address, connections) in idle {
-            let kept = connections.filter { $0.since > instant }
-            taken += connections.lazy.filter { $0.since <= instant }.map(\.connection)
+        for (address, waiting) in idle {
+            let kept = waiting.filter { $0.since > instant }
+            taken += waiting.lazy.filter { $0.since <= instant }.map(\.connection)
             idle[address] = kept.isEmpty ? nil : kept
         }
         idleCount -= taken.count
@@ -80,10 +80,10 @@ struct ConnectionShelf<Connection: AnyObject> {
     mutating func shutDown() -> [Connection] {
         isShutDown = true
         defer {
-            open = [:]
+            connections = [:]
             idle = [:]
             idleCount = 0
         }
-        return Array(open.values)
+        return Array(connections.values)
     }
 }

@@ -7,9 +7,10 @@ import Synchronization
 
 /// Asks endpoints over HTTP/1.1 on connections that stay open between questions.
 ///
-/// For many small questions to the same addresses: connections are kept per address, a response stays in the buffer that it
-/// was received in, and nothing is parsed but HTTP. A question on a connection that the server closed meanwhile is asked once
-/// more on a new one, which is safe since a GET changes nothing. Safe from any thread; ``shutdown()`` ends it.
+/// For many small questions to the same addresses: connections are kept per address, a response stays in the buffer
+/// that it was received in, and nothing is parsed but HTTP. A question on a connection that the server closed meanwhile
+/// is asked once more on a new one, which is safe since a GET changes nothing. Safe from any thread; ``shutdown()``
+/// ends it.
 package final class EngineHTTPClient: OutboundHTTP {
     private let group: any EventLoopGroup
     private let configuration: EngineHTTPClientConfiguration
@@ -46,6 +47,10 @@ package final class EngineHTTPClient: OutboundHTTP {
     /// Connections that are kept open and not used now.
     package var idleConnections: Int { shelf.withLock { $0.idleCount } }
 
+    /// Asks, on a connection that is open where there is one.
+    ///
+    /// - Throws: ``GatewayCore/OutboundFailure``; `CancellationError` when the task was cancelled, which closes the
+    ///   connection that was in use.
     package func get(_ request: OutboundRequest) async throws -> OutboundResponse {
         let deadline = NIODeadline.now() + .nanoseconds(request.timeout.wholeNanoseconds)
         do {
@@ -137,6 +142,7 @@ package final class EngineHTTPClient: OutboundHTTP {
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
                     }
                     try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(ExchangeHandler())
                 }
             }
         let channel =
@@ -152,8 +158,7 @@ package final class EngineHTTPClient: OutboundHTTP {
 
     /// Runs on the channel's event loop.
     private func makeConnection(_ address: EndpointAddress, _ channel: any Channel) throws -> EngineConnection {
-        let handler = ExchangeHandler()
-        try channel.pipeline.syncOperations.addHandler(handler)
+        let handler = try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self)
         let connection = EngineConnection(
             address: address,
             channel: channel,

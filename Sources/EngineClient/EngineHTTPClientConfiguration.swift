@@ -9,7 +9,8 @@ package struct EngineHTTPClientConfiguration: Hashable, Sendable {
     package var idleTimeout = Duration.seconds(15)
     /// Whether the certificates of secure endpoints must be valid and carry their name. Default true.
     package var verifiesCertificates = true
-    /// A file of PEM certificates that endpoints' certificates are verified against; `nil`, the default, is the system's.
+    /// A file of PEM certificates that endpoints' certificates are verified against; `nil`, the default, is the
+    /// system's.
     package var caCertificatePath: String?
 
     /// The defaults.

@@ -40,6 +40,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     private var collecting: Collecting?
+    /// What ended the connection while there was no exchange, such as a certificate that is not trusted.
+    private var failureBefore: ExchangeFailure?
     private var context: ChannelHandlerContext?
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -53,7 +55,8 @@ final class ExchangeHandler: ChannelInboundHandler {
     /// Sends the request of `exchange`. There is no other exchange on the connection.
     func start(_ exchange: Exchange) {
         guard let context, context.channel.isActive else {
-            exchange.result.resume(with: .failure(ExchangeFailure.closedBeforeResponse("the connection was closed")))
+            let failure = failureBefore ?? .closedBeforeResponse("the connection was closed before the request")
+            exchange.result.resume(with: .failure(failure))
             return
         }
         precondition(collecting == nil, "one exchange at a time")
@@ -133,7 +136,10 @@ final class ExchangeHandler: ChannelInboundHandler {
 
     /// Ends the exchange without a response; its connection is of no more use.
     private func fail(_ failure: ExchangeFailure) {
-        guard let collecting else { return }
+        guard let collecting else {
+            failureBefore = failureBefore ?? failure
+            return
+        }
         self.collecting = nil
         collecting.timeout.cancel()
         collecting.exchange.result.resume(with: .failure(failure))

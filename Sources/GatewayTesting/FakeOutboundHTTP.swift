@@ -3,8 +3,8 @@ import Synchronization
 
 /// Answers outbound requests from a function, and remembers them.
 ///
-/// The function may wait on a ``ManualClock`` to play a slow endpoint, and may throw an `OutboundFailure`. It can be replaced
-/// while requests are running; those keep the function that they began with.
+/// The function may wait, as ``delayed(by:on:_:)`` does, to play a slow endpoint, and may throw an `OutboundFailure`.
+/// It can be replaced while requests are running; those keep the function that they began with.
 public final class FakeOutboundHTTP: OutboundHTTP {
     /// Answers one request.
     public typealias Answer = @Sendable (OutboundRequest) async throws -> OutboundResponse
@@ -35,6 +35,18 @@ public final class FakeOutboundHTTP: OutboundHTTP {
         state = Mutex(State(answer: answer))
     }
 
+    /// An answer that comes `delay` later by `clock`.
+    public static func delayed(
+        by delay: Duration,
+        on clock: ManualClock,
+        _ answer: @escaping Answer
+    ) -> Answer {
+        { request in
+            try await clock.sleep(until: clock.now.advanced(by: delay))
+            return try await answer(request)
+        }
+    }
+
     /// All requests so far, in the order in which they began.
     public var requests: [OutboundRequest] { state.withLock { $0.requests } }
 
@@ -63,6 +75,7 @@ public final class FakeOutboundHTTP: OutboundHTTP {
         }
     }
 
+    /// Remembers `request` and gives what the function answers.
     public func get(_ request: OutboundRequest) async throws -> OutboundResponse {
         let (answer, watchers) = state.withLock { state in
             state.requests.append(request)

@@ -45,6 +45,7 @@ public final class ManualClock: MonotonicClock {
         state = Mutex(State(now: start))
     }
 
+    /// What the clock shows.
     public var now: MonotonicInstant { state.withLock { $0.now } }
 
     /// How many tasks are asleep on this clock.
@@ -53,12 +54,14 @@ public final class ManualClock: MonotonicClock {
     /// The deadline of the sleeper that is woken next; `nil` when nobody sleeps.
     public var nextDeadline: MonotonicInstant? { state.withLock { $0.sleepers.first?.deadline } }
 
-    /// Moves the clock forward by `duration` and wakes everyone whose deadline has come. A negative duration moves nothing.
+    /// Moves the clock forward by `duration` and wakes everyone whose deadline has come. A negative duration moves
+    /// nothing.
     public func advance(by duration: Duration) {
         advance(to: now.advanced(by: duration))
     }
 
-    /// Moves the clock forward to `instant` and wakes everyone whose deadline has come. An earlier instant moves nothing.
+    /// Moves the clock forward to `instant` and wakes everyone whose deadline has come. An earlier instant moves
+    /// nothing.
     public func advance(to instant: MonotonicInstant) {
         let woken = state.withLock { state in
             state.now = max(state.now, instant)
@@ -69,6 +72,7 @@ public final class ManualClock: MonotonicClock {
         for sleeper in woken { sleeper.continuation.resume() }
     }
 
+    /// Waits until a test moves the clock to `deadline` or beyond; returns at once when it is there already.
     public func sleep(until deadline: MonotonicInstant) async throws {
         let id = state.withLock { $0.makeID() }
         try await withTaskCancellationHandler {
@@ -106,8 +110,8 @@ public final class ManualClock: MonotonicClock {
             case cancel
             case tell([Watcher])
         }
-        // The cancellation is looked at under the lock: a handler that ran before found no sleeper to remove, and one that
-        // runs later will find it.
+        // The cancellation is looked at under the lock: a handler that ran before found no sleeper to remove, and one
+        // that runs later will find it.
         let action: Action = state.withLock { state in
             if Task.isCancelled { return .cancel }
             if sleeper.deadline <= state.now { return .wake }

@@ -12,8 +12,8 @@ public import GatewayCore
 /// }
 /// ```
 ///
-/// The plugin is run on no, one and many candidates with usual and with impossible metrics, so a trap shows as a crash of
-/// the test.
+/// The plugin is run on no, one and many candidates with usual and with impossible metrics, so a trap shows as a crash
+/// of the test.
 public struct PluginConformance: Sendable {
     private let registry: PluginRegistry
     private let type: String

@@ -47,8 +47,9 @@ package final class GatewayState: Sendable {
     package subscript(pool id: PoolID) -> PoolRuntime? { poolsByName[id] }
 }
 
-/// The instruments of all areas that a request touches.
-package struct GatewayMetrics: Sendable {
+/// The instruments of all areas that a request touches. A class, so that handing it around costs one reference instead
+/// of one for each of its instruments.
+package final class GatewayMetrics: Sendable {
     /// Requests and responses.
     package let requests: RequestMetrics
     /// Scheduling decisions.

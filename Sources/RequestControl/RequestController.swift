@@ -45,8 +45,8 @@ package final class RequestController: Sendable {
         LocalReply(rejection, api: state.parsers.api(forPath: path))
     }
 
-    /// A random source of its own for each request. The seeds follow a sequence, so a run with one thread repeats; each is
-    /// mixed once, for neighbours in a sequence would give sequences that overlap.
+    /// A random source of its own for each request. The seeds follow a sequence, so a run with one thread repeats;
+    /// each is mixed once, for neighbours in a sequence would give sequences that overlap.
     func randomSource() -> RandomSource {
         var sequence = RandomSource(seed: seeds.wrappingAdd(1, ordering: .relaxed).newValue)
         return RandomSource(seed: sequence.next())

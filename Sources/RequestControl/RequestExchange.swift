@@ -6,9 +6,9 @@ import Telemetry
 
 /// One request on its way: the ten steps of the data flow, for every front door.
 ///
-/// The edge makes it when the request's body is whole, asks ``begin()`` what to do, reports what became of each attempt,
-/// and ends it with ``finish(_:)`` exactly once unless the last step was a reply. Not `Sendable`: it belongs to the edge's
-/// event loop. Everything in it is synchronous.
+/// The edge makes it when the request's body is whole, asks ``begin()`` what to do, reports what became of each
+/// attempt, and ends it with ``finish(_:)`` exactly once unless the last step was a reply. Not `Sendable`: it belongs
+/// to the edge's event loop. Everything in it is synchronous.
 package final class RequestExchange {
     private let controller: RequestController
     private let state: GatewayState
@@ -51,7 +51,8 @@ package final class RequestExchange {
                 random: &random
             )
             self.identity = identity
-            let route = try RouteSelection(incoming, model: identity.model, state: state, routes: routes, random: &random)
+            let route = try RouteSelection(
+                incoming, model: identity.model, state: state, routes: routes, random: &random)
             self.route = route
             let request = identity.inferenceRequest(incoming)
             context = SchedulingContext(
@@ -125,6 +126,26 @@ package final class RequestExchange {
     private func nextAttempt() throws(Rejection) -> RoutingReply {
         guard var context, let route else { throw Rejection(.internalError, "the request was not identified") }
         let started = controller.now()
+        let decision: SchedulingDecision
+        do throws(Rejection) {
+            decision = try decide(&context, route)
+        } catch {
+            let model = context.request.targetModel
+            controller.metrics.scheduling.attempts(.failure, targetModel: model).increment()
+            throw error
+        }
+        self.context = context
+        let endpoint = decision.endpoint
+        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
+        count(endpoint, model: context.request.targetModel, seconds: controller.now().since(started).fractionalSeconds)
+        defer { attemptCount += 1 }
+        return reply(to: endpoint, route: route)
+    }
+
+    private func decide(
+        _ context: inout SchedulingContext,
+        _ route: RouteSelection
+    ) throws(Rejection) -> SchedulingDecision {
         let view = route.pool.endpoints.current
         let candidates = try CandidateSelection.candidates(
             in: view,
@@ -134,13 +155,18 @@ package final class RequestExchange {
         )
         let decision = try route.pool.scheduler.schedule(&context, candidates: candidates)
         route.pool.scheduler.willSend(decision, context: &context)
-        self.context = context
-        let endpoint = decision.endpoint
-        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
-        let ended = controller.now()
-        controller.metrics.scheduling.duration.observe(ended.since(started).fractionalSeconds)
-        defer { attemptCount += 1 }
-        return reply(to: endpoint, route: route)
+        return decision
+    }
+
+    private func count(_ endpoint: EndpointSnapshot, model: String, seconds: Double) {
+        controller.metrics.scheduling.duration.observe(seconds)
+        controller.metrics.scheduling.attempts(
+            .success,
+            targetModel: model,
+            endpoint: endpoint.id.name,
+            namespace: endpoint.id.namespace,
+            port: String(endpoint.address.port)
+        ).increment()
     }
 
     private func reply(to endpoint: EndpointSnapshot, route: RouteSelection) -> RoutingReply {
@@ -192,7 +218,8 @@ package final class RequestExchange {
     private func closeAttempt(_ failure: AttemptFailure) {
         guard let failed = lease.take() else { return }
         // A kept-alive connection that broke says that the server had closed it, not that the server is gone: the same
-        // endpoint may be tried again, on a new connection. Edges use kept-alive connections for the first attempt only.
+        // endpoint may be tried again, on a new connection. Edges use kept-alive connections for the first attempt
+        // only.
         let isStale = failure == .reset(onReusedConnection: true) && attemptCount == 1
         if !isStale { tried.append(failed.endpoint.id) }
         let outcome = isStale ? .staleConnection : failure.outcome

@@ -105,7 +105,8 @@ extension RetryPolicy {
             default:
                 guard let status = Int(word), (500...599).contains(status) else {
                     throw RetryConditionError(
-                        description: "'\(word)' is not connect-failure, reset, reset-reused or a status from 500 to 599."
+                        description:
+                            "'\(word)' is not connect-failure, reset, reset-reused or a status from 500 to 599."
                     )
                 }
                 conditions.insert(.status(status))

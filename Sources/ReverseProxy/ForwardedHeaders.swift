@@ -3,8 +3,8 @@ import NIOHTTP1
 
 /// Which header fields cross the proxy, and which it writes itself.
 enum ForwardedHeaders {
-    /// The header of the request to an endpoint: the client's without hop-by-hop fields (RFC 9110, 7.6.1), with the exact
-    /// length of the body that was read, the forwarding fields and the changes of the route.
+    /// The header of the request to an endpoint: the client's without hop-by-hop fields (RFC 9110, 7.6.1), with the
+    /// exact length of the body that was read, the forwarding fields and the changes of the route.
     static func upstream(
         _ client: HTTPHeaders,
         bodyLength: Int,
@@ -21,6 +21,7 @@ enum ForwardedHeaders {
             switch kind(of: name) {
             case .hopByHop: continue
             case .framing: hasLength = true
+            case .host: headers.add(name: name, value: value)
             case .forwardedFor: forwardedFor = forwardedFor.map { "\($0), \(value)" } ?? value
             case .endToEnd where listed.contains { name.equalsIgnoringASCIICase($0) }: continue
             case .endToEnd: headers.add(name: name, value: value)
@@ -35,8 +36,8 @@ enum ForwardedHeaders {
         return headers
     }
 
-    /// The header of the response to the client: the endpoint's without hop-by-hop fields, with the changes of the route.
-    /// `content-length` stays; a response without one is framed anew by the downstream encoder.
+    /// The header of the response to the client: the endpoint's without hop-by-hop fields, with the changes of the
+    /// route. `content-length` stays; a response without one is framed anew by the downstream encoder.
     static func downstream(_ endpoint: HTTPHeaders, mutation: HeaderMutation) -> HTTPHeaders {
         let listed = connectionOptions(of: endpoint)
         var headers = HTTPHeaders()
@@ -66,6 +67,8 @@ enum ForwardedHeaders {
 
     private enum Kind {
         case endToEnd
+        /// Never hop-by-hop, whatever `connection` lists: a request without it is not valid.
+        case host
         case hopByHop
         case framing
         case forwardedFor
@@ -75,9 +78,11 @@ enum ForwardedHeaders {
     private static func kind(of name: String) -> Kind {
         switch name.utf8.count {
         case 2 where name.equalsIgnoringASCIICase("te"): .hopByHop
+        case 4 where name.equalsIgnoringASCIICase("host"): .host
         case 6 where name.equalsIgnoringASCIICase("expect"): .hopByHop
         case 7 where name.equalsIgnoringASCIICase("upgrade") || name.equalsIgnoringASCIICase("trailer"): .hopByHop
-        case 10 where name.equalsIgnoringASCIICase("connection") || name.equalsIgnoringASCIICase("keep-alive"): .hopByHop
+        case 10 where name.equalsIgnoringASCIICase("connection") || name.equalsIgnoringASCIICase("keep-alive"):
+            .hopByHop
         case 14 where name.equalsIgnoringASCIICase("content-length"): .framing
         case 15 where name.equalsIgnoringASCIICase("x-forwarded-for"): .forwardedFor
         case 16 where name.equalsIgnoringASCIICase("proxy-connection"): .hopByHop

@@ -27,8 +27,8 @@ protocol RelayClient: AnyObject {
 
 /// Takes one request to an endpoint and its response back, through as many attempts as the policy allows.
 ///
-/// The head of a response is held until the first byte of its body: until then nothing has been sent to the client, so an
-/// endpoint that dies between the two costs the client nothing. Confined to one event loop.
+/// The head of a response is held until the first byte of its body: until then nothing has been sent to the client, so
+/// an endpoint that dies between the two costs the client nothing. Confined to one event loop.
 final class RequestRelay: UpstreamUser {
     private enum State {
         /// Not started.
@@ -106,7 +106,8 @@ final class RequestRelay: UpstreamUser {
         self.routing = routing
         scheduleTimers(routing)
         let address = routing.endpoint.address
-        if let connection = upstreams.takeIdle(address) {
+        // A retry takes a new connection: when one kept-alive connection was stale, the others may be too.
+        if routing.attempt == 0, let connection = upstreams.takeIdle(address) {
             send(on: connection, routing)
             return
         }

@@ -92,7 +92,8 @@ extension EngineMetricsExtractor {
             "triton-tensorrt-llm"
         )
         let expected = EndpointMetrics(
-            waitingQueueSize: 7, runningRequests: 3, kvCacheUsage: 0.4875, cacheBlockSizeTokens: 64, cacheBlockCount: 6239
+            waitingQueueSize: 7, runningRequests: 3, kvCacheUsage: 0.4875, cacheBlockSizeTokens: 64,
+            cacheBlockCount: 6239
         )
         #expect(reading.metrics == expected)
         #expect(reading.faults.isEmpty)
@@ -141,7 +142,8 @@ extension EngineMetricsExtractor {
             waitingQueueSize: 1, runningRequests: 2, kvCacheUsage: 0.3, activeModels: ["a"], waitingModels: ["b"],
             maxActiveModels: 4, cacheBlockSizeTokens: 16, cacheBlockCount: 99
         )
-        let reading = try read("# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting 8\n", previous: previous)
+        let page = "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting 8\n"
+        let reading = try read(page, previous: previous)
         var expected = previous
         expected.waitingQueueSize = 8
         #expect(reading.metrics == expected)
@@ -176,7 +178,8 @@ extension EngineMetricsExtractor {
     }
 
     @Test(arguments: [
-        ("NaN", 0, 0.0), ("+Inf", 1 << 53, 1.0), ("-Inf", 0, 0.0), ("-3", 0, 0.0), ("1e300", 1 << 53, 1.0), ("0.5", 0, 0.5),
+        ("NaN", 0, 0.0), ("+Inf", 1 << 53, 1.0), ("-Inf", 0, 0.0), ("-3", 0, 0.0), ("1e300", 1 << 53, 1.0),
+        ("0.5", 0, 0.5),
     ])
     func valuesOutOfRangeAreMovedIntoIt(text: String, count: Int, share: Double) throws {
         let reading = try read(

@@ -55,9 +55,9 @@ import Testing
         }
     }
 
-    /// Endpoints flap, leases open on old and new snapshots and end in any order: every load is the number of leases that
-    /// are open on that very life.
-    @Test(arguments: 0..<40)
+    /// Endpoints flap, leases open on old and new snapshots and end in any order: every load is the number of leases
+    /// that are open on that very life.
+    @Test(arguments: 0..<15)
     func loadsEqualOpenLeases(seed: Int) throws {
         var random = RandomSource(seed: UInt64(seed))
         let clock = ManualClock()

@@ -31,7 +31,8 @@ class Outcome:
 
     def __str__(self):
         ended = self.ended or time.monotonic()
-        return f"status {self.status}, {self.error or 'no error'}, after {ended - self.started:.2f} s: {self.body[:300]!r}"
+        took = f"after {ended - self.started:.2f} s"
+        return f"status {self.status}, {self.error or 'no error'}, {took}: {self.body[:300]!r}"
 
 
 class AsyncConnection:

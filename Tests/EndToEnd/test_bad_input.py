@@ -110,8 +110,10 @@ def test_unknown_model_names_the_known_ones(gateway):
 
 
 def test_a_model_name_is_quoted_safely(gateway):
-    name = 'a"b\\c\n\u0001\u2028</script>'
+    name = 'a"b\\c\u2028</script>'
     assert name in refusal(gateway, request_bytes(chat(name)), 404)["message"]
+    # Control characters would become header bytes on the way up.
+    refusal(gateway, request_bytes(chat("a\r\nx-injected: 1")), 400)
 
 
 HEADS = {

@@ -39,7 +39,8 @@ struct ArgumentTests {
     @Test(
         "addresses to bind",
         arguments: [
-            ("127.0.0.1:8080", "127.0.0.1", 8080), (":0", "0.0.0.0", 0), ("[::1]:9", "::1", 9), ("localhost:65535", "localhost", 65535),
+            ("127.0.0.1:8080", "127.0.0.1", 8080), (":0", "0.0.0.0", 0), ("[::1]:9", "::1", 9),
+            ("localhost:65535", "localhost", 65535),
         ]
     )
     func bindAddress(text: String, host: String, port: Int) throws {
@@ -48,7 +49,8 @@ struct ArgumentTests {
         #expect(address.port == port)
     }
 
-    @Test("addresses that are refused", arguments: ["8080", "127.0.0.1", "127.0.0.1:", "a:65536", "::1:80", "a:-1", ""])
+    @Test(
+        "addresses that are refused", arguments: ["8080", "127.0.0.1", "127.0.0.1:", "a:65536", "::1:80", "a:-1", ""])
     func badBindAddress(text: String) {
         let error = #expect(throws: CommandError.self) { try BindAddress(text, flag: "--listen") }
         #expect(error?.description.contains("--listen '\(text)'") == true)

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Plans of a gateway")
 struct GatewayPlanTests {
-    private static let examples = String(#filePath.dropLast("Tests/MartletAppTests/GatewayPlanTests.swift".count)) + "Examples"
+    private static let examples =
+        String(#filePath.dropLast("Tests/MartletAppTests/GatewayPlanTests.swift".count)) + "Examples"
 
     private func plan(_ example: String, listen: String? = nil) throws -> GatewayPlan {
         var options = ServeOptions()

@@ -8,9 +8,9 @@ package import GatewayCore
 ///
 /// A pure value: the caller passes the time, and every event first lets time-driven changes happen. In half-open one
 /// request at a time, the trial, finds out whether the endpoint works. Two kinds of ejection differ in how they end: an
-/// endpoint that was *lost* (connect failed, connection broke, nobody listens) is back as soon as a scrape that began after
-/// the ejection is answered; one that is *unwell* (gateway errors, timeouts) answers scrapes all the time, so only time
-/// ends its ejection.
+/// endpoint that was *lost* (connect failed, connection broke, nobody listens) is back as soon as a scrape that began
+/// after the ejection is answered; one that is *unwell* (gateway errors, timeouts) answers scrapes all the time, so
+/// only time ends its ejection.
 package struct EjectionStateMachine: Sendable {
     /// What may be sent to the endpoint.
     package enum Standing: Hashable, Sendable {
@@ -144,7 +144,8 @@ package struct EjectionStateMachine: Sendable {
     ///   - verdict: what its end says of the endpoint.
     ///   - detail: what went wrong, for people.
     ///   - trial: what ``requestOpened(at:)`` returned for it.
-    ///   - openedAt: when it was opened; a request from before the last ejection says nothing of the endpoint's present.
+    ///   - openedAt: when it was opened; a request from before the last ejection says nothing of the endpoint's
+    ///     present.
     package mutating func requestClosed(
         _ verdict: RequestVerdict,
         detail: String,

@@ -13,7 +13,8 @@ package final class InFlightLedger: Sendable {
         self.leaks = leaks
     }
 
-    /// Leases that are open: the requests that are in flight at any endpoint of the pool, also at those that have left it.
+    /// Leases that are open: the requests that are in flight at any endpoint of the pool, also at those that have left
+    /// it.
     package var openLeases: Int { open.load(ordering: .relaxed) }
 
     func leaseOpened() {

@@ -2,8 +2,8 @@ package import GatewayCore
 
 /// A request's right to one place at one endpoint, from ``EndpointStore/open(_:tokens:)`` to its end.
 ///
-/// While the lease is open it counts in the endpoint's load. It is bound to the load instance of that life of the endpoint,
-/// so its end never touches the count of a later life. It cannot be copied, and it is closed exactly once: by
+/// While the lease is open it counts in the endpoint's load. It is bound to the load instance of that life of the
+/// endpoint, so its end never touches the count of a later life. It cannot be copied, and it is closed exactly once: by
 /// ``close(_:detail:)``, or, if the gateway loses it, by its deinitialiser as ``GatewayCore/RequestOutcome/abandoned``,
 /// which counts as a leak. It may move between threads, but one at a time uses it.
 package struct RequestLease: ~Copyable, Sendable {
@@ -32,8 +32,8 @@ package struct RequestLease: ~Copyable, Sendable {
         store.ledger.leaseLeaked()
     }
 
-    /// Tells that the head of the response arrived and is no 502, 503 or 504: an endpoint that was being tried is healthy
-    /// from here on, even though its response goes on.
+    /// Tells that the head of the response arrived and is no 502, 503 or 504: an endpoint that was being tried is
+    /// healthy from here on, even though its response goes on.
     package func responseBegan() {
         store.responseBegan(EndpointLife(endpoint), openedAt: openedAt)
     }

@@ -117,8 +117,9 @@ struct JSONWalker {
         if let scalar = Unicode.Scalar(first) { return scalar }
         if first < 0xDC00, takeIf(text, UInt8(ascii: "\\")), takeIf(text, UInt8(ascii: "u")) {
             let second = try hexadecimal(text)
-            if 0xDC00..<0xE000 ~= second, let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + second - 0xDC00) {
-                return scalar
+            if 0xDC00..<0xE000 ~= second {
+                let code = 0x10000 + (first - 0xD800) << 10 + second - 0xDC00
+                if let scalar = Unicode.Scalar(code) { return scalar }
             }
         }
         throw error("a surrogate has no partner")

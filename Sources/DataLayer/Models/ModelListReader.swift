@@ -10,8 +10,8 @@ package struct ModelListError: Error, Hashable, Sendable, CustomStringConvertibl
 
 /// Reads the answer to `GET /v1/models`: `{"data": [{"id": "…", …}, …], …}`.
 ///
-/// The entries are kept as bytes and served again, so the whole page is checked to be JSON (RFC 8259) and UTF-8. Bounded in
-/// depth and in the number of entries; no input traps.
+/// The entries are kept as bytes and served again, so the whole page is checked to be JSON (RFC 8259) and UTF-8.
+/// Bounded in depth and in the number of entries; no input traps.
 package enum ModelListReader {
     /// The most entries of one list.
     package static let entriesMax = 10_000

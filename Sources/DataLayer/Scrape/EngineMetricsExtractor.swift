@@ -3,10 +3,10 @@ import Telemetry
 
 /// Reads what one engine tells from its metrics page, as its mapping says.
 ///
-/// Each field is read for itself: one that is missing keeps its last value, and the others are updated. Among several series
-/// that match a specification the one with the latest timestamp counts, the first of equals; so of an engine that serves
-/// several data-parallel ranks on one page the first rank is taken and not the sum. The ranks are better made endpoints of
-/// their own. A value without isolation: one scraper task owns it and uses it page after page.
+/// Each field is read for itself: one that is missing keeps its last value, and the others are updated. Among several
+/// series that match a specification the one with the latest timestamp counts, the first of equals; so of an engine
+/// that serves several data-parallel ranks on one page the first rank is taken and not the sum. The ranks are better
+/// made endpoints of their own. A value without isolation: one scraper task owns it and uses it page after page.
 package struct EngineMetricsExtractor: Sendable {
     /// A field of a page.
     package enum Field: Int, Hashable, Sendable, CaseIterable {

@@ -2,9 +2,9 @@ package import GatewayCore
 
 /// Reads the pages of one endpoint, and finds out which engine it is when its labels do not say.
 ///
-/// An endpoint without a label is taken for the default engine. When a page tells nothing of that engine's queue, the other
-/// known engines are tried in their order; the first that the page tells of is kept until a page tells nothing of it. A
-/// value without isolation: one scraper task owns it.
+/// An endpoint without a label is taken for the default engine. When a page tells nothing of that engine's queue, the
+/// other known engines are tried in their order; the first that the page tells of is kept until a page tells nothing of
+/// it. A value without isolation: one scraper task owns it.
 package struct EngineRecognition: Sendable {
     private let engines: EngineMappings
     private var extractor: EngineMetricsExtractor?

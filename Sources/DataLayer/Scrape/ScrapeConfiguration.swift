@@ -15,8 +15,8 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package var modelsPath = "/v1/models"
     /// The time between two scrapes of an endpoint; less than ``shortestInterval`` counts as that. Default 50 ms.
     package var interval = ScrapeConfiguration.shortestInterval
-    /// The longest pause between two scrapes of an endpoint where nobody listens. Default 250 ms: an endpoint that comes
-    /// back is noticed as fast.
+    /// The longest pause between two scrapes of an endpoint where nobody listens. Default 250 ms: an endpoint that
+    /// comes back is noticed as fast.
     package var unreachableInterval = Duration.milliseconds(250)
     /// The time between two scrapes of an endpoint that has no metrics page. Default 1 s.
     package var missingPageInterval = Duration.seconds(1)

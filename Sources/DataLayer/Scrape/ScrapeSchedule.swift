@@ -2,8 +2,10 @@ package import GatewayCore
 
 /// When one endpoint is asked next. A pure value: the caller passes the time.
 ///
-/// Due times stand on a grid of the interval, whose phase is the endpoint's own, so that a hundred endpoints are asked
-/// evenly over the interval rather than all at once. A slow answer skips grid points: questions never pile up.
+/// The first question is due at once. Later ones stand on a grid of the interval with one of eight phases, which
+/// follows from the endpoint's slot: a hundred endpoints are asked in eight groups spread over the interval. Not all at
+/// once, lest answers wait for each other; and not each at a moment of its own, since waking threads for every question
+/// costs several times the work itself. A slow answer skips grid points: questions never pile up.
 package struct ScrapeSchedule: Sendable {
     /// What came of a question.
     package enum Answer: Sendable {
@@ -15,15 +17,19 @@ package struct ScrapeSchedule: Sendable {
         case missing
     }
 
+    /// How many groups the endpoints are asked in.
+    package static let groupCount = 8
+
     /// When to ask next.
     package private(set) var nextDue: MonotonicInstant
-    private let origin: MonotonicInstant
+    /// Nanoseconds from the clock's origin to the first grid point.
+    private let phase: Int64
     private let interval: Duration
     private let unreachableInterval: Duration
     private let missingInterval: Duration
     private var unreachableInARow = 0
 
-    /// A schedule that begins within one interval from `now`.
+    /// A schedule whose first question is due now.
     ///
     /// - Parameters:
     ///   - slot: the endpoint's slot, from which its phase follows.
@@ -41,8 +47,8 @@ package struct ScrapeSchedule: Sendable {
         self.interval = max(interval, .milliseconds(1))
         self.unreachableInterval = max(unreachableInterval, .milliseconds(1))
         self.missingInterval = max(missingInterval, .milliseconds(1))
-        origin = now.advanced(by: .nanoseconds(Self.phase(slot: slot, of: self.interval.wholeNanoseconds)))
-        nextDue = origin
+        phase = self.interval.wholeNanoseconds / Int64(Self.groupCount) * Self.group(slot: slot)
+        nextDue = now
     }
 
     /// Plans the next question after the one that was due at ``nextDue`` ended at `now`.
@@ -50,7 +56,10 @@ package struct ScrapeSchedule: Sendable {
         switch answer {
         case .answered:
             unreachableInARow = 0
-            nextDue = gridPoint(notBefore: max(nextDue.advanced(by: interval), now))
+            // One interval later, on the grid; at the next grid point when that has passed.
+            let next = nextDue.advanced(by: interval)
+            let planned = next.advanced(by: .nanoseconds(-distanceBehindGrid(next)))
+            nextDue = planned >= now ? planned : gridPoint(notBefore: now)
         case .missing:
             unreachableInARow = 0
             nextDue = max(nextDue.advanced(by: missingInterval), now)
@@ -62,15 +71,22 @@ package struct ScrapeSchedule: Sendable {
     }
 
     private func gridPoint(notBefore instant: MonotonicInstant) -> MonotonicInstant {
-        let step = interval.wholeNanoseconds
-        let behind = instant.since(origin).wholeNanoseconds % step
-        return behind <= 0 ? instant : instant.advanced(by: .nanoseconds(step - behind))
+        let behind = distanceBehindGrid(instant)
+        return behind == 0 ? instant : instant.advanced(by: .nanoseconds(interval.wholeNanoseconds - behind))
     }
 
-    /// The fractional parts of the multiples of the golden ratio: however many slots there are, they lie evenly.
-    private static func phase(slot: Int, of step: Int64) -> Int64 {
+    /// Nanoseconds from the last grid point to `instant`.
+    private func distanceBehindGrid(_ instant: MonotonicInstant) -> Int64 {
+        let step = interval.wholeNanoseconds
+        let remainder = (instant.nanoseconds % step - phase) % step
+        return remainder < 0 ? remainder + step : remainder
+    }
+
+    /// The group by the fractional part of a multiple of the golden ratio: however many slots there are, the groups are
+    /// of nearly the same size.
+    private static func group(slot: Int) -> Int64 {
         // 0x9E37… is the golden ratio's fraction of 2^64.
         let fraction = UInt64(truncatingIfNeeded: slot) &* 0x9E37_79B9_7F4A_7C15
-        return Int64(UInt64(step).multipliedFullWidth(by: fraction).high)
+        return Int64(UInt64(groupCount).multipliedFullWidth(by: fraction).high)
     }
 }

@@ -3,9 +3,9 @@ package import Telemetry
 
 /// Asks the endpoints of one pool for their metrics and models, and writes what they tell into the store.
 ///
-/// Two child tasks per endpoint, one for each page, so that a slow model list does not make metrics old. They begin when
-/// the endpoint comes and end with its life. Failures are counted and otherwise ignored: the last values stay, and their
-/// age is what plugins judge by.
+/// Two child tasks per endpoint, one for each page, so that a slow model list does not make metrics old. They begin
+/// when the endpoint comes and end with its life. Failures are counted and otherwise ignored: the last values stay, and
+/// their age is what plugins judge by.
 package struct Scraper: Sendable {
     private let store: EndpointStore
     private let http: any OutboundHTTP
@@ -96,8 +96,8 @@ package struct Scraper: Sendable {
         }
     }
 
-    /// Asks for the model list until the life is over or the task is cancelled: at the pace of metrics until it is known,
-    /// more slowly from then on.
+    /// Asks for the model list until the life is over or the task is cancelled: at the pace of metrics until it is
+    /// known, more slowly from then on.
     private func watchModels(of life: EndpointLife) async {
         var schedule = modelSchedule(of: life, interval: configuration.unreachableInterval)
         var isKnown = false

@@ -1,6 +1,7 @@
 package import GatewayCore
 
-/// One life of one endpoint: what a late result is checked against, so that it never reaches an endpoint that took the slot.
+/// One life of one endpoint: what a late result is checked against, so that it never reaches an endpoint that took the
+/// slot.
 package struct EndpointLife: Hashable, Sendable {
     /// The slot; see ``GatewayCore/EndpointSnapshot/slot``.
     package let slot: Int

@@ -4,10 +4,10 @@ package import Telemetry
 
 /// What one pool's endpoints are, how they are, and what the gateway sent them.
 ///
-/// Sources write the set (``replaceEndpoints(_:)``), the scraper writes what endpoints tell, leases write how requests end;
-/// requests read ``current``. All of it is short work under one lock; reading takes a reference to a view that stays as it
-/// is for as long as it is held. Views are made when one is asked for after a change, so changes that nobody sees cost no
-/// copy. Safe from any thread.
+/// Sources write the set (``replaceEndpoints(_:)``), the scraper writes what endpoints tell, leases write how requests
+/// end; requests read ``current``. All of it is short work under one lock; reading takes a reference to a view that
+/// stays as it is for as long as it is held. Views are made when one is asked for after a change, so changes that
+/// nobody sees cost no copy. Safe from any thread.
 package final class EndpointStore: EndpointSink {
     private struct State {
         var table: EndpointTable
@@ -38,8 +38,8 @@ package final class EndpointStore: EndpointSink {
     ///   - clock: the time of ejections and leases.
     ///   - ejection: when endpoints are ejected.
     ///   - metrics: counts ejections and leaked leases; `nil` counts nothing.
-    ///   - onLeave: called once for each endpoint that left, after readers stopped seeing it and before its slot is used
-    ///     again, on the thread that changed the set and without a lock.
+    ///   - onLeave: called once for each endpoint that left, after readers stopped seeing it and before its slot is
+    ///     used again, on the thread that changed the set and without a lock.
     package init(
         pool: PoolID,
         clock: any MonotonicClock,
@@ -181,7 +181,11 @@ package final class EndpointStore: EndpointSink {
         }
     }
 
-    private func noteStandingChange(from before: EjectionStateMachine.Standing, at position: Int, _ state: inout State) {
+    private func noteStandingChange(
+        from before: EjectionStateMachine.Standing,
+        at position: Int,
+        _ state: inout State
+    ) {
         let after = state.table.records[position].health.standing
         state.view = nil
         state.unhealthyCount += (after == .available ? 0 : 1) - (before == .available ? 0 : 1)
@@ -204,7 +208,7 @@ package final class EndpointStore: EndpointSink {
         let snapshots = state.table.snapshots
         let names = state.names ?? ServedModels.Names(snapshots)
         state.names = names
-        let models = ServedModels(lists: state.table.records.map(\.models), names: names)
+        let models = ServedModels(lists: state.table.modelLists, names: names)
         let candidates = state.unhealthyCount == 0 ? nil : state.table.candidates(at: clock.now)
         let view = EndpointStoreView(
             generation: state.generation,

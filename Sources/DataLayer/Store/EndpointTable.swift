@@ -5,8 +5,6 @@ struct EndpointRecord {
     let life: EndpointLife
     var description: EndpointDescription
     var health: EjectionStateMachine
-    /// `nil` until the endpoint told its models.
-    var models: [ServedModel]?
 }
 
 /// The endpoints of a pool as a plain value: slots, records and snapshots. ``EndpointStore`` guards it.
@@ -15,6 +13,8 @@ struct EndpointTable {
     private(set) var records: [EndpointRecord] = []
     /// The snapshots, parallel to `records`; shared with the views, so a change copies it at most once per view.
     private(set) var snapshots: [EndpointSnapshot] = []
+    /// The model lists, parallel to `records`; `nil` until the endpoint told. Shared with the views like `snapshots`.
+    private(set) var modelLists: [[ServedModel]?] = []
     /// By slot: the position in `records`; `nil` while the slot is free or waits for its release.
     private var positions: [Int?] = []
     /// By slot: how many endpoints had it.
@@ -43,6 +43,7 @@ struct EndpointTable {
         var seen: Set<EndpointID> = []
         var newRecords: [EndpointRecord] = []
         var newSnapshots: [EndpointSnapshot] = []
+        var newModelLists: [[ServedModel]?] = []
         for description in descriptions where seen.insert(description.id).inserted {
             if let position = old[description.id], records[position].description.address == description.address {
                 old[description.id] = nil
@@ -52,6 +53,7 @@ struct EndpointTable {
                 record.description = description
                 newRecords.append(record)
                 newSnapshots.append(isChanged ? snapshot.replacing(labels: description.labels) : snapshot)
+                newModelLists.append(modelLists[position])
             } else {
                 let life = takeSlot()
                 newRecords.append(
@@ -70,11 +72,13 @@ struct EndpointTable {
                         labels: description.labels
                     )
                 )
+                newModelLists.append(nil)
             }
         }
         let left = old.values.sorted().map { snapshots[$0] }
         records = newRecords
         snapshots = newSnapshots
+        modelLists = newModelLists
         for slot in positions.indices { positions[slot] = nil }
         for (position, record) in records.enumerated() { positions[record.life.slot] = position }
         return left
@@ -97,7 +101,7 @@ struct EndpointTable {
     mutating func setModels(_ models: [ServedModel], at position: Int) -> Bool {
         let names = models.map(\.id)
         let isChanged = snapshots[position].models != names
-        records[position].models = models
+        modelLists[position] = models
         if isChanged { snapshots[position] = snapshots[position].replacing(models: names) }
         return isChanged
     }

@@ -1,7 +1,7 @@
 /// The endpoints that a request may still go to.
 ///
-/// Filters narrow it; scorers and pickers index it from 0 to `count - 1`. The underlying array is shared, narrowing keeps
-/// a list of positions.
+/// Filters narrow it; scorers and pickers index it from 0 to `count - 1`. The underlying array is shared, narrowing
+/// keeps a list of positions.
 public struct Candidates: Sendable {
     /// Every endpoint that the request started with.
     public let all: [EndpointSnapshot]

@@ -3,8 +3,8 @@
 public final class EndpointSnapshot: Sendable {
     /// The endpoint's name.
     public let id: EndpointID
-    /// A small number that is the endpoint's own while it exists, from 0; it indexes per-endpoint tables of plugins and is
-    /// used again after the endpoint left.
+    /// A small number that is the endpoint's own while it exists, from 0; it indexes per-endpoint tables of plugins and
+    /// is used again after the endpoint left.
     public let slot: Int
     /// Counts the endpoints that had this slot before: together with ``slot`` it names one life of one endpoint.
     public let incarnation: Int
@@ -14,8 +14,8 @@ public final class EndpointSnapshot: Sendable {
     public let labels: [String: String]
     /// What its engine last told.
     public let metrics: EndpointMetrics
-    /// When ``metrics`` were received; `nil` before the first answer. Old metrics stay visible: how to treat them is the
-    /// plugin's decision.
+    /// When ``metrics`` were received; `nil` before the first answer. Old metrics stay visible: how to treat them is
+    /// the plugin's decision.
     public let metricsUpdatedAt: MonotonicInstant?
     /// The names of the models and adapters that it serves; `nil` when it has not told.
     public let models: [String]?

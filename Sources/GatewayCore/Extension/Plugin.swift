@@ -1,8 +1,8 @@
 /// A named part of a scheduling pipeline, made from the configuration.
 ///
 /// A type conforms to this and to the protocols of the places where it acts (``Filter``, ``Scorer``, ``Picker``,
-/// ``ProfileHandler``, ``DataProducer``, ``PreRequest``, ``ResponseObserver``); it may act in several. One instance serves
-/// every request of a pool from any thread, so its state must be `Sendable`.
+/// ``ProfileHandler``, ``DataProducer``, ``PreRequest``, ``ResponseObserver``); it may act in several. One instance
+/// serves every request of a pool from any thread, so its state must be `Sendable`.
 public protocol Plugin: Sendable {
     /// The type's name in the configuration, its stability and what it does.
     static var descriptor: PluginDescriptor { get }
@@ -10,7 +10,8 @@ public protocol Plugin: Sendable {
     /// Makes the plugin from its parameters.
     ///
     /// - Parameters:
-    ///   - parameters: the plugin's `parameters` block; read every key that the plugin knows, the builder refuses the rest.
+    ///   - parameters: the plugin's `parameters` block; read every key that the plugin knows, the builder refuses the
+    ///     rest.
     ///   - context: declares the data that the plugin reads and writes.
     /// - Throws: ``ConfigurationError`` for a bad parameter.
     init(parameters: ParameterDecoder, context: inout PluginContext) throws

@@ -1,7 +1,7 @@
 /// What a plugin may ask of the gateway while it is built.
 ///
-/// It hands out the rights to per-request data and remembers who asked, so that the builder can check that every required
-/// key has a producer.
+/// It hands out the rights to per-request data and remembers who asked, so that the builder can check that every
+/// required key has a producer.
 public struct PluginContext: Sendable {
     /// Whether a consumer can do without the data.
     public enum Requirement: Sendable {

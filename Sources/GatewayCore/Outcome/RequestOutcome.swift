@@ -8,8 +8,8 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
     case connectFailed
     /// The endpoint closed or reset the connection before the response's first byte.
     case resetBeforeResponse
-    /// A kept-alive connection turned out to be closed when the request was sent on it: the server had ended it while it
-    /// was idle, which says nothing of the server.
+    /// A kept-alive connection turned out to be closed when the request was sent on it: the server had ended it while
+    /// it was idle, which says nothing of the server.
     case staleConnection
     /// The endpoint broke off in the middle of its response.
     case resetMidResponse

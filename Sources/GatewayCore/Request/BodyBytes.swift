@@ -19,8 +19,10 @@ public struct ArrayBody: BodyBytes {
         self.bytes = bytes
     }
 
+    /// The number of bytes.
     public var count: Int { bytes.count }
 
+    /// Calls `body` with the array's bytes.
     public func withBytes<Result>(_ body: (RawSpan) throws -> Result) rethrows -> Result {
         try body(bytes.span.bytes)
     }

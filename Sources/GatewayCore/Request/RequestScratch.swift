@@ -1,7 +1,7 @@
 /// The name and type of one piece of data that producers compute per request and scorers read.
 ///
-/// A plugin never uses a key directly: it asks its ``PluginContext`` for a ``DataWriter`` or a ``DataReader`` while it is
-/// built. So what a plugin declares and what it touches cannot differ, and a missing producer is found at start.
+/// A plugin never uses a key directly: it asks its ``PluginContext`` for a ``DataWriter`` or a ``DataReader`` while it
+/// is built. So what a plugin declares and what it touches cannot differ, and a missing producer is found at start.
 public struct DataKey<Value: Sendable>: Sendable {
     /// The data's type name, unique among keys, such as `PrefixCacheMatchInfo`.
     public let name: String

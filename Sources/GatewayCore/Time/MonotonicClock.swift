@@ -64,10 +64,12 @@ public struct SystemMonotonicClock: MonotonicClock {
         origin = ContinuousClock.now
     }
 
+    /// Nanoseconds since the value was made.
     public var now: MonotonicInstant {
         MonotonicInstant(nanoseconds: origin.duration(to: ContinuousClock.now).wholeNanoseconds)
     }
 
+    /// Waits by the machine's clock. Throws `CancellationError` when the task is cancelled first.
     public func sleep(until deadline: MonotonicInstant) async throws {
         try await ContinuousClock().sleep(until: origin.advanced(by: .nanoseconds(deadline.nanoseconds)))
     }

@@ -23,7 +23,8 @@ struct AdminRoutes: Sendable {
         case "/":
             .text("martlet \(BuildInformation.version)\n\n/metrics\n/healthz\n/readyz\n/api/state")
         default:
-            .text("there is nothing at \(request.path); try /metrics, /healthz, /readyz or /api/state", status: .notFound)
+            .text(
+                "there is nothing at \(request.path); try /metrics, /healthz, /readyz or /api/state", status: .notFound)
         }
     }
 

@@ -104,7 +104,8 @@ private final class AdminHandler: ChannelInboundHandler {
             accept: head.headers.first(name: "accept") ?? ""
         )
         let isRead = head.method == .GET || head.method == .HEAD
-        let response = isRead ? answer(request) : .text("only GET and HEAD are answered here", status: .methodNotAllowed)
+        let response =
+            isRead ? answer(request) : .text("only GET and HEAD are answered here", status: .methodNotAllowed)
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: response.contentType)
         headers.add(name: "content-length", value: String(response.body.count))

@@ -18,11 +18,12 @@ struct ConfigurationReloader: Sendable {
     func reload() async {
         do {
             let plan = try GatewayPlan(try ConfigurationSet.load(path: path), options: options)
-            for warning in plan.warnings { logger.warning("\(warning)") }
-            // New listeners first: they can fail. Until the state is replaced they have no routes and answer 404, for the
-            // few microseconds between the two steps.
+            let prepared = try assembly.prepare(plan)
+            for warning in prepared.warnings { logger.warning("\(warning)") }
+            // Binding is the last step that can fail. Between it and the next one, a request on a new listener finds no
+            // route.
             try await listeners.apply(plan.listeners)
-            controller.replaceState(try assembly.apply(plan))
+            controller.replaceState(assembly.commit(prepared))
             metrics.reloaded(successfully: true)
             logger.info("configuration reloaded", metadata: ["path": "\(path)", "pools": "\(plan.pools.count)"])
         } catch {

@@ -66,16 +66,20 @@ struct ConfigurationWatcher: Service {
     private let path: String
     private let clock: any MonotonicClock
     private let interval: Duration
+    private let initial: Fingerprint
     private let onChange: @Sendable () async -> Void
 
-    /// Watches `path` from its state at `initial`; `onChange` is called after each change, never twice at once.
+    /// Watches `path` from its state at `initial`, taken before it was first read; `onChange` is called after each
+    /// change, never twice at once.
     init(
         path: String,
+        initial: Fingerprint,
         clock: any MonotonicClock,
         interval: Duration = .milliseconds(500),
         onChange: @escaping @Sendable () async -> Void
     ) {
         self.path = path
+        self.initial = initial
         self.clock = clock
         self.interval = interval
         self.onChange = onChange
@@ -83,7 +87,7 @@ struct ConfigurationWatcher: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var known = Fingerprint(path: path)
+            var known = initial
             while !Task.isCancelled {
                 guard (try? await clock.sleep(until: clock.now.advanced(by: interval))) != nil else { return }
                 let present = Fingerprint(path: path)

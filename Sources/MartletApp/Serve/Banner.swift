@@ -1,4 +1,5 @@
 import GatewayCore
+import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
@@ -45,5 +46,15 @@ struct Banner {
 extension Int {
     fileprivate func counted(_ noun: String) -> String {
         self == 1 ? "1 \(noun)" : "\(self) \(noun)s"
+    }
+}
+
+/// Shows a banner once the services run.
+struct BannerService: Service {
+    let banner: Banner
+
+    func run() async throws {
+        banner.show()
+        try await gracefulShutdown()
     }
 }

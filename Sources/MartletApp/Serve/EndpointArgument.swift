@@ -10,7 +10,9 @@ struct EndpointArgument {
     /// - Throws: ``CommandError`` with the text and what is wrong with it.
     init(_ text: String) throws(CommandError) {
         var rest = Substring(text)
-        if let equals = text.firstIndex(of: "="), text[..<equals].allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) }) {
+        if let equals = text.firstIndex(of: "="),
+            text[..<equals].allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) })
+        {
             name = String(text[..<equals])
             rest = text[text.index(after: equals)...]
             if name?.isEmpty == true { throw CommandError("--endpoint '\(text)' has no name in front of '='.") }

@@ -41,11 +41,28 @@ final class GatewayAssembly: Sendable {
         self.supervisor = supervisor
     }
 
-    /// Makes the state of `plan`: new pools start, gone ones end, the others take their new endpoints.
+    /// A plan with the pipelines of its new and changed pools: nothing can fail any more.
+    struct Prepared: Sendable {
+        /// The plan.
+        let plan: GatewayPlan
+        /// What the plan and the pipelines warn of.
+        let warnings: [String]
+        fileprivate let pipelines: [PluginPipeline?]
+    }
+
+    /// Builds what `plan` needs. Nothing of it runs.
     ///
-    /// - Throws: ``ConfigurationError`` when a pipeline cannot be built; nothing has changed then.
-    func apply(_ plan: GatewayPlan) throws -> GatewayState {
+    /// - Throws: ``ConfigurationError`` when a pipeline cannot be built.
+    func prepare(_ plan: GatewayPlan) throws -> Prepared {
         let pipelines = try plan.pools.map { try pipelineIfChanged($0) }
+        let warnings = plan.warnings + pipelines.compactMap(\.self).flatMap(\.warnings).map(\.description)
+        return Prepared(plan: plan, warnings: warnings, pipelines: pipelines)
+    }
+
+    /// Makes the state of a plan: new pools start, gone ones end, the others take their new endpoints.
+    func commit(_ prepared: Prepared) -> GatewayState {
+        let plan = prepared.plan
+        let pipelines = prepared.pipelines
         return running.withLock { running in
             var next: [PoolID: RunningPool] = [:]
             for (pool, pipeline) in zip(plan.pools, pipelines) {

@@ -7,7 +7,8 @@ extension GatewayPlan {
     ///
     /// `--listen` adds a listener with all routes; without it and without a Gateway the default address is used.
     ///
-    /// - Throws: ``ConfigurationError`` for a regular expression that cannot be used; ``CommandError`` for a bad `--listen`.
+    /// - Throws: ``ConfigurationError`` for a regular expression that cannot be used; ``CommandError`` for a bad
+    ///   `--listen`.
     init(_ configuration: ConfigurationSet, options: ServeOptions) throws {
         pools = configuration.pools.map { pool in
             Pool(
@@ -43,7 +44,10 @@ extension GatewayPlan {
             let samePort = gateway.listeners.filter { $0.port == listener.port }
             tables[key] = RouteTable(
                 listeners: samePort.map { sibling in
-                    (sibling.hostname.map(HostPattern.init), routes.filter { $0.attaches(to: sibling, of: gateway) }.map(\.route))
+                    (
+                        sibling.hostname.map(HostPattern.init),
+                        routes.filter { $0.attaches(to: sibling, of: gateway) }.map(\.route)
+                    )
                 }
             )
             let certificate = listener.certificates.first.flatMap { reference in

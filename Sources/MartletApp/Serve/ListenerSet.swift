@@ -27,10 +27,11 @@ actor ListenerSet {
         }
     }
 
-    /// Binds what is new, then closes what is gone. A listener that stays keeps its socket and its connections and takes
-    /// its new certificate for the connections to come.
+    /// Binds what is new, then closes what is gone. A listener that stays keeps its socket and its connections and
+    /// takes its new routes and certificate.
     ///
-    /// - Throws: ``CommandError`` when a certificate cannot be used or an address cannot be bound; what was bound before
+    /// - Throws: ``CommandError`` when a certificate cannot be used or an address cannot be bound; what was bound
+    ///   before
     ///   the call stays as it was.
     func apply(_ listeners: [GatewayPlan.Listener]) async throws {
         let contexts = try listeners.map { try $0.certificate.map(Self.context) }
@@ -49,7 +50,7 @@ actor ListenerSet {
             }
         }
         for (listener, tls) in zip(listeners, contexts) {
-            if let tls { kept.first { $0.address == listener.address }?.listener.replaceTLS(tls) }
+            kept.first { $0.address == listener.address }?.listener.update(routes: listener.routes, tls: tls)
         }
         let stays = Set(kept.map(\.address))
         for gone in bound where !stays.contains(gone.address) { await gone.listener.close() }

@@ -8,8 +8,8 @@ import ServiceLifecycle
 
 /// The proxy as a service: it serves until the shutdown and then drains.
 ///
-/// The order on SIGTERM: readiness says no, listeners close, running requests finish, and at the deadline those that are
-/// left are ended.
+/// The order on SIGTERM: readiness says no, listeners close, running requests finish, and at the deadline those that
+/// are left are ended.
 struct ProxyService: Service {
     let server: ProxyServer
     let readiness: Readiness

@@ -1,5 +1,5 @@
-import EngineClient
 import DataLayer
+import EngineClient
 import GatewayConfiguration
 import GatewayCore
 import Logging
@@ -9,19 +9,19 @@ import NIOSSL
 import RequestControl
 import ReverseProxy
 import ServiceLifecycle
-import UnixSignals
 import Telemetry
+import UnixSignals
 
 /// `martlet serve`: joins all parts and runs them until SIGTERM or SIGINT.
 package enum ServeApplication {
     /// Serves.
     ///
-    /// - Throws: ``CommandError`` and ``ConfigurationError`` for what the user can mend; the system's error when an address
+    /// - Throws: ``CommandError`` and ``ConfigurationError`` for what the user can mend; the system's error when an
+    ///   address
     ///   cannot be bound.
     package static func run(_ options: ServeOptions) async throws {
         let logger = try ProcessSetup.prepare(logLevel: options.logLevel)
         let gateway = try await ServeApplication.Gateway(options, logger: logger)
-        gateway.banner.show()
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: gateway.services,
@@ -36,89 +36,60 @@ package enum ServeApplication {
 extension ServeApplication {
     /// A gateway that listens and is ready to run.
     struct Gateway {
-        let banner: Banner
-        /// In the order in which they depend on each other; the shutdown goes backwards, so the proxy drains first and the
-        /// admin server stops last.
+        /// In the order in which they depend on each other; the shutdown goes backwards, so the proxy drains first and
+        /// the admin server stops last.
         let services: [any Service]
 
         init(_ options: ServeOptions, logger: Logger) async throws {
             let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads ?? System.coreCount)
             // What watches the gateway and its endpoints has a loop of its own, and never waits behind traffic.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let clock = SystemMonotonicClock()
-            let seed = options.seed ?? UInt64.random(in: .min ... .max)
             let simulated =
                 options.simulated > 0
-                ? try await SimulatedEndpoints(count: options.simulated, seed: seed, group: group) : nil
+                ? try await SimulatedEndpoints(count: options.simulated, seed: options.seed, group: group) : nil
+            let fingerprint = options.configurationPath.map(ConfigurationWatcher.Fingerprint.init(path:))
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
-            for warning in plan.warnings { logger.warning("\(warning)") }
-
-            let registry = MetricRegistry()
-            let application = try ApplicationMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
-            let metrics = try GatewayMetrics(registry: registry)
-            _ = try ProcessMetrics(registry: registry)
-            var clientConfiguration = EngineHTTPClientConfiguration()
-            clientConfiguration.verifiesCertificates = options.verifiesEndpointCertificates
-            let supervisor = PoolSupervisor()
-            let assembly = GatewayAssembly(
-                options: options,
-                clock: clock,
-                metrics: metrics,
-                http: try EngineHTTPClient(group: control, configuration: clientConfiguration),
-                supervisor: supervisor
-            )
-            let controller = RequestController(
-                state: try assembly.apply(plan),
-                configuration: RequestControlConfiguration(
-                    limits: options.limits,
-                    retry: options.retry,
-                    addsServedHeader: options.servedHeader ?? (options.simulated > 0),
-                    seed: seed
-                ),
-                metrics: metrics,
-                clock: clock
-            )
+            let core = try Core(options, plan: plan, control: control, logger: logger)
             let readiness = Readiness()
-            let routes = AdminRoutes(
-                controller: controller,
-                registry: registry,
-                gauges: PoolGauges(metrics: metrics.dataLayer, clock: clock) { controller.state.pools.map(\.endpoints) },
-                readiness: readiness,
-                startedAt: clock.now
-            )
-            let admin = try await Self.admin(options, routes: routes, group: control)
+            let admin = try await Self.admin(options, core: core, readiness: readiness, group: control)
             let proxy = try await ProxyServer(
                 group: group,
-                controller: controller,
+                controller: core.controller,
                 configuration: try Self.proxyConfiguration(options)
             )
             let listeners = ListenerSet(proxy: proxy)
             try await listeners.apply(plan.listeners)
-            banner = Banner(
+
+            var services: [any Service] = [admin]
+            if let simulated { services.append(simulated) }
+            services.append(core.supervisor)
+            if let path = options.configurationPath, let fingerprint {
+                let reloader = ConfigurationReloader(
+                    path: path,
+                    options: options,
+                    assembly: core.assembly,
+                    controller: core.controller,
+                    listeners: listeners,
+                    metrics: core.applicationMetrics,
+                    logger: logger
+                )
+                let watcher = ConfigurationWatcher(path: path, initial: fingerprint, clock: core.clock) {
+                    await reloader.reload()
+                }
+                services.append(watcher)
+            }
+            services.append(
+                ProxyService(server: proxy, readiness: readiness, drainTimeout: options.drainTimeout, logger: logger)
+            )
+            let banner = Banner(
                 listeners: await listeners.urls,
                 admin: "http://\(BindAddress(host: admin.address.ipAddress ?? "", port: admin.address.port ?? 0))",
                 pools: plan.pools.count,
                 endpoints: plan.pools.reduce(0) { $0 + $1.endpoints.count },
                 model: simulated == nil ? nil : "martlet-sim"
             )
-            var services: [any Service] = [admin]
-            if let simulated { services.append(simulated) }
-            services.append(supervisor)
-            if let path = options.configurationPath {
-                let reloader = ConfigurationReloader(
-                    path: path,
-                    options: options,
-                    assembly: assembly,
-                    controller: controller,
-                    listeners: listeners,
-                    metrics: application,
-                    logger: logger
-                )
-                services.append(ConfigurationWatcher(path: path, clock: clock) { await reloader.reload() })
-            }
-            services.append(
-                ProxyService(server: proxy, readiness: readiness, drainTimeout: options.drainTimeout, logger: logger)
-            )
+            // Signals are caught by the time that services run, so whoever has read the banner may send one.
+            services.append(BannerService(banner: banner))
             self.services = services
         }
 
@@ -137,12 +108,25 @@ extension ServeApplication {
 
         private static func admin(
             _ options: ServeOptions,
-            routes: AdminRoutes,
+            core: Core,
+            readiness: Readiness,
             group: MultiThreadedEventLoopGroup
         ) async throws -> AdminServer {
+            let controller = core.controller
+            let gauges = PoolGauges(metrics: controller.metrics.dataLayer, clock: core.clock) {
+                controller.state.pools.map(\.endpoints)
+            }
+            let routes = AdminRoutes(
+                controller: controller,
+                registry: core.registry,
+                gauges: gauges,
+                readiness: readiness,
+                startedAt: core.clock.now
+            )
             let address = try BindAddress(options.admin, flag: "--admin")
             do {
-                return try await AdminServer(host: address.host, port: address.port, group: group, answer: routes.answer)
+                return try await AdminServer(
+                    host: address.host, port: address.port, group: group, answer: routes.answer)
             } catch let error as IOError {
                 throw CommandError("Cannot listen on --admin \(address): \(error).")
             }
@@ -152,6 +136,56 @@ extension ServeApplication {
             var tls = TLSConfiguration.makeClientConfiguration()
             if !options.verifiesEndpointCertificates { tls.certificateVerification = .none }
             return ProxyConfiguration(limits: options.limits, upstreamTLS: try NIOSSLContext(configuration: tls))
+        }
+    }
+}
+
+extension ServeApplication {
+    /// The parts without sockets of their own.
+    private struct Core {
+        let clock = SystemMonotonicClock()
+        let registry = MetricRegistry()
+        let supervisor = PoolSupervisor()
+        let applicationMetrics: ApplicationMetrics
+        let assembly: GatewayAssembly
+        let controller: RequestController
+
+        /// Joins them, and starts with `plan`; what it warns of is logged.
+        init(
+            _ options: ServeOptions,
+            plan: GatewayPlan,
+            control: MultiThreadedEventLoopGroup,
+            logger: Logger
+        ) throws {
+            applicationMetrics = try ApplicationMetrics(
+                registry: registry,
+                commit: "",
+                buildRef: BuildInformation.version
+            )
+            let metrics = try GatewayMetrics(registry: registry)
+            _ = try ProcessMetrics(registry: registry)
+            var client = EngineHTTPClientConfiguration()
+            client.verifiesCertificates = options.verifiesEndpointCertificates
+            assembly = GatewayAssembly(
+                options: options,
+                clock: clock,
+                metrics: metrics,
+                http: try EngineHTTPClient(group: control, configuration: client),
+                supervisor: supervisor
+            )
+            let prepared = try assembly.prepare(plan)
+            for warning in prepared.warnings { logger.warning("\(warning)") }
+            controller = RequestController(
+                state: assembly.commit(prepared),
+                configuration: RequestControlConfiguration(
+                    limits: options.limits,
+                    retry: options.retry,
+                    addsServedHeader: options.servedHeader ?? (options.simulated > 0),
+                    seed: options.seed ?? UInt64.random(in: .min ... .max)
+                ),
+                metrics: metrics,
+                clock: clock
+            )
         }
     }
 }

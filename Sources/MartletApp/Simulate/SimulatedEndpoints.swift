@@ -10,16 +10,17 @@ struct SimulatedEndpoints: Service {
     /// The servers as endpoints.
     let endpoints: [EndpointDescription]
 
-    /// Starts `count` servers on free ports of 127.0.0.1.
+    /// Starts `count` servers on free ports of 127.0.0.1. Without a `seed` they have that of `martlet sim`, so that both
+    /// give the same texts.
     ///
     /// - Throws: the system's error when a port cannot be bound.
-    init(count: Int, seed: UInt64, group: MultiThreadedEventLoopGroup) async throws {
+    init(count: Int, seed: UInt64?, group: MultiThreadedEventLoopGroup) async throws {
         var servers: [SimulatorServer] = []
         var endpoints: [EndpointDescription] = []
         for number in 0..<count {
             var configuration = SimulatorConfiguration()
             configuration.listen = [ListenAddress(host: "127.0.0.1", port: 0)]
-            configuration.parameters.seed = seed
+            if let seed { configuration.parameters.seed = seed }
             let server = try SimulatorServer(configuration: configuration)
             let addresses = try await server.start(on: group)
             servers.append(server)

@@ -16,13 +16,13 @@ package enum SimulatorCommand {
         let server = try SimulatorServer(configuration: configuration)
         let addresses = try await server.start(on: MultiThreadedEventLoopGroup.singleton)
         let shown = addresses.map { "http://\(BindAddress(host: $0.ipAddress ?? "", port: $0.port ?? 0))" }
-        Banner(
+        let banner = Banner(
             simulator: shown,
             engine: configuration.engine.rawValue,
             models: configuration.models + configuration.loraAdapters
-        ).show()
+        )
         let group = ServiceGroup(
-            services: [SimulatorService(server: server)],
+            services: [SimulatorService(server: server), BannerService(banner: banner)],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
@@ -42,6 +42,7 @@ package enum SimulatorCommand {
 extension Banner {
     /// The banner of `martlet sim`.
     fileprivate init(simulator addresses: [String], engine: String, models: [String]) {
-        self.init(lines: ["simulated \(engine) server of \(models.joined(separator: ", "))"] + addresses.map { "listening on \($0)" })
+        let title = "simulated \(engine) server of \(models.joined(separator: ", "))"
+        self.init(lines: [title] + addresses.map { "listening on \($0)" })
     }
 }

@@ -1,9 +1,9 @@
 /// A regular expression whose matching time grows linearly with the text, whatever the pattern: no back-references, no
 /// look-around, no backtracking. So a client's header cannot make a route's expression run for ever.
 ///
-/// The syntax is the common core of RE2: literals, `.`, classes `[a-z]` and `[^a-z]`, `\d \w \s` and their capitals, escapes,
-/// groups, alternation, `* + ?` and `{m}`, `{m,}`, `{m,n}`. A match is a match of the whole text, as in Envoy's
-/// `safe_regex`; `^` at the start and `$` at the end are allowed and change nothing.
+/// The syntax is the common core of RE2: literals, `.`, classes `[a-z]` and `[^a-z]`, `\d \w \s` and their capitals,
+/// escapes, groups, alternation, `* + ?` and `{m}`, `{m,}`, `{m,n}`. A match is a match of the whole text, as in
+/// Envoy's `safe_regex`; `^` at the start and `$` at the end are allowed and change nothing.
 package struct LinearRegex: Sendable {
     /// Why a pattern is not accepted.
     package struct PatternError: Error, Hashable, Sendable, CustomStringConvertible {

@@ -91,17 +91,23 @@ package struct RouteMatch: Sendable {
         if let method, method != request.method { return false }
         guard path.matches(request.path) else { return false }
         for header in headers {
-            guard let value = request.headers.first(named: header.name), header.match.matches(value) else { return false }
+            guard let value = request.headers.first(named: header.name), header.match.matches(value) else {
+                return false
+            }
         }
         for parameter in queryParameters {
-            guard let value = request.firstQueryValue(parameter.name), parameter.match.matches(value) else { return false }
+            guard let value = request.firstQueryValue(parameter.name), parameter.match.matches(value) else {
+                return false
+            }
         }
         return true
     }
 
     /// Whether this match comes before `other` by the precedence of Gateway API's `HTTPRouteRule`; `nil` for a tie.
     func precedes(_ other: RouteMatch) -> Bool? {
-        if path.precedence.kind != other.path.precedence.kind { return path.precedence.kind > other.path.precedence.kind }
+        if path.precedence.kind != other.path.precedence.kind {
+            return path.precedence.kind > other.path.precedence.kind
+        }
         if path.precedence.length != other.path.precedence.length {
             return path.precedence.length > other.path.precedence.length
         }

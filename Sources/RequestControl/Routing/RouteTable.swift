@@ -102,6 +102,8 @@ package struct RouteTable: Sendable {
     }
 
     private let entries: [Entry]
+    /// Whether some rule looks at header fields; when none does, nobody needs to write the model's fields for matching.
+    let looksAtHeaders: Bool
 
     /// Orders the routes of a port's listeners by Gateway API precedence: hostname, path, method, headers, query
     /// parameters, then the order of the routes (the caller sorts them by age and name) and of the rules in each.
@@ -123,11 +125,13 @@ package struct RouteTable: Sendable {
         self.entries = entries.enumerated().sorted { left, right in
             Self.precedes(left.element, right.element) ?? (left.offset < right.offset)
         }.map(\.element)
+        looksAtHeaders = entries.contains { !$0.match.headers.isEmpty }
     }
 
     /// One rule for everything: the table of a gateway without routes.
     package init(everythingTo pool: PoolID) {
         entries = [Entry(host: nil, match: RouteMatch(), rule: RouteRule(backends: [RouteBackend(pool: pool)]))]
+        looksAtHeaders = false
     }
 
     /// The rule that serves `request`; `nil` when none matches.
@@ -138,8 +142,8 @@ package struct RouteTable: Sendable {
         }?.rule
     }
 
-    /// The pools that some rule for this host and path leads to, whatever else the rule asks for: the pools whose models
-    /// the client can choose from.
+    /// The pools that some rule for this host and path leads to, whatever else the rule asks for: the pools whose
+    /// models the client can choose from.
     package func pools(below request: IncomingRequest) -> [PoolID] {
         var host: String?
         var pools: [PoolID] = []
@@ -154,7 +158,9 @@ package struct RouteTable: Sendable {
     private static func hosts(of route: Route, on listener: HostPattern?) -> [HostPattern?] {
         if route.hostnames.isEmpty { return [listener] }
         guard let listener else { return route.hostnames }
-        return route.hostnames.compactMap { $0.intersection(listener) }
+        // Typed, because an array of optionals would keep the hostnames without intersection, as routes for every host.
+        let shared: [HostPattern] = route.hostnames.compactMap { $0.intersection(listener) }
+        return shared
     }
 
     private static func precedes(_ left: Entry, _ right: Entry) -> Bool? {

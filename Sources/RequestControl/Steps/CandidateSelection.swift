@@ -5,8 +5,8 @@ import GatewayCore
 enum CandidateSelection {
     /// The candidates of a pool for a model; empty model for any.
     ///
-    /// - Throws: ``Rejection``: `noEndpoints`, `endpointsDown`, or `modelNotFound` when every endpoint has told its models
-    ///   and none has this one.
+    /// - Throws: ``Rejection``: `noEndpoints`, `endpointsDown`, or `modelNotFound` when every endpoint has told its
+    ///   models and none has this one.
     static func candidates(
         in view: EndpointStoreView,
         model: String,

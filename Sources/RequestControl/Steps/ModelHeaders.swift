@@ -33,8 +33,8 @@ struct ModelHeaders {
 }
 
 extension String {
-    /// The first byte that a header field must not have (RFC 9110, 5.5): a line break in a value would end the field, and the
-    /// rest would be read as further fields or as another request.
+    /// The first byte that a header field must not have (RFC 9110, 5.5): a line break in a value would end the field,
+    /// and the rest would be read as further fields or as another request.
     var firstControlCharacter: UInt8? {
         utf8.first { $0 < 0x20 || $0 == 0x7F }
     }

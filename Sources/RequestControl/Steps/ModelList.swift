@@ -4,8 +4,8 @@ import RequestFormats
 
 /// `GET /v1/models` and `GET /v1/models/NAME`: the models and adapters of all pools that the client can reach.
 enum ModelList {
-    /// The answer; `nil` when the request is not for the model list, or when no endpoint has told its models yet, so that
-    /// an endpoint answers.
+    /// The answer; `nil` when the request is not for the model list, or when no endpoint has told its models yet, so
+    /// that an endpoint answers.
     ///
     /// - Throws: ``Rejection`` `modelNotFound` for the name of a model that nobody serves.
     static func reply(

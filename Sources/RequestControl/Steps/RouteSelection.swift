@@ -1,7 +1,7 @@
 import GatewayCore
 
 /// The rule and the pool that a request's host, path, header and model lead to.
-struct RouteSelection {
+final class RouteSelection {
     let rule: RouteRule
     let pool: PoolRuntime
     /// The changes to the request's header, in the order in which they apply.
@@ -9,8 +9,8 @@ struct RouteSelection {
 
     /// Finds the route.
     ///
-    /// - Throws: ``Rejection`` `routeNotFound` when no rule matches; `internalError` when the rule has no backend with a
-    ///   weight, as Gateway API demands.
+    /// - Throws: ``Rejection`` `routeNotFound` when no rule matches; `internalError` when the rule has no backend with
+    ///   a weight, as Gateway API demands.
     init(
         _ request: IncomingRequest,
         model: String,
@@ -19,11 +19,13 @@ struct RouteSelection {
         random: inout RandomSource
     ) throws(Rejection) {
         let modelHeaders = ModelHeaders(model: model, pools: state.pools)
-        guard let rule = state.tables[routes]?.rule(for: modelHeaders.applied(to: request)) else {
-            let subject = model.isEmpty ? "" : ", model '\(model)'"
+        let table = state.tables[routes]
+        let subject = table?.looksAtHeaders == true ? modelHeaders.applied(to: request) : request
+        guard let rule = table?.rule(for: subject) else {
+            let named = model.isEmpty ? "" : ", model '\(model)'"
             throw Rejection(
                 .routeNotFound,
-                "No route matches \(request.method) \(request.path) on host '\(request.authority)'\(subject)."
+                "No route matches \(request.method) \(request.path) on host '\(request.authority)'\(named)."
             )
         }
         guard let backend = rule.backend(at: random.unit()), let pool = state[pool: backend.pool] else {

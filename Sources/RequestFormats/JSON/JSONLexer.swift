@@ -6,6 +6,7 @@ enum JSONLexer {
         var hasEscapes = false
         var position = offset &+ 1
         while true {
+            position = bytes.endOfStringBlocks(from: position, hasEscapes: &hasEscapes)
             position = bytes.endOfPlainText(from: position)
             guard position < count else {
                 throw JSONFault.endOfInput(expected: "the end of a string").error(at: position)

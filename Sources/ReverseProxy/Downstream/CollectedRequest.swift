@@ -20,11 +20,8 @@ struct CollectedRequest {
     /// The path with query; `/` before the head.
     var path: String { head?.uri ?? "/" }
 
-    /// Whether the response must not have a body.
-    var isHead: Bool { head?.method == .HEAD }
-
-    /// Adds a piece of the body. The first one is kept as it is; a body that comes in several is gathered into one buffer
-    /// of the announced length, because parsing and hashing want it in one piece.
+    /// Adds a piece of the body. The first one is kept as it is; a body that comes in several is gathered into one
+    /// buffer of the announced length, because parsing and hashing want it in one piece.
     mutating func append(_ bytes: ByteBuffer) {
         length += bytes.readableBytes
         guard var gathered = body else {

@@ -31,7 +31,9 @@ struct DownstreamState {
     /// Whether parts of a request can be processed now.
     var takesInput: Bool { phase == .idle || phase == .receiving }
     /// Whether parts of a request are thrown away.
-    var discardsInput: Bool { phase == .discarding || phase == .closed || phase == .responding(isRequestComplete: false) }
+    var discardsInput: Bool {
+        phase == .discarding || phase == .closed || phase == .responding(isRequestComplete: false)
+    }
     /// Whether a request's body is being collected.
     var isReceiving: Bool { phase == .receiving }
     /// Whether a request is being answered.

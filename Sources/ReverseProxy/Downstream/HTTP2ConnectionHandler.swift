@@ -28,15 +28,26 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         loop.remove(self)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is NIOHTTP2StreamCreatedEvent {
-            openStreams += 1
-            lastActivity = .now()
-        } else if event is StreamClosedEvent {
-            openStreams -= 1
-            lastActivity = .now()
-            if isDraining, openStreams == 0 { context.close(promise: nil) }
+    /// A stream opened.
+    func streamOpened() {
+        openStreams += 1
+        lastActivity = .now()
+    }
+
+    /// A stream is over.
+    func streamClosed() {
+        openStreams -= 1
+        lastActivity = .now()
+        guard isDraining, openStreams == 0, let context else { return }
+        // Not from within the handler that tells it: that one is still handling the stream's last frame.
+        context.eventLoop.assumeIsolated().execute {
+            if self.openStreams == 0 { self.sayGoodbye(andClose: true) }
         }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // HTTP/2 knows no half-closed connection: a client that stops sending has left.
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -53,14 +64,22 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
 
     /// Tells the client to open no more streams, and closes the connection behind the last one (RFC 9113, 6.8).
     func drain() {
-        guard let context, !isDraining else { return }
+        guard !isDraining else { return }
         isDraining = true
+        sayGoodbye(andClose: openStreams == 0)
+    }
+
+    /// Writes a GOAWAY. The close waits until it is written, and with it everything that the streams wrote before.
+    private func sayGoodbye(andClose closes: Bool) {
+        guard let context else { return }
         let goAway = HTTP2Frame(
             streamID: .rootStream,
             payload: .goAway(lastStreamID: .maxID, errorCode: .noError, opaqueData: nil)
         )
-        context.writeAndFlush(wrapOutboundOut(goAway), promise: nil)
-        if openStreams == 0 { context.close(promise: nil) }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let channel = context.channel
+        if closes { written.futureResult.whenComplete { _ in channel.close(promise: nil) } }
+        context.writeAndFlush(wrapOutboundOut(goAway), promise: written)
     }
 
     /// Closes the connection with all its streams.
@@ -69,7 +88,7 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Puts HTTP/2 on a connection.
-    static func configure(_ channel: any Channel, loop: ProxyLoop, routes: RouteTableKey, isSecure: Bool) throws {
+    static func configure(_ channel: any Channel, loop: ProxyLoop, listener: ListenerBinding, isSecure: Bool) throws {
         var connection = NIOHTTP2Handler.ConnectionConfiguration()
         connection.initialSettings = [
             HTTP2Setting(parameter: .maxConcurrentStreams, value: loop.configuration.limits.maxConcurrentStreams),
@@ -84,24 +103,39 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
         stream.streamResetFrameRateLimit.maximumCount = 20_000
         connection.controlFrameRateLimit.maximumCount = 5_000
         let bound = NIOLoopBound(loop, eventLoop: channel.eventLoop)
+        let owner = HTTP2ConnectionHandler(loop: loop)
         let handler = NIOHTTP2Handler(
             mode: .server,
             eventLoop: channel.eventLoop,
             connectionConfiguration: connection,
-            streamConfiguration: stream
+            streamConfiguration: stream,
+            streamDelegate: StreamCount(connection: NIOLoopBound(owner, eventLoop: channel.eventLoop))
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 let pipeline = stream.pipeline.syncOperations
                 try pipeline.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
                 try pipeline.addHandler(
-                    DownstreamHandler(loop: bound.value, routes: routes, isSecure: isSecure, isStream: true)
+                    DownstreamHandler(loop: bound.value, listener: listener, isSecure: isSecure, isStream: true)
                 )
             }
         }
         try channel.pipeline.syncOperations.addHandler(handler)
-        try channel.pipeline.syncOperations.addHandler(HTTP2ConnectionHandler(loop: loop))
+        try channel.pipeline.syncOperations.addHandler(owner)
     }
 
     /// The flow-control window of a stream: large enough that a long prompt does not wait for window updates.
     private static let streamWindow = 1 << 20
+}
+
+/// Tells a connection of its streams. The multiplexer fires no events for them.
+private struct StreamCount: NIOHTTP2StreamDelegate {
+    let connection: NIOLoopBound<HTTP2ConnectionHandler>
+
+    func streamCreated(_ id: HTTP2StreamID, channel: any Channel) {
+        connection.value.streamOpened()
+    }
+
+    func streamClosed(_ id: HTTP2StreamID, channel: any Channel) {
+        connection.value.streamClosed()
+    }
 }

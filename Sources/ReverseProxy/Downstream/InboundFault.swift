@@ -4,11 +4,19 @@ import NIOHTTP1
 /// Requests that are refused for their form, before anyone looks at what they ask for.
 enum InboundFault {
     /// The refusal of a head; `nil` when it is acceptable.
-    static func rejection(for head: HTTPRequestHead, limits: GatewayLimits) -> Rejection? {
+    ///
+    /// - Parameter isStream: whether the head came in a stream of HTTP/2, whose decoder does not count fields.
+    static func rejection(for head: HTTPRequestHead, limits: GatewayLimits, isStream: Bool) -> Rejection? {
+        if !isStream, head.version != .http1_1, head.version != .http1_0 {
+            return Rejection(.invalidRequest, "The request line says \(head.version), which is not the version spoken.")
+        }
+        if head.headers.count > limits.maxHeaderFields {
+            return Rejection(.headersTooLarge, "The request has more than \(limits.maxHeaderFields) header fields.")
+        }
         let hosts = head.headers["host"]
-        if head.version == .http1_1, hosts.count != 1 {
+        if hosts.count > 1 || (hosts.isEmpty && head.version != .http1_0) {
             let what = hosts.isEmpty ? "no Host header" : "\(hosts.count) Host headers"
-            return Rejection(.invalidRequest, "The request has \(what); HTTP/1.1 requires exactly one.")
+            return Rejection(.invalidRequest, "The request has \(what); exactly one is required.")
         }
         if head.headers.contains(name: "transfer-encoding") {
             if head.headers.contains(name: "content-length") {
@@ -17,7 +25,7 @@ enum InboundFault {
                     "The request has both Transfer-Encoding and Content-Length, which leaves its length open to doubt."
                 )
             }
-            if head.version != .http1_1 {
+            if head.version == .http1_0 {
                 return Rejection(.invalidRequest, "An HTTP/1.0 request must not have Transfer-Encoding.")
             }
         }
@@ -41,7 +49,9 @@ enum InboundFault {
         switch error {
         case .headerOverflow:
             return Rejection(.headersTooLarge, "The request's header section is over the limit.")
-        case .invalidEOFState, .closedConnection:
+        case .invalidEOFState:
+            return Rejection(.invalidRequest, "The request ended before it was whole.")
+        case .closedConnection:
             return nil
         case .unexpectedContentLength:
             return Rejection(

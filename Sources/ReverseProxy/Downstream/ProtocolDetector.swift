@@ -15,36 +15,47 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     private static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
     private let loop: ProxyLoop
-    private let routes: RouteTableKey
+    private let listener: ListenerBinding
     private let isSecure: Bool
     private var received: ByteBuffer?
     private var isDone = false
+    private var timer: Scheduled<Void>?
 
-    init(loop: ProxyLoop, routes: RouteTableKey, isSecure: Bool) {
+    init(loop: ProxyLoop, listener: ListenerBinding, isSecure: Bool) {
         self.loop = loop
-        self.routes = routes
+        self.listener = listener
         self.isSecure = isSecure
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        // Until the protocol is known nobody else watches over this connection.
-        let channel = context.channel
-        let timeout = TimeAmount.nanoseconds(loop.configuration.limits.idleTimeout.wholeNanoseconds)
-        let timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
-            if let self, !self.isDone { channel.close(promise: nil) }
-        }
-        channel.closeFuture.whenComplete { _ in timer.cancel() }
-        loop.add(pending: self, channel: channel)
+        // A client may connect ahead of its first request, but not ahead of its TLS handshake.
+        let limits = loop.configuration.limits
+        scheduleClose(context, in: isSecure ? limits.headerTimeout : limits.idleTimeout)
+        loop.add(pending: self, channel: context.channel)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        if let received {
+            self.received = nil
+            context.fireChannelRead(wrapInboundOut(received))
+            context.fireChannelReadComplete()
+        }
         loop.remove(pending: self)
-        if let received { context.fireChannelRead(wrapInboundOut(received)) }
-        received = nil
-        context.fireChannelReadComplete()
+    }
+
+    /// Until the protocol is known nobody else watches over this connection.
+    private func scheduleClose(_ context: ChannelHandlerContext, in timeout: Duration) {
+        timer?.cancel()
+        let channel = context.channel
+        timer = context.eventLoop.scheduleTask(in: .nanoseconds(timeout.wholeNanoseconds)) {
+            channel.close(promise: nil)
+        }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // A client that leaves before its first request has nobody else to notice.
+        if case ChannelEvent.inputClosed = event { context.close(promise: nil) }
         if case TLSUserEvent.handshakeCompleted(let negotiated) = event {
             decide(context, isHTTP2: negotiated == "h2")
         }
@@ -53,12 +64,14 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if received == nil {
+        let isFirst = received == nil
+        if isFirst {
             received = bytes
         } else {
             received?.writeBuffer(&bytes)
         }
         guard !isSecure, !isDone, let received else { return }
+        if isFirst { scheduleClose(context, in: loop.configuration.limits.headerTimeout) }
         let view = received.readableBytesView
         if !view.starts(with: Self.preface.prefix(view.count)) {
             decide(context, isHTTP2: false)
@@ -76,7 +89,8 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
         isDone = true
         do {
             if isHTTP2 {
-                try HTTP2ConnectionHandler.configure(context.channel, loop: loop, routes: routes, isSecure: isSecure)
+                try HTTP2ConnectionHandler.configure(
+                    context.channel, loop: loop, listener: listener, isSecure: isSecure)
             } else {
                 try configureHTTP1(context.channel)
             }
@@ -97,8 +111,30 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
             limitConfiguration: limits
         )
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTPResponseEncoder())
+        // The handler frames responses itself: the encoder does not know which of them answer a HEAD.
+        var framing = HTTPResponseEncoder.Configuration()
+        framing.automaticallySetFramingHeaders = false
+        try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
+        let client = DownstreamHandler(loop: loop, listener: listener, isSecure: isSecure, isStream: false)
+        try pipeline.addHandler(ArrivalObserver(client))
         try pipeline.addHandler(ByteToMessageHandler(decoder))
-        try pipeline.addHandler(DownstreamHandler(loop: loop, routes: routes, isSecure: isSecure, isStream: false))
+        try pipeline.addHandler(client)
+    }
+}
+
+/// Tells a client's handler of bytes that the decoder may keep to itself: those of a head that is not whole.
+final class ArrivalObserver: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private unowned let client: DownstreamHandler
+
+    init(_ client: DownstreamHandler) {
+        self.client = client
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        client.bytesArrived()
+        context.fireChannelRead(data)
     }
 }

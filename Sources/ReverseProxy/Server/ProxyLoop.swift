@@ -38,6 +38,7 @@ final class ProxyLoop {
     /// A connection whose protocol is not known yet.
     func add(pending detector: ProtocolDetector, channel: any Channel) {
         pending[ObjectIdentifier(detector)] = channel
+        if isDraining { channel.close(promise: nil) }
     }
 
     func remove(pending detector: ProtocolDetector) {
@@ -56,8 +57,7 @@ final class ProxyLoop {
 
     /// Closes what has been waited for too long. Called about once a second, which is exact enough for timeouts of ten
     /// seconds and more and costs nothing per request.
-    func sweep() {
-        let now = NIODeadline.now()
+    func sweep(at now: NIODeadline = .now()) {
         for client in Array(clients.values) { client.sweep(now) }
         for connection in Array(http2Connections.values) { connection.sweep(now) }
         upstreams.closeIdle(before: now - .nanoseconds(configuration.upstreamIdleTimeout.wholeNanoseconds))
@@ -66,6 +66,7 @@ final class ProxyLoop {
     /// Lets running requests finish and closes every connection behind its last one. The future succeeds when none is
     /// left.
     func drain() -> EventLoopFuture<Void> {
+        if let whenEmpty { return whenEmpty.futureResult }
         isDraining = true
         let promise = eventLoop.makePromise(of: Void.self)
         whenEmpty = promise
@@ -85,7 +86,7 @@ final class ProxyLoop {
     private func finishIfEmpty() {
         guard clients.isEmpty, http2Connections.isEmpty, pending.isEmpty, let promise = whenEmpty else { return }
         whenEmpty = nil
-        upstreams.closeAllIdle()
+        upstreams.shutDown()
         promise.succeed()
     }
 }

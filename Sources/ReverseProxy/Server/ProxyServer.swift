@@ -50,17 +50,17 @@ package final class ProxyServer: Sendable {
         /// The address that it listens on, with the port that the system chose.
         package let address: SocketAddress
         private let channel: any Channel
-        private let tls: TLSBox
+        private let binding: ListenerBinding
 
-        fileprivate init(channel: any Channel, address: SocketAddress, tls: TLSBox) {
+        fileprivate init(channel: any Channel, address: SocketAddress, binding: ListenerBinding) {
             self.channel = channel
             self.address = address
-            self.tls = tls
+            self.binding = binding
         }
 
-        /// Uses `context` for the connections to come.
-        package func replaceTLS(_ context: NIOSSLContext) {
-            tls.context.withLock { $0 = context }
+        /// Uses `routes` for the requests to come, and `tls` for the connections to come.
+        package func update(routes: RouteTableKey, tls: NIOSSLContext?) {
+            binding.update(routes: routes, tls: tls)
         }
 
         /// Accepts no more connections; those that are open stay.
@@ -75,18 +75,20 @@ package final class ProxyServer: Sendable {
     /// - Parameter tls: the TLS context for clients that must speak TLS; `nil` for plain text.
     /// - Throws: the system's error when the address cannot be bound.
     package func listen(_ listener: ProxyListener, tls: NIOSSLContext?) async throws -> Listening {
-        let box = TLSBox(tls)
+        let binding = ListenerBinding(listener.routes, tls: tls)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ReceiveBuffers.downstream)
+            // A client that breaks its request off can still read why it is refused. TLS says its end itself.
+            .childChannelOption(.allowRemoteHalfClosure, value: tls == nil)
             .childChannelInitializer { channel in
-                self.accept(channel, listener: listener, tls: box.context.withLock { $0 })
+                self.accept(channel, binding)
             }
         let channel = try await bootstrap.bind(host: listener.host, port: listener.port).get()
         guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
-        let listening = Listening(channel: channel, address: address, tls: box)
+        let listening = Listening(channel: channel, address: address, binding: binding)
         self.listening.withLock { $0.append(listening) }
         return listening
     }
@@ -127,8 +129,7 @@ package final class ProxyServer: Sendable {
 
     private func accept(
         _ channel: any Channel,
-        listener: ProxyListener,
-        tls: NIOSSLContext?
+        _ binding: ListenerBinding
     ) -> EventLoopFuture<Void> {
         guard let bound = loops[ObjectIdentifier(channel.eventLoop)] else {
             return channel.eventLoop.makeFailedFuture(ChannelError.inappropriateOperationForState)
@@ -144,19 +145,35 @@ package final class ProxyServer: Sendable {
         }
         return channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
+            let tls = binding.tls
             if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
             try pipeline.addHandler(
-                ProtocolDetector(loop: bound.value, routes: listener.routes, isSecure: tls != nil)
+                ProtocolDetector(loop: bound.value, listener: binding, isSecure: tls != nil)
             )
         }
     }
 }
 
-/// The TLS context of a listener, shared by the one who accepts and the one who replaces it.
-private final class TLSBox: Sendable {
-    let context: Mutex<NIOSSLContext?>
+/// What the connections of a listener use, and a reload may replace.
+final class ListenerBinding: Sendable {
+    private struct State {
+        var routes: RouteTableKey
+        var tls: NIOSSLContext?
+    }
 
-    init(_ context: NIOSSLContext?) {
-        self.context = Mutex(context)
+    private let state: Mutex<State>
+
+    init(_ routes: RouteTableKey, tls: NIOSSLContext? = nil) {
+        state = Mutex(State(routes: routes, tls: tls))
+    }
+
+    /// Which route table the next request uses.
+    var routes: RouteTableKey { state.withLock { $0.routes } }
+
+    /// The TLS context of the next connection; `nil` for plain text.
+    var tls: NIOSSLContext? { state.withLock { $0.tls } }
+
+    func update(routes: RouteTableKey, tls: NIOSSLContext?) {
+        state.withLock { $0 = State(routes: routes, tls: tls) }
     }
 }

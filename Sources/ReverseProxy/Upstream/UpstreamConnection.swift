@@ -27,8 +27,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private enum State {
         /// Without a request; can go to `busy` and `closed`.
         case idle
-        /// A request was sent and its response is not whole; can go to `idle` and `closed`.
+        /// A request was sent and its response is not whole; can go to `settling` and `closed`.
         case busy(any UpstreamUser)
+        /// The response is whole, and the read that brought its end goes on: bytes behind it would be taken for the
+        /// answer to a request that is sent now. Can go to `idle` and `closed`.
+        case settling
         /// The channel is gone or going.
         case closed
     }
@@ -108,8 +111,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .busy(let user) = state else {
-            // An idle connection has nothing to say: a server that speaks anyway is out of step, and whatever it says
-            // must never become the answer to the next request.
+            // A connection without a request has nothing to say: a server that speaks anyway is out of step, and
+            // whatever it says must never become the answer to the next request.
             abandonIdle(context)
             return
         }
@@ -126,7 +129,11 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if case .busy(let user) = state { user.upstreamDidReadComplete() }
+        switch state {
+        case .busy(let user): user.upstreamDidReadComplete()
+        case .settling: becomeIdle()
+        case .idle, .closed: break
+        }
         context.fireChannelReadComplete()
     }
 
@@ -149,10 +156,14 @@ final class UpstreamConnection: ChannelDuplexHandler {
             context.close(promise: nil)
             return
         }
-        state = .idle
+        state = .settling
         isReused = true
-        idleSince = .now()
         isReadingPaused = false
+    }
+
+    private func becomeIdle() {
+        state = .idle
+        idleSince = .now()
         pool.putBack(self)
     }
 
@@ -164,6 +175,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case .busy(let user):
             state = .closed
             user.upstreamDidFail(error)
+        case .settling:
+            state = .closed
         case .closed:
             break
         }

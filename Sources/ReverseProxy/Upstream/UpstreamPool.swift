@@ -14,6 +14,7 @@ final class UpstreamPool {
     private let configuration: ProxyConfiguration
     private let metrics: ProxyMetrics
     private var idle: [EndpointAddress: [UpstreamConnection]] = [:]
+    private var isShutDown = false
 
     init(eventLoop: any EventLoop, configuration: ProxyConfiguration, metrics: ProxyMetrics) {
         self.eventLoop = eventLoop
@@ -43,7 +44,8 @@ final class UpstreamPool {
                         try pipeline.addHandler(Self.tlsHandler(tls, host: address.host))
                     }
                     try pipeline.addHandler(HTTPRequestEncoder())
-                    try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
+                    try pipeline.addHandler(
+                        ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
                     try pipeline.addHandler(bound.value)
                 }
             }
@@ -63,7 +65,7 @@ final class UpstreamPool {
 
     /// Takes a connection back whose response is whole.
     func putBack(_ connection: UpstreamConnection) {
-        if idle[connection.address, default: []].count < configuration.maxIdleConnectionsPerEndpoint {
+        if !isShutDown, idle[connection.address, default: []].count < configuration.maxIdleConnectionsPerEndpoint {
             idle[connection.address, default: []].append(connection)
         } else {
             connection.closeIdle()
@@ -80,14 +82,15 @@ final class UpstreamPool {
     func closeIdle(before deadline: NIODeadline) {
         for (address, connections) in idle {
             let kept = connections.filter { $0.idleSince > deadline }
-            if kept.count == connections.count { continue }
+            if kept.count == connections.count, !kept.isEmpty { continue }
             idle[address] = kept.isEmpty ? nil : kept
             for connection in connections where connection.idleSince <= deadline { connection.closeIdle() }
         }
     }
 
-    /// Closes every idle connection, for the end of a drain.
-    func closeAllIdle() {
+    /// Closes every idle connection, and from now on each one that becomes idle: the end of a drain.
+    func shutDown() {
+        isShutDown = true
         let connections = idle.values.flatMap(\.self)
         idle = [:]
         for connection in connections { connection.closeIdle() }

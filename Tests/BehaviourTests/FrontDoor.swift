@@ -1,0 +1,99 @@
+import GatewayCore
+import GatewayTesting
+import RequestControl
+import Testing
+
+/// A way into the gateway. Every behaviour of the product is the same through each of them.
+///
+/// A new front door is one more type and one more case of ``Door``; the cases stay as they are.
+protocol FrontDoor {
+    /// Sends one request through the gateway and takes its whole answer.
+    func send(_ request: BehaviourRequest) async throws -> BehaviourResponse
+}
+
+/// The front doors that the cases run over.
+enum Door: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    /// ``RequestControl/RequestExchange`` called directly, with endpoints that are played in memory.
+    case direct
+    /// The reverse proxy over loopback, with endpoints that are played by sockets.
+    case reverseProxy
+
+    var testDescription: String { rawValue }
+}
+
+/// What a client sends.
+struct BehaviourRequest: Sendable {
+    var method = "POST"
+    var target = "/v1/completions"
+    var authority = "localhost"
+    var headers: [(name: String, value: String)] = []
+    var body = ""
+
+    /// A completion request for `model`.
+    static func completion(_ model: String, headers: [(name: String, value: String)] = []) -> BehaviourRequest {
+        BehaviourRequest(headers: headers, body: #"{"model":"\#(model)","prompt":"hello"}"#)
+    }
+}
+
+/// What a client gets.
+struct BehaviourResponse: Sendable {
+    var status = 0
+    /// Names in lower case.
+    var headers: [(name: String, value: String)] = []
+    var body = ""
+    /// False when the response broke off.
+    var isWhole = true
+
+    func first(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+}
+
+/// What an endpoint does with one request.
+enum EndpointAct: Sendable {
+    /// Answers.
+    case answer(status: Int = 200, headers: [(name: String, value: String)] = [], body: String)
+    /// Closes the connection without an answer.
+    case reset
+    /// Sends the head and nothing of its body, then closes.
+    case dieBehindHead
+    /// Sends a part of the body, then closes.
+    case dieInBody
+    /// Never answers.
+    case silence
+}
+
+/// What an endpoint received.
+struct ReceivedRequest: Sendable {
+    let endpoint: String
+    let method: String
+    let target: String
+    let headers: [(name: String, value: String)]
+    let body: String
+
+    func values(_ name: String) -> [String] {
+        headers.filter { $0.name == name.lowercased() }.map(\.value)
+    }
+}
+
+/// An endpoint of a case.
+struct BehaviourEndpoint: Sendable {
+    var name: String
+    /// What it does, request by request; the last act is repeated.
+    var acts: [EndpointAct]
+    /// The models that it tells; `nil` when it has not told.
+    var models: [String]?
+    /// Whether anybody listens.
+    var isListening = true
+
+    /// An endpoint that answers with its name.
+    static func healthy(_ name: String, models: [String]? = nil) -> BehaviourEndpoint {
+        BehaviourEndpoint(name: name, acts: [.answer(body: name)], models: models)
+    }
+
+    /// An endpoint that does the same with every request.
+    static func always(_ name: String, _ act: EndpointAct) -> BehaviourEndpoint {
+        BehaviourEndpoint(name: name, acts: [act])
+    }
+
+    /// What it does with its `position`th request.
+    func act(_ position: Int) -> EndpointAct { acts[min(position, acts.count - 1)] }
+}

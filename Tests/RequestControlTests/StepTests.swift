@@ -1,0 +1,203 @@
+import DataLayer
+import GatewayCore
+import GatewayTesting
+import RequestFormats
+import Testing
+
+@testable import RequestControl
+
+@Suite struct StepTests {
+    private func identity(_ request: IncomingRequest, parsers: RequestParserSet = .standard) -> Result<
+        RequestIdentity, Rejection
+    > {
+        var random = RandomSource(seed: 1)
+        do throws(Rejection) {
+            return .success(try RequestIdentity(request, parsers: parsers, limits: GatewayLimits(), random: &random))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func rejection(_ request: IncomingRequest, parsers: RequestParserSet = .standard) -> Rejection? {
+        if case .failure(let rejection) = identity(request, parsers: parsers) { rejection } else { nil }
+    }
+
+    // MARK: RequestIdentity
+
+    @Test func theControlsOfTheHeaderAreRead() throws {
+        let request = IncomingRequest.sample(
+            headers: [
+                ("X-Request-ID", "mine"), ("x-gateway-inference-objective", "old"),
+                ("X-LLM-D-Inference-Objective", "new"),
+                ("x-gateway-inference-fairness-id", "tenant"),
+            ],
+            body: #"{"model":"m","prompt":"12345678","stream":true,"max_tokens":9,"cache_salt":"s"}"#
+        )
+        let identity = try identity(request).get()
+        let inference = identity.inferenceRequest(request)
+        #expect(identity.hasOwnID && inference.id == "mine")
+        #expect(inference.model == "m" && inference.targetModel == "m")
+        #expect(inference.objective == "new")
+        #expect(inference.fairnessID == "tenant")
+        #expect(inference.isStreaming)
+        #expect(inference.maxOutputTokens == 9)
+        #expect(inference.cacheSalt == "s")
+        #expect(inference.inputTokens == 2)
+    }
+
+    @Test func anIDIsMadeWhenTheClientSendsNone() throws {
+        let made = try identity(.completion()).get()
+        #expect(!made.hasOwnID)
+        let form = try LinearRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+        #expect(form.matches(made.id))
+        #expect(try !identity(.completion(headers: [("x-request-id", "")])).get().hasOwnID)
+    }
+
+    @Test func onlyPostsAreRead() throws {
+        #expect(try identity(.sample("GET", "/v1/completions")).get().model.isEmpty)
+        #expect(try identity(.sample("POST", "/v1/unknown", body: "not json")).get().api == .passthrough)
+        #expect(rejection(.sample(body: "not json"))?.reason == .invalidRequest)
+        #expect(rejection(.sample(body: #"{"prompt":"x"}"#))?.parameter == "model")
+        #expect(rejection(.sample(body: #"{"model":"","prompt":"x"}"#))?.parameter == "model")
+    }
+
+    @Test func withoutAFallbackOtherPathsAreRefused() {
+        let parsers = RequestParserSet([.openAI])
+        #expect(rejection(.sample("POST", "/other?x"), parsers: parsers)?.message.contains("/other") == true)
+    }
+
+    @Test(arguments: [#"a\r\nX-Evil: 1"#, #"a\n"#, #"a\u0000b"#, #"\u007f"#, #"a\tb"#])
+    func aModelThatIsNoFieldValueIsRefused(name: String) {
+        let rejection = rejection(.sample(body: #"{"model":"\#(name)","prompt":"x"}"#))
+        #expect(rejection?.reason == .invalidRequest)
+        #expect(rejection?.parameter == "model")
+    }
+
+    @Test func aModelsNameIsBounded() {
+        let name = String(repeating: "m", count: RequestIdentity.modelNameBytesMax)
+        #expect(rejection(.completion(model: name)) == nil)
+        #expect(rejection(.completion(model: name + "m"))?.message.contains("1025 bytes") == true)
+    }
+
+    // MARK: ModelHeaders
+
+    @Test func aClientsOwnModelHeadersAreOverwritten() throws {
+        let gateway = try GatewayFixture(ports: [1])
+        gateway.tell(models: ["adapter"], parent: "base")
+        let spoofed = IncomingRequest.completion(
+            headers: [("x-gateway-model-name", "a"), ("X-GATEWAY-MODEL-NAME", "b"), ("X-Gateway-Base-Model-Name", "c")]
+        )
+        for (model, base) in [("adapter", "base"), ("unknown", "")] {
+            let applied = ModelHeaders(model: model, pools: gateway.pools).applied(to: spoofed)
+            #expect(applied.headers.fields.map(\.value) == [model, base])
+        }
+        #expect(ModelHeaders(model: "", pools: gateway.pools).applied(to: spoofed).headers.fields.isEmpty)
+    }
+
+    @Test func aBaseModelThatIsNoFieldValueIsUnknown() throws {
+        let gateway = try GatewayFixture(ports: [1])
+        gateway.tell(models: ["adapter"], parent: "base\r\nX-Evil: 1")
+        let headers = ModelHeaders(model: "adapter", pools: gateway.pools)
+        #expect(headers.mutation.set.map(\.value) == ["adapter", ""])
+    }
+
+    @Test func routesMatchTheBodysModelAndNotTheHeaders() throws {
+        let rule = RouteRule(backends: [RouteBackend(pool: PoolID(name: "secret"))])
+        let match = RouteMatch(headers: [NamedMatch(name: "x-gateway-model-name", match: .exact("secret"))])
+        let table = RouteTable(listeners: [(host: nil, routes: [Route(rules: [(matches: [match], rule: rule)])])])
+        let gateway = try GatewayFixture(pools: [("secret", [.local("e", port: 1)])], tables: [.standalone: table])
+        func begin(_ request: IncomingRequest) -> Int {
+            let exchange = RequestExchange(controller: gateway.controller, routes: .standalone, request: request)
+            defer { exchange.finish(.completed) }
+            return if case .reply(let reply) = exchange.begin() { reply.status } else { 200 }
+        }
+        #expect(begin(.completion(model: "secret")) == 200)
+        #expect(begin(.completion(model: "open", headers: [("x-gateway-model-name", "secret")])) == 404)
+        #expect(begin(.sample("GET", "/x", headers: [("x-gateway-model-name", "secret")])) == 404)
+    }
+
+    // MARK: ModelList
+
+    private func list(_ gateway: GatewayFixture, _ target: String, method: String = "GET") throws -> String? {
+        let reply = try ModelList.reply(
+            to: .sample(method, target), state: gateway.controller.state, routes: .standalone)
+        return reply.map { String(decoding: $0.body, as: UTF8.self) }
+    }
+
+    @Test func theListJoinsAllReachablePools() throws {
+        let backends = ["a", "b"].map { RouteBackend(pool: PoolID(name: $0)) }
+        let table = RouteTable(listeners: [
+            (host: nil, routes: [Route(rules: [(matches: [], rule: RouteRule(backends: backends))])])
+        ])
+        let gateway = try GatewayFixture(
+            pools: [("a", [.local("a", port: 1)]), ("b", [.local("b", port: 2)]), ("c", [.local("c", port: 3)])],
+            tables: [.standalone: table]
+        )
+        #expect(try list(gateway, "/v1/models") == nil)
+        for (pool, models) in [["m1", "m2"], ["m2", "org/m3"], ["hidden"]].enumerated() {
+            gateway.tell(models: models, pool: pool)
+        }
+        let entry = { (id: String) in #"{"id":"\#(id)","object":"model"}"# }
+        let all = #"{"object":"list","data":[\#(["m1", "m2", "org/m3"].map(entry).joined(separator: ","))]}"#
+        for target in ["/v1/models", "/v1/models/", "/v1/models?x=1"] { #expect(try list(gateway, target) == all) }
+        #expect(try list(gateway, "/v1/models", method: "HEAD") == all)
+        #expect(try list(gateway, "/v1/models", method: "POST") == nil)
+        #expect(try list(gateway, "/v1/modelsx") == nil)
+        #expect(try list(gateway, "/v1/models/m2") == entry("m2"))
+        #expect(try list(gateway, "/v1/models/org/m3") == entry("org/m3"))
+        #expect(try list(gateway, "/v1/models/org%2Fm3") == entry("org/m3"))
+        #expect(throws: Rejection.self) { try list(gateway, "/v1/models/hidden") }
+    }
+
+    @Test func anUnknownNameIsAnErrorOnlyWhenAllHaveTold() throws {
+        let gateway = try GatewayFixture(ports: [1, 2])
+        gateway.tell(models: ["m"], names: ["e0"])
+        #expect(try list(gateway, "/v1/models/other") == nil)
+        gateway.tell(models: ["m"], names: ["e1"])
+        #expect(throws: Rejection(.modelNotFound, "The model 'other' does not exist.", parameter: "model")) {
+            try list(gateway, "/v1/models/other")
+        }
+    }
+
+    // MARK: CandidateSelection
+
+    private func candidates(_ gateway: GatewayFixture, _ model: String, tried: [String] = []) -> Result<
+        [String], Rejection
+    > {
+        do throws(Rejection) {
+            let found = try CandidateSelection.candidates(
+                in: gateway.store.current,
+                model: model,
+                excluding: tried.map { EndpointID(name: $0) },
+                pool: PoolID(name: "pool")
+            )
+            return .success(found.all.map(\.id.name))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func reason(_ result: Result<[String], Rejection>) -> Rejection.Reason? {
+        if case .failure(let rejection) = result { rejection.reason } else { nil }
+    }
+
+    @Test func endpointsWithTheModelArePreferred() throws {
+        let gateway = try GatewayFixture(ports: [1, 2, 3])
+        #expect(try candidates(gateway, "m").get() == ["e0", "e1", "e2"])
+        gateway.tell(models: ["m"], names: ["e0"])
+        gateway.tell(models: ["n"], names: ["e1"])
+        #expect(try candidates(gateway, "m").get() == ["e0", "e2"])
+        #expect(try candidates(gateway, "m", tried: ["e0"]).get() == ["e2"])
+        #expect(reason(candidates(gateway, "m", tried: ["e0", "e2"])) == .endpointsDown)
+        #expect(try candidates(gateway, "").get() == ["e0", "e1", "e2"])
+    }
+
+    @Test func refusals() throws {
+        #expect(reason(candidates(try GatewayFixture(ports: []), "m")) == .noEndpoints)
+        let gateway = try GatewayFixture(ports: [1])
+        gateway.tell(models: (0..<12).map { "m\($0)" })
+        guard case .failure(let unknown) = candidates(gateway, "other") else { return #expect(Bool(false)) }
+        #expect(unknown.reason == .modelNotFound)
+        #expect(unknown.message.hasSuffix("'m8', 'm9' and 2 more."))
+    }
+}
