@@ -10,8 +10,8 @@ struct SimulatedEndpoints: Service {
     /// The servers as endpoints.
     let endpoints: [EndpointDescription]
 
-    /// Starts `count` servers on free ports of 127.0.0.1. Without a `seed` they have that of `martlet sim`, so that both
-    /// give the same texts.
+    /// Starts `count` servers on free ports of 127.0.0.1. Without a `seed` they have that of `martlet sim`, so that
+    /// both give the same texts.
     ///
     /// - Throws: the system's error when a port cannot be bound.
     init(count: Int, seed: UInt64?, group: MultiThreadedEventLoopGroup) async throws {
