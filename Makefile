@@ -12,12 +12,8 @@ RIG = .build-bench/release
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Exclusive access is checked while the program runs in debug builds and so in all tests; in release builds the checks cost
-# about 5 % of a request (docs/performance.md).
-RELEASE = -c release -Xswiftc -enforce-exclusivity=unchecked
-
 build: ## release build of martlet
-	$(SWIFT) build $(RELEASE) --product martlet -j $(JOBS)
+	$(SWIFT) build -c release --product martlet -j $(JOBS)
 
 run: build ## release build, then a gateway over three simulated model servers
 	.build/release/martlet serve --simulate 3
