@@ -5,6 +5,11 @@ enum JSONLexer {
         let count = bytes.byteCount
         var hasEscapes = false
         var position = offset &+ 1
+        // Most strings of a body are keys and other words, and those end here.
+        if let end = bytes.endOfShortString(from: position) {
+            offset = end &+ 1
+            return false
+        }
         while true {
             position = bytes.endOfStringBlocks(from: position, hasEscapes: &hasEscapes)
             position = bytes.endOfPlainText(from: position)

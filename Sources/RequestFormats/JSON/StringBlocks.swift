@@ -30,8 +30,9 @@ extension RawSpan {
             if highBits & 0x8080_8080_8080_8080 != 0, hasIrregularSequence(inBlockAt: position) {
                 return startOfCutSequence(at: position)
             }
-            let marks = (Self.marks(first), Self.marks(second), Self.marks(third), Self.marks(fourth))
-            if Self.union(marks.0 | marks.1 | marks.2 | marks.3) == 0 {
+            let even = (Self.marks(first) & 0x01) | (Self.marks(second) & 0x04)
+            let marks = even | (Self.marks(third) & 0x10) | (Self.marks(fourth) & 0x40)
+            if Self.union(marks) == 0 {
                 position &+= Self.blockLength
                 continue
             }
@@ -92,11 +93,11 @@ extension RawSpan {
         let isDue =
             Self.vector(vector(at: offset &- 1) .>= Vector(repeating: 0xC0))
             | Self.vector(vector(at: offset &- 2) .>= Vector(repeating: 0xE0))
-        let isOverlong = Self.vector(bytes & Vector(repeating: 0xFE) .== Vector(repeating: 0xC0))
-        let isLimited =
-            Self.vector(bytes .== Vector(repeating: 0xE0)) | Self.vector(bytes .== Vector(repeating: 0xED))
-            | Self.vector(bytes .>= Vector(repeating: 0xF0))
-        return (isContinuation ^ isDue) | isOverlong | isLimited
+        // XOR moves 0xF0 to 0xFF, 0xC0 and 0xC1 to one row, 0x10 to 0x21; the sum makes them the lowest signed numbers.
+        let row = unsafeBitCast((bytes ^ Vector(repeating: 0xE0)) &+ Vector(repeating: 0x70), to: SIMD16<Int8>.self)
+        let isUnusual = Self.vector(row .< SIMD16<Int8>(repeating: -0x80 + 0x12))
+        let isLimited = Self.vector(bytes .== Vector(repeating: 0xE0)) | Self.vector(bytes .== Vector(repeating: 0xED))
+        return (isContinuation ^ isDue) | isUnusual | isLimited
     }
 
     /// The start of the sequence that began in front of `position` and goes on there; else `position`.
@@ -123,8 +124,9 @@ extension RawSpan {
     /// All bits set in each byte that is a quote, a backslash or a control character.
     @inline(__always)
     private static func marks(_ bytes: Vector) -> Vector {
-        vector(bytes .== Vector(repeating: 0x22)) | vector(bytes .== Vector(repeating: 0x5C))
-            | vector(bytes .< Vector(repeating: 0x20))
+        // XOR with 2 exchanges the quote and the space, and with 0x80 makes the lowest bytes the lowest signed numbers.
+        let row = unsafeBitCast(bytes ^ Vector(repeating: 0x82), to: SIMD16<Int8>.self)
+        return vector(row .< SIMD16<Int8>(repeating: -0x80 + 0x21)) | vector(bytes .== Vector(repeating: 0x5C))
     }
 
     /// A comparison's result as bytes, all ones where it holds. Masks are combined in this form, because the operators
@@ -141,13 +143,13 @@ extension RawSpan {
         return halves[0] | halves[1]
     }
 
-    /// One bit for each byte of a block, the first byte's the lowest, from vectors whose bytes are all ones or zero.
+    /// One bit for each byte of a block, the first byte's the lowest, from bits 0, 2, 4 and 6 of each byte of `marks`,
+    /// which belong to the block's first, second, third and fourth vector.
     @inline(__always)
-    private static func bitPerByte(_ marks: (Vector, Vector, Vector, Vector)) -> UInt64 {
-        // Word w of the block gives bit w of each byte; then the 8 × 8 bits are transposed (Warren, Hacker's Delight,
-        // 7-3), so that byte w has the bits of word w.
-        let even = (marks.0 & 0x01) | (marks.1 & 0x04) | (marks.2 & 0x10) | (marks.3 & 0x40)
-        let halves = unsafeBitCast(even, to: SIMD2<UInt64>.self)
+    private static func bitPerByte(_ marks: Vector) -> UInt64 {
+        // With the odd bits from the second halves, bit w of byte b stands for byte b of word w. Then the 8 × 8 bits
+        // are transposed (Warren, Hacker's Delight, section 7-3).
+        let halves = unsafeBitCast(marks, to: SIMD2<UInt64>.self)
         var bits = UInt64(littleEndian: halves[0]) | UInt64(littleEndian: halves[1]) &<< 1
         var swap = (bits ^ (bits &>> 7)) & 0x00AA_00AA_00AA_00AA
         bits ^= swap ^ (swap &<< 7)

@@ -39,19 +39,32 @@ extension RawSpan {
         (word &- ones) & ~word & highBits
     }
 
+    /// The high bit of each byte that is a quote, a backslash, a control character or above 0x7F; the lowest is exact,
+    /// others may be false.
+    @inline(__always)
+    private static func marks(_ word: UInt64) -> UInt64 {
+        let (quotes, backslashes, spaces) = (ones &* 0x22, ones &* 0x5C, ones &* 0x20)
+        return ((word &- spaces) | ((word ^ quotes) &- ones) | ((word ^ backslashes) &- ones) | word) & highBits
+    }
+
+    /// The offset of the quote that ends the string whose content starts at `start`, when it is one of the first eight
+    /// bytes and plain text stands in front of it; `nil` for any other string.
+    @inline(__always)
+    func endOfShortString(from start: Int) -> Int? {
+        guard start &+ 8 <= byteCount else { return nil }
+        let marks = Self.marks(word(at: start))
+        guard marks != 0 else { return nil }
+        let end = start &+ (marks.trailingZeroBitCount &>> 3)
+        return byte(at: end) == UInt8(ascii: "\"") ? end : nil
+    }
+
     /// The end of the run of bytes from `start` on that may stand in a JSON string as they are and are ASCII: the
     /// offset of the first quote, backslash, control character or byte above 0x7F, or the end of the bytes.
     func endOfPlainText(from start: Int) -> Int {
-        let quotes = Self.ones &* 0x22
-        let backslashes = Self.ones &* 0x5C
-        let spaces = Self.ones &* 0x20
         var offset = start
         while offset &+ 8 <= byteCount {
-            let word = word(at: offset)
-            let hits =
-                ((word &- spaces) | ((word ^ quotes) &- Self.ones) | ((word ^ backslashes) &- Self.ones) | word)
-                & Self.highBits
-            if hits != 0 { return offset &+ (hits.trailingZeroBitCount &>> 3) }
+            let marks = Self.marks(word(at: offset))
+            if marks != 0 { return offset &+ (marks.trailingZeroBitCount &>> 3) }
             offset &+= 8
         }
         while offset < byteCount {
