@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import NIOHTTP1
 import RequestControl
 
 /// What a relay needs of the client's side. Called on the connection's event loop.
@@ -11,12 +10,12 @@ protocol RelayClient: AnyObject {
     var clientAddress: String { get }
     /// Whether the client speaks TLS.
     var isSecure: Bool { get }
-    /// Writes the response's head.
-    func relayHead(_ head: HTTPResponseHead)
+    /// Writes the response's head, with the changes of the route.
+    func relayHead(_ head: ResponseHead, mutation: HeaderMutation)
     /// Writes a piece of the response's body.
     func relayBody(_ bytes: ByteBuffer)
     /// Ends the response and flushes it.
-    func relayEnd(trailers: HTTPHeaders?)
+    func relayEnd()
     /// Sends out what was written.
     func relayFlush()
     /// The response broke off: what the client has must not look whole.
@@ -38,7 +37,7 @@ final class RequestRelay: UpstreamUser {
         /// The request was sent; no whole head has come.
         case awaitingHead(UpstreamConnection)
         /// The head is here and nothing of the body.
-        case holdingHead(UpstreamConnection, HTTPResponseHead)
+        case holdingHead(UpstreamConnection, ResponseHead)
         /// The head was written to the client.
         case relaying(UpstreamConnection)
         /// Ended, one way or the other.
@@ -46,11 +45,11 @@ final class RequestRelay: UpstreamUser {
     }
 
     private let exchange: RequestExchange
-    private let head: HTTPRequestHead
+    private let request: IncomingRequest
     private let body: ByteBuffer?
     private let upstreams: UpstreamPool
     private let eventLoop: any EventLoop
-    private weak var client: (any RelayClient)?
+    private let client: any RelayClient
     private var state = State.ready
     private var routing: RoutingReply?
     private var attemptTimer: Scheduled<Void>?
@@ -58,14 +57,14 @@ final class RequestRelay: UpstreamUser {
 
     init(
         exchange: RequestExchange,
-        head: HTTPRequestHead,
+        request: IncomingRequest,
         body: ByteBuffer?,
         upstreams: UpstreamPool,
         eventLoop: any EventLoop,
         client: any RelayClient
     ) {
         self.exchange = exchange
-        self.head = head
+        self.request = request
         self.body = body
         self.upstreams = upstreams
         self.eventLoop = eventLoop
@@ -98,7 +97,7 @@ final class RequestRelay: UpstreamUser {
         case .send(let routing): attempt(routing)
         case .reply(let reply):
             end(nil)
-            client?.relayReply(reply)
+            client.relayReply(reply)
         }
     }
 
@@ -128,15 +127,14 @@ final class RequestRelay: UpstreamUser {
 
     private func send(on connection: UpstreamConnection, _ routing: RoutingReply) {
         state = .awaitingHead(connection)
-        var upstreamHead = HTTPRequestHead(version: .http1_1, method: head.method, uri: head.uri)
-        upstreamHead.headers = ForwardedHeaders.upstream(
-            head.headers,
+        let head = UpstreamRequestHead(
+            request: request,
             bodyLength: body?.readableBytes ?? 0,
-            clientAddress: client?.clientAddress ?? "",
-            isSecure: client?.isSecure ?? false,
+            clientAddress: client.clientAddress,
+            isSecure: client.isSecure,
             mutations: routing.requestHeaders
         )
-        connection.send(upstreamHead, body: body, for: self)
+        connection.send(head, body: body, for: self)
     }
 
     private func attemptFailed(_ failure: AttemptFailure) {
@@ -147,10 +145,9 @@ final class RequestRelay: UpstreamUser {
 
     // MARK: UpstreamUser
 
-    func upstreamDidReceiveHead(_ head: HTTPResponseHead) {
+    func upstreamDidReceiveHead(_ head: ResponseHead) {
         guard case .awaitingHead(let connection) = state else { return }
-        let isStream = head.headers.first(name: "content-type")?.hasPrefix("text/event-stream") ?? false
-        if let step = exchange.responseHeadReceived(status: Int(head.status.code), isEventStream: isStream) {
+        if let step = exchange.responseHeadReceived(status: head.status, isEventStream: head.isEventStream) {
             // The policy sends the request elsewhere; this answer is of no use to anybody.
             state = .ready
             connection.abandon()
@@ -165,19 +162,19 @@ final class RequestRelay: UpstreamUser {
         releaseHead()
         guard case .relaying = state else { return }
         bytes.withUnsafeReadableBytes { exchange.responseBodyReceived(RawSpan(_unsafeBytes: $0)) }
-        client?.relayBody(bytes)
+        client.relayBody(bytes)
         // With the client's buffer full, the endpoint waits: nothing piles up here.
-        if client?.isWritable == false { connectionInUse?.setReading(false) }
+        if !client.isWritable { connectionInUse?.setReading(false) }
     }
 
-    func upstreamDidEnd(trailers: HTTPHeaders?) {
+    func upstreamDidEnd() {
         releaseHead()
         guard case .relaying = state, end(.completed) else { return }
-        client?.relayEnd(trailers: trailers)
+        client.relayEnd()
     }
 
     func upstreamDidReadComplete() {
-        if case .relaying = state { client?.relayFlush() }
+        if case .relaying = state { client.relayFlush() }
     }
 
     func upstreamDidFail(_ error: (any Error)?) {
@@ -187,19 +184,17 @@ final class RequestRelay: UpstreamUser {
             attemptFailed(.reset(onReusedConnection: connection.isReused))
         case .relaying:
             end(.resetMidResponse)
-            client?.relayBreakOff()
+            client.relayBreakOff()
         case .ready, .connecting, .done:
             break
         }
     }
 
     private func releaseHead() {
-        guard case .holdingHead(let connection, let endpointHead) = state, let routing, let client else { return }
+        guard case .holdingHead(let connection, let head) = state, let routing else { return }
         state = .relaying(connection)
-        var clientHead = HTTPResponseHead(version: head.version, status: endpointHead.status)
-        clientHead.headers = ForwardedHeaders.downstream(endpointHead.headers, mutation: routing.responseHeaders)
         exchange.responseStarted()
-        client.relayHead(clientHead)
+        client.relayHead(head, mutation: routing.responseHeaders)
     }
 
     // MARK: Time
@@ -238,7 +233,7 @@ final class RequestRelay: UpstreamUser {
         case .relaying:
             end(.timedOut)
             connection?.abandon()
-            client?.relayBreakOff()
+            client.relayBreakOff()
         case .ready, .done:
             break
         }

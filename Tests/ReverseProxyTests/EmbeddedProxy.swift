@@ -2,7 +2,6 @@ import GatewayCore
 import GatewayTesting
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
 import RequestControl
 
 @testable import ReverseProxy
@@ -29,15 +28,9 @@ final class EmbeddedProxy {
     func client(slowness: SlowClient? = nil) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(loop: eventLoop)
         if let slowness { try channel.pipeline.syncOperations.addHandler(slowness) }
-        var framing = HTTPResponseEncoder.Configuration()
-        framing.automaticallySetFramingHeaders = false
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
-        let client = DownstreamHandler(
-            loop: loop, listener: ListenerBinding(.standalone), isSecure: false, isStream: false)
-        try pipeline.addHandler(ArrivalObserver(client))
-        try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
-        try pipeline.addHandler(client)
+        let session = ClientSession(loop: loop, listener: ListenerBinding(.standalone), isSecure: false)
+        let client = HTTP1ClientHandler(session: session, limits: loop.configuration.limits, buffers: loop.buffers)
+        try channel.pipeline.syncOperations.addHandler(client)
         try activate(channel)
         return channel
     }
@@ -47,11 +40,8 @@ final class EmbeddedProxy {
     func idleUpstream() throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(loop: eventLoop)
         let connection = UpstreamConnection(
-            address: EndpointAddress(host: "127.0.0.1", port: 8000), pool: loop.upstreams)
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTPRequestEncoder())
-        try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
-        try pipeline.addHandler(connection)
+            address: EndpointAddress(host: "127.0.0.1", port: 8000), pool: loop.upstreams, buffers: loop.buffers)
+        try channel.pipeline.syncOperations.addHandler(connection)
         try activate(channel)
         loop.upstreams.putBack(connection)
         return channel

@@ -2,7 +2,6 @@ import GatewayCore
 import GatewayTesting
 import NIOCore
 import NIOEmbedded
-import NIOHTTP1
 import RequestControl
 import Testing
 
@@ -22,9 +21,9 @@ import Testing
         let isSecure = false
         var ends: [String] = []
 
-        func relayHead(_ head: HTTPResponseHead) {}
+        func relayHead(_ head: ResponseHead, mutation: HeaderMutation) {}
         func relayBody(_ bytes: ByteBuffer) {}
-        func relayEnd(trailers: HTTPHeaders?) { ends.append("end") }
+        func relayEnd() { ends.append("end") }
         func relayFlush() {}
         func relayBreakOff() { ends.append("break") }
         func relayReply(_ reply: LocalReply) { ends.append(String(reply.status)) }
@@ -37,14 +36,15 @@ import Testing
         proxy.gateway.clock.advance(by: .seconds(120))
         let upstream = try proxy.idleUpstream()
         let client = Client()
+        let request = IncomingRequest.sample("GET", "/x", receivedAt: proxy.gateway.clock.now)
         let exchange = RequestExchange(
             controller: proxy.gateway.controller,
             routes: .standalone,
-            request: .sample("GET", "/x", receivedAt: proxy.gateway.clock.now)
+            request: request
         )
         let relay = RequestRelay(
             exchange: exchange,
-            head: HTTPRequestHead(version: .http1_1, method: .POST, uri: "/x"),
+            request: request,
             body: ByteBuffer(string: "{}"),
             upstreams: proxy.loop.upstreams,
             eventLoop: proxy.eventLoop,
@@ -100,12 +100,14 @@ import Testing
 
     @Test func nothingOfAConnectionIsKept() throws {
         let proxy = try EmbeddedProxy()
-        weak var handler: DownstreamHandler?
+        weak var handler: HTTP1ClientHandler?
+        weak var session: ClientSession?
         weak var channel: EmbeddedChannel?
         for isRunning in [false, true] {
             do {
                 let client = try proxy.client()
-                handler = try client.pipeline.syncOperations.handler(type: DownstreamHandler.self)
+                handler = try client.pipeline.syncOperations.handler(type: HTTP1ClientHandler.self)
+                session = handler?.session
                 channel = client
                 try proxy.idleUpstream()
                 try client.receive(get("/x"))
@@ -116,6 +118,7 @@ import Testing
             proxy.loop.upstreams.closeIdle(before: .distantFuture)
             proxy.eventLoop.advanceTime(by: .seconds(10))
             #expect(handler == nil)
+            #expect(session == nil)
             #expect(channel == nil)
             #expect(proxy.gateway.openLeases == 0)
         }

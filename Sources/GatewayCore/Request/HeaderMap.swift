@@ -1,7 +1,8 @@
 /// The header fields of a request, in order, as they were received.
 ///
-/// Look-up ignores ASCII case. Requests carry about ten fields, so a linear scan that compares lengths first is faster
-/// than a dictionary and allocates nothing.
+/// The fields stay the bytes that came in: a front door copies them once, and a field becomes text when somebody asks
+/// for it. Look-up ignores ASCII case. Requests carry about ten fields, so a linear scan that compares lengths first is
+/// faster than a dictionary and allocates nothing.
 public struct HeaderMap: Sendable {
     /// One header field.
     public struct Field: Sendable {
@@ -17,30 +18,90 @@ public struct HeaderMap: Sendable {
         }
     }
 
-    /// All fields in the order of arrival.
-    public private(set) var fields: [Field]
+    /// Where the bytes of one field stand.
+    package struct Place: Hashable, Sendable {
+        /// The first byte of the name.
+        package let nameStart: UInt32
+        /// The bytes of the name.
+        package let nameCount: UInt32
+        /// The first byte of the value.
+        package let valueStart: UInt32
+        /// The bytes of the value.
+        package let valueCount: UInt32
+
+        /// Makes a place from offsets below 4 GiB.
+        @inline(__always)
+        package init(name: Range<Int>, value: Range<Int>) {
+            nameStart = UInt32(truncatingIfNeeded: name.lowerBound)
+            nameCount = UInt32(truncatingIfNeeded: name.count)
+            valueStart = UInt32(truncatingIfNeeded: value.lowerBound)
+            valueCount = UInt32(truncatingIfNeeded: value.count)
+        }
+
+        /// The offsets of the name.
+        @inline(__always)
+        package var name: Range<Int> { Int(nameStart)..<Int(nameStart) + Int(nameCount) }
+        /// The offsets of the value.
+        @inline(__always)
+        package var value: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueCount) }
+    }
+
+    /// The bytes that ``places`` point into. Those of removed fields stay.
+    private var bytes: [UInt8]
+    /// Where the fields are, in order.
+    private var places: [Place]
 
     /// Makes a map from fields.
     public init(_ fields: [Field] = []) {
-        self.fields = fields
+        bytes = []
+        places = []
+        places.reserveCapacity(fields.count)
+        for field in fields { append(name: field.name, value: field.value) }
+    }
+
+    /// Makes a map from the section of a message that holds its fields.
+    ///
+    /// - Parameters:
+    ///   - section: the bytes; copied.
+    ///   - places: where in `section` the fields are, in order, each within its bounds.
+    package init(section: RawSpan, places: [Place]) {
+        bytes = Array(unsafeUninitializedCapacity: section.byteCount) { buffer, count in
+            section.withUnsafeBytes { UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+            count = section.byteCount
+        }
+        self.places = places
+    }
+
+    /// How many fields there are.
+    public var count: Int { places.count }
+
+    /// All fields in the order of arrival, as text; made on each call. Bytes that are not UTF-8 are replaced.
+    public var fields: [Field] {
+        places.map { Field(name: text($0.name), value: text($0.value)) }
     }
 
     /// The value of the first field called `lowercasedName`, which must be in lower case; `nil` when there is none.
     public func first(_ lowercasedName: StaticString) -> String? {
-        for field in fields where field.name.equalsIgnoringASCIICase(lowercasedName) {
-            return field.value
-        }
-        return nil
+        let name = UnsafeRawBufferPointer(start: lowercasedName.utf8Start, count: lowercasedName.utf8CodeUnitCount)
+        return bytes.withUnsafeBytes { bytes in
+            place(of: name, in: bytes)
+        }.map { text(places[$0].value) }
     }
 
     /// The value of the first field called `name`, ignoring case; `nil` when there is none.
     public func first(named name: String) -> String? {
-        fields.first { $0.name.equalsIgnoringASCIICase(name) }?.value
+        name.withBytes { name in
+            bytes.withUnsafeBytes { place(of: name, in: $0) }
+        }.map { text(places[$0].value) }
     }
 
     /// Appends a field behind all others.
     public mutating func append(name: String, value: String) {
-        fields.append(Field(name: name, value: value))
+        let start = bytes.count
+        bytes.append(contentsOf: name.utf8)
+        let end = bytes.count
+        bytes.append(contentsOf: value.utf8)
+        places.append(Place(name: start..<end, value: end..<bytes.count))
     }
 
     /// Removes every field called `name`, ignoring case, and appends one with `value`.
@@ -51,36 +112,72 @@ public struct HeaderMap: Sendable {
 
     /// Removes every field called `name`, ignoring case.
     public mutating func remove(name: String) {
-        fields.removeAll { $0.name.equalsIgnoringASCIICase(name) }
+        let bytes = bytes
+        name.withBytes { name in
+            bytes.withUnsafeBytes { bytes in
+                places.removeAll { name.equalsIgnoringASCIICase(UnsafeRawBufferPointer(rebasing: bytes[$0.name])) }
+            }
+        }
+    }
+
+    /// Calls `body` with all bytes and the places of the fields in them, in order, without making texts.
+    package func withFields<Result>(_ body: (UnsafeRawBufferPointer, [Place]) throws -> Result) rethrows -> Result {
+        try bytes.withUnsafeBytes { try body($0, places) }
+    }
+
+    private func place(of name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Int? {
+        for index in places.indices where Int(places[index].nameCount) == name.count {
+            if name.equalsIgnoringASCIICase(UnsafeRawBufferPointer(rebasing: bytes[places[index].name])) {
+                return index
+            }
+        }
+        return nil
+    }
+
+    private func text(_ range: Range<Int>) -> String {
+        String(decoding: bytes[range], as: UTF8.self)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether these bytes equal `other`, with ASCII capitals and small letters taken as equal.
+    @inline(__always)
+    package func equalsIgnoringASCIICase(_ other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        for index in 0..<count where self[index].asciiLowercased != other[index].asciiLowercased { return false }
+        return true
+    }
+
+    /// Whether these bytes, with their ASCII capitals lowered, equal `lowercased`, an ASCII text in lower case.
+    @inline(__always)
+    package func equalsIgnoringASCIICase(_ lowercased: StaticString) -> Bool {
+        guard count == lowercased.utf8CodeUnitCount else { return false }
+        for index in 0..<count where self[index].asciiLowercased != lowercased.utf8Start[index] { return false }
+        return true
     }
 }
 
 extension String {
+    /// Calls `body` with the bytes of the UTF-8 form.
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try utf8.span.bytes.withUnsafeBytes(body)
+    }
+
     /// Whether this text equals `lowercased`, an ASCII text in lower case, when its own capitals are lowered.
     public func equalsIgnoringASCIICase(_ lowercased: StaticString) -> Bool {
-        let expected = UnsafeBufferPointer(start: lowercased.utf8Start, count: lowercased.utf8CodeUnitCount)
-        let bytes = utf8
-        guard bytes.count == expected.count else { return false }
-        var position = 0
-        for byte in bytes {
-            if byte.asciiLowercased != expected[position] { return false }
-            position &+= 1
-        }
-        return true
+        withBytes { $0.equalsIgnoringASCIICase(lowercased) }
     }
 
     /// Whether this text equals `other`, with ASCII capitals and small letters taken as equal.
     public func equalsIgnoringASCIICase(_ other: String) -> Bool {
-        let (left, right) = (utf8, other.utf8)
-        guard left.count == right.count else { return false }
-        return left.elementsEqual(right) { $0.asciiLowercased == $1.asciiLowercased }
+        withBytes { left in other.withBytes { left.equalsIgnoringASCIICase($0) } }
     }
 }
 
 extension UInt8 {
     /// This byte, or its small letter when it is an ASCII capital.
     @inline(__always)
-    var asciiLowercased: UInt8 {
+    package var asciiLowercased: UInt8 {
         self &- 0x41 < 26 ? self | 0x20 : self
     }
 }

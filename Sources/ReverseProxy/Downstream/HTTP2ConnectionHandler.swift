@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP2
 import RequestControl
 
-/// The life of one HTTP/2 connection: idle timeout and drain. Its streams are ``DownstreamHandler``s of their own.
+/// The life of one HTTP/2 connection: idle timeout and drain. Its streams are ``HTTP2StreamHandler``s.
 final class HTTP2ConnectionHandler: ChannelInboundHandler {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
@@ -114,9 +114,8 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler {
             stream.eventLoop.makeCompletedFuture {
                 let pipeline = stream.pipeline.syncOperations
                 try pipeline.addHandler(HTTP2FramePayloadToHTTP1ServerCodec())
-                try pipeline.addHandler(
-                    DownstreamHandler(loop: bound.value, listener: listener, isSecure: isSecure, isStream: true)
-                )
+                let session = ClientSession(loop: bound.value, listener: listener, isSecure: isSecure)
+                try pipeline.addHandler(HTTP2StreamHandler(session: session))
             }
         }
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -1,8 +1,6 @@
 import GatewayCore
 import NIOCore
-import NIOHTTP1
 import NIOTLS
-import RequestControl
 
 /// Finds out which HTTP a new connection speaks, puts its handlers in place and leaves.
 ///
@@ -101,40 +99,11 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func configureHTTP1(_ channel: any Channel) throws {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = loop.configuration.limits.maxHeaderBytes
-        limits.maxHeaderListSize = loop.configuration.limits.maxHeaderBytes
-        limits.maxHeaderFieldCount = loop.configuration.limits.maxHeaderFields
-        let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes,
-            informationalResponseStrategy: .drop,
-            limitConfiguration: limits
+        let client = HTTP1ClientHandler(
+            session: ClientSession(loop: loop, listener: listener, isSecure: isSecure),
+            limits: loop.configuration.limits,
+            buffers: loop.buffers
         )
-        let pipeline = channel.pipeline.syncOperations
-        // The handler frames responses itself: the encoder does not know which of them answer a HEAD.
-        var framing = HTTPResponseEncoder.Configuration()
-        framing.automaticallySetFramingHeaders = false
-        try pipeline.addHandler(HTTPResponseEncoder(configuration: framing))
-        let client = DownstreamHandler(loop: loop, listener: listener, isSecure: isSecure, isStream: false)
-        try pipeline.addHandler(ArrivalObserver(client))
-        try pipeline.addHandler(ByteToMessageHandler(decoder))
-        try pipeline.addHandler(client)
-    }
-}
-
-/// Tells a client's handler of bytes that the decoder may keep to itself: those of a head that is not whole.
-final class ArrivalObserver: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-
-    private unowned let client: DownstreamHandler
-
-    init(_ client: DownstreamHandler) {
-        self.client = client
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        client.bytesArrived()
-        context.fireChannelRead(data)
+        try channel.pipeline.syncOperations.addHandler(client)
     }
 }

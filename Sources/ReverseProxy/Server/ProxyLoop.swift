@@ -11,9 +11,10 @@ final class ProxyLoop {
     let configuration: ProxyConfiguration
     let metrics: ProxyMetrics
     let upstreams: UpstreamPool
+    let buffers = WriteBuffers()
     private(set) var isDraining = false
     private let eventLoop: any EventLoop
-    private var clients: [ObjectIdentifier: DownstreamHandler] = [:]
+    private var clients: [ObjectIdentifier: ClientSession] = [:]
     private var http2Connections: [ObjectIdentifier: HTTP2ConnectionHandler] = [:]
     private var pending: [ObjectIdentifier: any Channel] = [:]
     private var whenEmpty: EventLoopPromise<Void>?
@@ -23,14 +24,19 @@ final class ProxyLoop {
         self.controller = controller
         self.configuration = configuration
         metrics = controller.metrics.proxy
-        upstreams = UpstreamPool(eventLoop: eventLoop, configuration: configuration, metrics: metrics)
+        upstreams = UpstreamPool(
+            eventLoop: eventLoop,
+            configuration: configuration,
+            metrics: metrics,
+            buffers: buffers
+        )
     }
 
-    func add(_ client: DownstreamHandler) {
+    func add(_ client: ClientSession) {
         clients[ObjectIdentifier(client)] = client
     }
 
-    func remove(_ client: DownstreamHandler) {
+    func remove(_ client: ClientSession) {
         clients[ObjectIdentifier(client)] = nil
         finishIfEmpty()
     }

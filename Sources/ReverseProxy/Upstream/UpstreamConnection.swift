@@ -1,15 +1,14 @@
 import GatewayCore
 import NIOCore
-import NIOHTTP1
 
 /// What an upstream connection tells the request that is using it. Called on the connection's event loop.
 protocol UpstreamUser: AnyObject {
     /// The response's head arrived.
-    func upstreamDidReceiveHead(_ head: HTTPResponseHead)
+    func upstreamDidReceiveHead(_ head: ResponseHead)
     /// A piece of the response's body arrived.
     func upstreamDidReceiveBody(_ bytes: ByteBuffer)
     /// The response is whole. The connection no longer belongs to the user when this is called.
-    func upstreamDidEnd(trailers: HTTPHeaders?)
+    func upstreamDidEnd()
     /// No more bytes for now: what was written downstream should be flushed.
     func upstreamDidReadComplete()
     /// The connection broke, or sent what is not HTTP, before the response was whole. It no longer belongs to the user.
@@ -20,9 +19,9 @@ protocol UpstreamUser: AnyObject {
 ///
 /// Confined to its event loop. Between requests it is idle in its ``UpstreamPool``.
 final class UpstreamConnection: ChannelDuplexHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundIn = HTTPClientRequestPart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private enum State {
         /// Without a request; can go to `busy` and `closed`.
@@ -43,37 +42,45 @@ final class UpstreamConnection: ChannelDuplexHandler {
     /// Whether it has served a request before the present one.
     private(set) var isReused = false
 
+    /// Bodies up to this size are copied behind their head, so that a request leaves in one buffer.
+    private static let copiedBytesMax = 16 << 10
+
     private unowned let pool: UpstreamPool
+    private let buffers: WriteBuffers
     private var state = State.idle
+    private var reader = ResponseReader()
     private var context: ChannelHandlerContext?
     private var keepsAlive = true
-    private var isRequestWritten = true
     private var isReadingPaused = false
     private var hasHeldRead = false
 
-    init(address: EndpointAddress, pool: UpstreamPool) {
+    init(address: EndpointAddress, pool: UpstreamPool, buffers: WriteBuffers) {
         self.address = address
         self.pool = pool
+        self.buffers = buffers
     }
 
     // MARK: What the user does
 
     /// Sends a request. The connection must be idle; it belongs to `user` until `upstreamDidEnd` or `upstreamDidFail`.
-    func send(_ head: HTTPRequestHead, body: ByteBuffer?, for user: any UpstreamUser) {
+    func send(_ head: UpstreamRequestHead, body: ByteBuffer?, for user: any UpstreamUser) {
         guard let context, case .idle = state else {
             user.upstreamDidFail(nil)
             return
         }
         state = .busy(user)
         keepsAlive = true
-        isRequestWritten = false
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body, body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        reader.begin(isHead: head.request.method == "HEAD")
+        var bytes = buffers.take()
+        head.write(to: &bytes)
+        if let body, body.readableBytes > Self.copiedBytesMax {
+            context.write(wrapOutboundOut(bytes), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(body), promise: nil)
+        } else {
+            if let body { bytes.writeImmutableBuffer(body) }
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
         }
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenSuccess { self.isRequestWritten = true }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
+        buffers.giveBack(bytes)
     }
 
     /// Gives the connection up before the response is whole: it closes at once, and the user hears no more.
@@ -110,21 +117,33 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .busy(let user) = state else {
+        guard case .busy = state else {
             // A connection without a request has nothing to say: a server that speaks anyway is out of step, and
             // whatever it says must never become the answer to the next request.
             abandonIdle(context)
             return
         }
-        switch unwrapInboundIn(data) {
+        reader.receive(unwrapInboundIn(data))
+        do throws(MessageFault) {
+            while case .busy(let user) = state, let event = try reader.next() { take(event, for: user, context) }
+        } catch {
+            fail(error)
+            context.close(promise: nil)
+            return
+        }
+        if case .settling = state, reader.hasInput { abandonIdle(context) }
+    }
+
+    private func take(_ event: ResponseReader.Event, for user: any UpstreamUser, _ context: ChannelHandlerContext) {
+        switch event {
         case .head(let head):
-            keepsAlive = head.isKeepAlive
+            keepsAlive = head.keepsAlive
             user.upstreamDidReceiveHead(head)
         case .body(let bytes):
             user.upstreamDidReceiveBody(bytes)
-        case .end(let trailers):
+        case .end:
             responseEnded(context)
-            user.upstreamDidEnd(trailers: trailers)
+            user.upstreamDidEnd()
         }
     }
 
@@ -138,7 +157,12 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        fail(nil)
+        if case .busy(let user) = state, reader.inputEnded() {
+            state = .closed
+            user.upstreamDidEnd()
+        } else {
+            fail(nil)
+        }
         context.fireChannelInactive()
     }
 
@@ -151,7 +175,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
 
     private func responseEnded(_ context: ChannelHandlerContext) {
         // A response that overtakes its request leaves the connection in the middle of a body: it cannot be used again.
-        guard keepsAlive, isRequestWritten, context.channel.isActive else {
+        guard keepsAlive, isRequestWritten(context), context.channel.isActive else {
             state = .closed
             context.close(promise: nil)
             return
@@ -159,6 +183,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
         state = .settling
         isReused = true
         isReadingPaused = false
+    }
+
+    private func isRequestWritten(_ context: ChannelHandlerContext) -> Bool {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) == 0
     }
 
     private func becomeIdle() {

@@ -1,6 +1,5 @@
 import GatewayCore
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import Telemetry
@@ -13,13 +12,20 @@ final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let configuration: ProxyConfiguration
     private let metrics: ProxyMetrics
+    private let buffers: WriteBuffers
     private var idle: [EndpointAddress: [UpstreamConnection]] = [:]
     private var isShutDown = false
 
-    init(eventLoop: any EventLoop, configuration: ProxyConfiguration, metrics: ProxyMetrics) {
+    init(
+        eventLoop: any EventLoop,
+        configuration: ProxyConfiguration,
+        metrics: ProxyMetrics,
+        buffers: WriteBuffers
+    ) {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.metrics = metrics
+        self.buffers = buffers
     }
 
     /// An idle connection to `address`; `nil` when there is none.
@@ -29,7 +35,7 @@ final class UpstreamPool {
 
     /// Makes a new connection to `address`.
     func connect(_ address: EndpointAddress) -> EventLoopFuture<UpstreamConnection> {
-        let connection = UpstreamConnection(address: address, pool: self)
+        let connection = UpstreamConnection(address: address, pool: self, buffers: buffers)
         let bound = NIOLoopBound(connection, eventLoop: eventLoop)
         let tls = address.isSecure ? configuration.upstreamTLS : nil
         let bootstrap = ClientBootstrap(group: eventLoop)
@@ -43,9 +49,6 @@ final class UpstreamPool {
                     if let tls {
                         try pipeline.addHandler(Self.tlsHandler(tls, host: address.host))
                     }
-                    try pipeline.addHandler(HTTPRequestEncoder())
-                    try pipeline.addHandler(
-                        ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
                     try pipeline.addHandler(bound.value)
                 }
             }

@@ -2,12 +2,12 @@ import Testing
 
 @testable import ReverseProxy
 
-@Suite struct DownstreamStateTests {
+@Suite struct ClientSessionStateTests {
     private enum Event: CaseIterable {
         case head, headThatCloses, complete, refused, mustClose, ended, endedWhileDraining, closed
     }
 
-    private func apply(_ event: Event, to state: inout DownstreamState) -> DownstreamState.AfterResponse? {
+    private func apply(_ event: Event, to state: inout ClientSessionState) -> ClientSessionState.AfterResponse? {
         switch event {
         case .head: state.headReceived(keepAlive: true)
         case .headThatCloses: state.headReceived(keepAlive: false)
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func aKeptAliveConnectionTakesRequestAfterRequest() {
-        var state = DownstreamState()
+        var state = ClientSessionState()
         for _ in 0..<3 {
             #expect(state.phase == .idle && state.takesInput)
             state.headReceived(keepAlive: true)
@@ -36,7 +36,7 @@ import Testing
 
     @Test func reasonsToClose() {
         for (keepAlive, mustClose, isDraining) in [(false, false, false), (true, true, false), (true, false, true)] {
-            var state = DownstreamState()
+            var state = ClientSessionState()
             state.headReceived(keepAlive: keepAlive)
             state.requestComplete()
             if mustClose { state.mustClose() }
@@ -48,7 +48,7 @@ import Testing
 
     @Test func anEarlyAnswerThrowsTheRestAway() {
         for hasHead in [false, true] {
-            var state = DownstreamState()
+            var state = ClientSessionState()
             if hasHead { state.headReceived(keepAlive: true) }
             state.requestRefused()
             #expect(state.isResponding && state.discardsInput && state.willClose(isDraining: false))
@@ -65,7 +65,7 @@ import Testing
         var seen: Set<String> = []
         while let path = reached.popLast() {
             for event in Event.allCases {
-                var state = DownstreamState()
+                var state = ClientSessionState()
                 for earlier in path { _ = apply(earlier, to: &state) }
                 let before = state
                 let after = apply(event, to: &state)

@@ -1,5 +1,5 @@
-/// Where one client connection stands between its requests. A pure value: it decides, the handler acts.
-struct DownstreamState {
+/// Where one client connection stands between its requests. A pure value: it decides, the session acts.
+struct ClientSessionState {
     /// What the connection is doing.
     enum Phase: Equatable {
         /// Between requests; can go to `receiving` and `closed`.

@@ -1,0 +1,140 @@
+import GatewayCore
+import NIOCore
+
+/// Takes the bytes that a client sends over HTTP/1.1 apart into requests: a head, pieces of a body, an end.
+///
+/// A plain value. It reads no further than it is asked: the bytes of pipelined requests wait in it as they came.
+struct RequestReader {
+    /// What came.
+    enum Event {
+        /// A request begins.
+        case head(RequestHead)
+        /// A piece of its body; at least one byte.
+        case body(ByteBuffer)
+        /// It is whole.
+        case end
+    }
+
+    private let limits: GatewayLimits
+    /// What came and was not taken.
+    private var input = ByteBuffer()
+    private var section: HeaderSection
+    /// The body of the present request; `nil` between requests and in a head.
+    private var body: MessageBodyReader?
+
+    init(limits: GatewayLimits) {
+        self.limits = limits
+        section = Self.section(limits)
+    }
+
+    /// Whether bytes have come that were not taken.
+    var hasInput: Bool { input.readableBytes > 0 }
+
+    /// Whether a head has begun to come and is not whole.
+    var isInsideHead: Bool { body == nil && hasInput }
+
+    /// Whether a request has begun to come and is not whole.
+    var isInsideRequest: Bool { body != nil || hasInput }
+
+    /// Takes what was received; ``next()`` tells what it is.
+    mutating func receive(_ bytes: ByteBuffer) {
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            input.writeImmutableBuffer(bytes)
+        }
+    }
+
+    /// Forgets what was received and not taken.
+    mutating func drop() {
+        input = ByteBuffer()
+    }
+
+    /// The next event; `nil` when more bytes are needed.
+    ///
+    /// - Throws: ``MessageFault``; where the next request begins is not known then.
+    mutating func next() throws(MessageFault) -> Event? {
+        guard body != nil else { return try takeHead().map { .head($0) } }
+        // In place: a copy of the reader in a local would be written back for each piece.
+        let piece = try body?.next(&input)
+        if input.readableBytes == 0 { input = ByteBuffer() }
+        switch piece {
+        case .bytes(let bytes): return .body(bytes)
+        case .end:
+            body = nil
+            return .end
+        case nil: return nil
+        }
+    }
+
+    private static func section(_ limits: GatewayLimits) -> HeaderSection {
+        HeaderSection(bytesMax: limits.maxHeaderBytes, fieldsMax: limits.maxHeaderFields, skipsEmptyLines: true)
+    }
+
+    private mutating func takeHead() throws(MessageFault) -> RequestHead? {
+        if input.readableBytes == 0 { return nil }
+        var section = section
+        let result: Result<(RequestHead, Int)?, MessageFault> = input.withUnsafeReadableBytes { bytes in
+            do throws(MessageFault) {
+                guard let length = try section.read(bytes), let line = section.startLine else { return .success(nil) }
+                return .success((try Self.head(bytes, line, section.places, length), length))
+            } catch {
+                return .failure(error)
+            }
+        }
+        guard let (head, length) = try result.get() else {
+            self.section = section
+            if section.hasOnlyEmptyLines {
+                self.section = Self.section(limits)
+                drop()
+            }
+            return nil
+        }
+        self.section = Self.section(limits)
+        input.moveReaderIndex(forwardBy: length)
+        body = MessageBodyReader(head.bodyLength)
+        return head
+    }
+
+    /// Reads the request line (RFC 9112, 3) and puts the head together.
+    private static func head(
+        _ bytes: UnsafeRawBufferPointer,
+        _ line: Range<Int>,
+        _ places: [HeaderMap.Place],
+        _ length: Int
+    ) throws(MessageFault) -> RequestHead {
+        var method = line.lowerBound..<line.lowerBound
+        while method.upperBound < line.upperBound, bytes[method.upperBound].isTokenByte {
+            method = method.lowerBound..<method.upperBound + 1
+        }
+        // ` HTTP/1.1`
+        let versionStart = line.upperBound - 9
+        guard !method.isEmpty, method.upperBound < versionStart, bytes[method.upperBound] == ASCII.space,
+            bytes.slice(versionStart..<versionStart + 6).elementsEqual(" HTTP/".utf8)
+        else {
+            throw .malformed("its first line is not a method, a target and a version")
+        }
+        let target = method.upperBound + 1..<versionStart
+        guard !target.isEmpty, !target.contains(where: { bytes[$0] <= ASCII.space || bytes[$0] == ASCII.delete }) else {
+            throw .malformed("its target has a space or a control character, or is missing")
+        }
+        let version = try version(bytes, versionStart + 6..<line.upperBound)
+        return try RequestHead(
+            method: bytes.text(method),
+            target: bytes.text(target),
+            version: version,
+            headers: HeaderMap(section: RawSpan(_unsafeBytes: bytes.slice(0..<length)), places: places)
+        )
+    }
+
+    private static func version(
+        _ bytes: UnsafeRawBufferPointer,
+        _ range: Range<Int>
+    ) throws(MessageFault) -> RequestHead.Version {
+        switch (bytes[range.lowerBound], bytes[range.lowerBound + 1], bytes[range.lowerBound + 2]) {
+        case (UInt8(ascii: "1"), UInt8(ascii: "."), UInt8(ascii: "1")): return .http11
+        case (UInt8(ascii: "1"), UInt8(ascii: "."), UInt8(ascii: "0")): return .http10
+        default: throw .version("HTTP/" + bytes.text(range))
+        }
+    }
+}
