@@ -124,17 +124,20 @@ package final class RequestExchange {
     // MARK: Attempts
 
     private func nextAttempt() throws(Rejection) -> RoutingReply {
-        guard var context, let route else { throw Rejection(.internalError, "the request was not identified") }
+        // Taken out while it changes: with two owners each slot that a plugin fills would copy all of them.
+        guard let route, var context = self.context.take() else {
+            throw Rejection(.internalError, "the request was not identified")
+        }
         let started = controller.now()
         let decision: SchedulingDecision
         do throws(Rejection) {
+            defer { self.context = context }
             decision = try decide(&context, route)
         } catch {
             let model = context.request.targetModel
             controller.metrics.scheduling.attempts(.failure, targetModel: model).increment()
             throw error
         }
-        self.context = context
         let endpoint = decision.endpoint
         lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
         count(endpoint, model: context.request.targetModel, seconds: controller.now().since(started).fractionalSeconds)

@@ -68,6 +68,11 @@ package enum XXH64 {
         value &<< bits | value &>> (64 &- bits)
     }
 
+    /// The eight bytes at `offset`, which the caller knows to lie within `bytes`.
+    private static func uncheckedWord(_ bytes: RawSpan, at offset: Int) -> UInt64 {
+        UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
     private static func word(_ bytes: RawSpan, at offset: Int) -> UInt64 {
         UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
@@ -95,10 +100,10 @@ extension XXH64 {
             var (a, b, c, d) = (first, second, third, fourth)
             var offset = 0
             while offset < end {
-                a = round(a, word(bytes, at: offset))
-                b = round(b, word(bytes, at: offset &+ 8))
-                c = round(c, word(bytes, at: offset &+ 16))
-                d = round(d, word(bytes, at: offset &+ 24))
+                a = round(a, uncheckedWord(bytes, at: offset))
+                b = round(b, uncheckedWord(bytes, at: offset &+ 8))
+                c = round(c, uncheckedWord(bytes, at: offset &+ 16))
+                d = round(d, uncheckedWord(bytes, at: offset &+ 24))
                 offset &+= stripeBytes
             }
             (first, second, third, fourth) = (a, b, c, d)

@@ -110,7 +110,6 @@ extension RandomSource {
     fileprivate mutating func uuid() -> String {
         let high = (next() & 0xFFFF_FFFF_FFFF_0FFF) | 0x4000
         let low = (next() & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
-        let digits = Array("0123456789abcdef".utf8)
         return String(unsafeUninitializedCapacity: 36) { text in
             var position = 0
             for index in 0..<32 {
@@ -119,7 +118,8 @@ extension RandomSource {
                     position += 1
                 }
                 let half = index < 16 ? high : low
-                text[position] = digits[Int((half >> UInt64(60 - 4 * (index % 16))) & 0xF)]
+                let digit = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (index % 16))) & 0xF
+                text[position] = digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a")
                 position += 1
             }
             return position
