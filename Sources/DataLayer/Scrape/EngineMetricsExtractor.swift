@@ -6,7 +6,7 @@ import Telemetry
 /// Each field is read for itself: one that is missing keeps its last value, and the others are updated. Among several
 /// series that match a specification the one with the latest timestamp counts, the first of equals; so of an engine
 /// that serves several data-parallel ranks on one page the first rank is taken and not the sum. The ranks are better
-/// made endpoints of their own. A value without isolation: one scraper task owns it and uses it page after page.
+/// made endpoints of their own. A value without isolation: its endpoint's watch owns it and uses it page after page.
 package struct EngineMetricsExtractor: Sendable {
     /// A field of a page.
     package enum Field: Int, Hashable, Sendable, CaseIterable {
@@ -73,7 +73,9 @@ package struct EngineMetricsExtractor: Sendable {
     ///   - page: Prometheus text; anything else gives a reading in which nothing was found.
     ///   - previous: the endpoint's metrics until now.
     package mutating func read(_ page: RawSpan, previous: EndpointMetrics) -> Reading {
-        var choices = self.choices
+        // Taken out while the scanner is at work, and put back: the array is the same one for every page.
+        var choices: [Choice?] = []
+        swap(&choices, &self.choices)
         for index in choices.indices { choices[index] = nil }
         var labels = Labels()
         let (fields, mapping) = (fields, mapping)
@@ -194,10 +196,16 @@ package struct EngineMetricsExtractor: Sendable {
     }
 
     private static func names(_ text: String?) -> [String] {
-        (text ?? "").split(separator: ",").compactMap { part in
-            let name = part.drop { $0.isWhitespace }
+        (text ?? "").utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
+            // Nearly always there is nothing to cut off, which is told without a look at Unicode's properties.
+            if let first = part.first, let last = part.last, isPlain(first), isPlain(last) { return String(part) }
+            let name = Substring(part).drop { $0.isWhitespace }
             guard let end = name.lastIndex(where: { !$0.isWhitespace }) else { return nil }
             return String(name[...end])
         }
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x21...0x7E).contains(byte)
     }
 }

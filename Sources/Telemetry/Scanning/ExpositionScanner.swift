@@ -65,8 +65,19 @@ package struct ExpositionScanner: Sendable {
             endCarriedLine(body)
             start = end + 1
         }
-        while let end = bytes.firstLineFeed(from: start) {
-            scan(bytes.extracting(start..<end), body)
+        var offset = start
+        while offset + RawSpan.blockLength <= bytes.byteCount {
+            var lineFeeds = bytes.lineFeedsUnchecked(inBlockAt: offset)
+            while lineFeeds != 0 {
+                let end = offset + lineFeeds.trailingZeroBitCount
+                scanLine(bytes, start..<end, body)
+                start = end + 1
+                lineFeeds &= lineFeeds &- 1
+            }
+            offset += RawSpan.blockLength
+        }
+        while let end = bytes.firstLineFeed(from: max(start, offset)) {
+            scanLine(bytes, start..<end, body)
             start = end + 1
         }
         keep(bytes.extracting(start..<bytes.byteCount))
@@ -102,6 +113,19 @@ package struct ExpositionScanner: Sendable {
         scan(line.span.bytes, body)
         line.removeAll(keepingCapacity: true)
         swap(&line, &carry)
+    }
+
+    @inline(__always)
+    private mutating func scanLine(
+        _ bytes: RawSpan,
+        _ line: Range<Int>,
+        _ body: (ExpositionSample, RawSpan) -> Void
+    ) {
+        if !statistics.isEnded, line.count <= Self.lineBytesMax, wanted.isOther(bytes, lineAt: line.lowerBound) {
+            statistics.lines += 1
+        } else {
+            scan(bytes.extracting(line), body)
+        }
     }
 
     private mutating func scan(_ line: RawSpan, _ body: (ExpositionSample, RawSpan) -> Void) {

@@ -4,6 +4,13 @@ extension RawSpan {
         @inline(__always) get { unsafeLoad(fromByteOffset: offset, as: UInt8.self) }
     }
 
+    /// The eight bytes from `offset` on, the first one lowest. Not checked: the caller knows that they lie within the
+    /// span.
+    @inline(__always)
+    func wordUnchecked(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+    }
+
     /// The eight bytes before `end`, the last one highest; zeros stand for bytes before the start.
     @inline(__always)
     func word(endingAt end: Int) -> UInt64 {
@@ -13,19 +20,9 @@ extension RawSpan {
         return word
     }
 
-    /// The offset of the first line feed at or after `start`. Looks at eight bytes at a time: a byte of `word ^
-    /// pattern` is zero where the line feed is, and the subtraction borrows into the top bit of the lowest such byte.
+    /// The offset of the first line feed at or after `start`, byte by byte: for what is left beside whole blocks.
     func firstLineFeed(from start: Int) -> Int? {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let tops: UInt64 = 0x8080_8080_8080_8080
-        let pattern = ones &* UInt64(UInt8(ascii: "\n"))
         var offset = start
-        while offset + 8 <= byteCount {
-            let word = UInt64(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)) ^ pattern
-            let found = (word &- ones) & ~word & tops
-            if found != 0 { return offset + found.trailingZeroBitCount / 8 }
-            offset += 8
-        }
         while offset < byteCount {
             if self[offset] == UInt8(ascii: "\n") { return offset }
             offset += 1

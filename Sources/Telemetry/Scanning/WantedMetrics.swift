@@ -65,6 +65,29 @@ package struct WantedMetrics: Sendable {
         membersByFamilyName = families.members
     }
 
+    /// Whether the line that begins at `start` can be told to be of no interest from its first bytes: a help text, or
+    /// the type or a sample of another metric. False for whatever needs a closer look.
+    @inline(__always)
+    func isOther(_ bytes: RawSpan, lineAt start: Int) -> Bool {
+        guard start + 16 <= bytes.byteCount else { return false }
+        let word = bytes.wordUnchecked(at: start)
+        let first = UInt8(truncatingIfNeeded: word)
+        if first == UInt8(ascii: "#") {
+            let keyword = word & 0x00FF_FFFF_FFFF_FFFF
+            if keyword == LineStart.help { return true }
+            // A blank instead of a name: more than one blank stands before it.
+            return keyword == LineStart.type && UInt8(truncatingIfNeeded: word >> 56) > 0x20
+                && !familyNames.mayMatch(bytes.wordUnchecked(at: start + 7))
+        }
+        return first > 0x20 && !sampleNames.mayMatch(word)
+    }
+
+    /// How most comments begin, as seven bytes of a word, the first byte lowest.
+    private enum LineStart {
+        static let help: UInt64 = 0x20_50_4C_45_48_20_23
+        static let type: UInt64 = 0x20_45_50_59_54_20_23
+    }
+
     /// Which suffixes samples carry beyond the name in the `# TYPE` line (OpenMetrics 1.0; the histogram and summary
     /// suffixes also in the older format).
     private static let suffixes: [(suffix: String, types: [ExpositionType])] = [
@@ -85,50 +108,5 @@ private struct OrderedNames<Member> {
             names.append(name)
             members.append([member])
         }
-    }
-}
-
-/// Recognises a handful of names at the start of a line. Names of one engine share their beginning, so the last eight
-/// bytes are compared first: a line that is not wanted costs one load and one comparison per name.
-struct NameTable: Sendable {
-    private struct Probe {
-        let length: Int
-        /// The last eight bytes of the name, the last one highest; shorter names have zeros in front.
-        let tail: UInt64
-        let mask: UInt64
-    }
-
-    private let probes: [Probe]
-    private let names: [[UInt8]]
-
-    init(_ names: [String]) {
-        self.names = names.map { Array($0.utf8) }
-        probes = self.names.map { name in
-            let tail = name.suffix(8).reduce(0 as UInt64) { $0 >> 8 | UInt64($1) << 56 }
-            let mask = name.count >= 8 ? UInt64.max : ~(UInt64.max >> UInt64(name.count * 8))
-            return Probe(length: name.count, tail: tail, mask: mask)
-        }
-    }
-
-    /// The name that stands at `start` and is followed by a blank or `{`, and where it ends.
-    @inline(__always)
-    func match(_ line: RawSpan, at start: Int) -> (index: Int, end: Int)? {
-        let probes = self.probes
-        for index in probes.indices {
-            let probe = probes[index]
-            let end = start + probe.length
-            // A name at the very end of a line has neither value nor type.
-            if end >= line.byteCount { continue }
-            if line.word(endingAt: end) & probe.mask != probe.tail { continue }
-            if line[end].isBlank || line[end] == UInt8(ascii: "{"), isEqual(names[index], line, at: start) {
-                return (index, end)
-            }
-        }
-        return nil
-    }
-
-    private func isEqual(_ name: [UInt8], _ line: RawSpan, at start: Int) -> Bool {
-        for offset in name.indices where line[start + offset] != name[offset] { return false }
-        return true
     }
 }
