@@ -24,6 +24,9 @@ struct ConnectionShelf<Connection: AnyObject> {
     /// How many connections are open, used or not.
     var openCount: Int { connections.count }
 
+    /// The connections that are open, used or not.
+    var open: [Connection] { Array(connections.values) }
+
     /// Notes a new connection.
     ///
     /// - Returns: whether it may be used; if not, the shelf is shut down and the caller closes it.
@@ -35,8 +38,8 @@ struct ConnectionShelf<Connection: AnyObject> {
 
     /// Takes the idle connection to `address` that was used last.
     mutating func take(_ address: EndpointAddress) -> Connection? {
+        // An empty list stays for the connection that comes back in a moment.
         guard let taken = idle[address]?.popLast() else { return nil }
-        if idle[address]?.isEmpty == true { idle[address] = nil }
         idleCount -= 1
         return taken.connection
     }
@@ -56,10 +59,11 @@ struct ConnectionShelf<Connection: AnyObject> {
     /// Forgets a connection that has ended.
     mutating func closed(_ connection: Connection, address: EndpointAddress) {
         connections[ObjectIdentifier(connection)] = nil
-        guard let position = idle[address]?.firstIndex(where: { $0.connection === connection }) else { return }
-        idle[address]?.remove(at: position)
+        if let position = idle[address]?.firstIndex(where: { $0.connection === connection }) {
+            idle[address]?.remove(at: position)
+            idleCount -= 1
+        }
         if idle[address]?.isEmpty == true { idle[address] = nil }
-        idleCount -= 1
     }
 
     /// Takes the connections off that have been idle since `instant` or longer, for the caller to close.

@@ -1,7 +1,7 @@
 import GatewayCore
 import NIOCore
 
-/// One connection to one endpoint. Used by one exchange at a time; safe to be held by any thread.
+/// One connection to one endpoint. Used by one exchange at a time, on its event loop; safe to be held by any thread.
 final class EngineConnection: Sendable {
     let address: EndpointAddress
     private let channel: any Channel
@@ -21,25 +21,15 @@ final class EngineConnection: Sendable {
         channel.close(promise: nil)
     }
 
-    /// Sends a request and waits for its response. Cancelling the task closes the connection.
+    /// Begins an exchange. Only on the connection's event loop.
+    func start(_ exchange: Exchange) {
+        handler.value.start(exchange)
+    }
+
+    /// Ends the exchange under way when its deadline has come. Only on the connection's event loop.
     ///
-    /// - Throws: ``ExchangeFailure``; `CancellationError`.
-    func exchange(_ request: OutboundRequest, deadline: NIODeadline) async throws -> ExchangeResult {
-        let result = OneShot<ExchangeResult>()
-        let exchange = Exchange(
-            head: EngineRequestHead.make(request),
-            maxResponseBytes: request.maxResponseBytes,
-            deadline: deadline,
-            result: result
-        )
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                guard result.begin(continuation) else { return close() }
-                channel.eventLoop.execute { self.handler.value.start(exchange) }
-            }
-        } onCancel: {
-            // Only while the exchange has not ended: afterwards the connection may be another one's.
-            if result.cancel() { close() }
-        }
+    /// - Returns: the deadline of an exchange that goes on.
+    func endIfLate(at now: NIODeadline) -> NIODeadline? {
+        handler.value.endIfLate(at: now)
     }
 }

@@ -5,28 +5,36 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 
-/// Asks endpoints over HTTP/1.1 on connections that stay open between questions.
+/// Asks endpoints over HTTP/1.1 on connections that stay open between questions, all on one event loop.
 ///
-/// For many small questions to the same addresses: connections are kept per address, a response stays in the buffer
-/// that it was received in, and nothing is parsed but HTTP. A question on a connection that the server closed meanwhile
-/// is asked once more on a new one, which is safe since a GET changes nothing. Safe from any thread; ``shutdown()``
-/// ends it.
+/// For many small questions to the same addresses: connections are kept per address, a request is encoded once, a
+/// response stays in the buffer that it was received in, and nothing is parsed but HTTP. No task and no timer belongs
+/// to a question: completions run on the event loop, and one timer for all looks at the deadlines. A question on a
+/// connection that the server closed meanwhile is asked once more on a new one, which is safe since a GET changes
+/// nothing. Safe from any thread; ``shutdown()`` ends it.
 package final class EngineHTTPClient: OutboundHTTP {
-    private let group: any EventLoopGroup
+    private struct Lookout {
+        var deadline: NIODeadline
+        var task: Scheduled<Void>
+    }
+
+    private let loop: any EventLoop
     private let configuration: EngineHTTPClientConfiguration
     private let shelf: Mutex<ConnectionShelf<EngineConnection>>
     private let tls: Mutex<NIOSSLContext?>
     private let clock = SystemMonotonicClock()
     private let sweep = Mutex<RepeatedTask?>(nil)
+    /// When the deadlines are looked at next: no later than the first of them.
+    private let lookout = Mutex<Lookout?>(nil)
 
-    /// Makes a client on the event loops of `group`, which must outlive it.
+    /// Makes a client on an event loop of `group`, which must outlive it.
     ///
     /// - Throws: an error that says what is wrong with the certificates of `configuration`.
     package init(
         group: any EventLoopGroup,
         configuration: EngineHTTPClientConfiguration = EngineHTTPClientConfiguration()
     ) throws {
-        self.group = group
+        loop = group.next()
         self.configuration = configuration
         shelf = Mutex(
             ConnectionShelf(maxIdlePerAddress: configuration.maxIdlePerAddress, maxIdle: configuration.maxIdle)
@@ -35,7 +43,7 @@ package final class EngineHTTPClient: OutboundHTTP {
         // named is read now, while its absence can still be reported.
         tls = Mutex(configuration.caCertificatePath == nil ? nil : try Self.makeTLS(configuration))
         let pause = TimeAmount.nanoseconds(max(configuration.idleTimeout.wholeNanoseconds / 4, 1_000_000))
-        let task = group.next().scheduleRepeatedTask(initialDelay: pause, delay: pause) { [weak self] _ in
+        let task = loop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [weak self] _ in
             self?.closeIdleConnections()
         }
         sweep.withLock { $0 = task }
@@ -47,27 +55,23 @@ package final class EngineHTTPClient: OutboundHTTP {
     /// Connections that are kept open and not used now.
     package var idleConnections: Int { shelf.withLock { $0.idleCount } }
 
-    /// Asks, on a connection that is open where there is one.
-    ///
-    /// - Throws: ``GatewayCore/OutboundFailure``; `CancellationError` when the task was cancelled, which closes the
-    ///   connection that was in use.
-    package func get(_ request: OutboundRequest) async throws -> OutboundResponse {
-        let deadline = NIODeadline.now() + .nanoseconds(request.timeout.wholeNanoseconds)
-        do {
-            if let idle = shelf.withLock({ $0.take(request.address) }) {
-                do {
-                    return try await ask(request, on: idle, deadline: deadline)
-                } catch ExchangeFailure.closedBeforeResponse {
-                    // The server closed it while nobody used it; what follows asks on a new one.
-                }
-            }
-            let connection = try await connect(to: request.address, deadline: deadline)
-            return try await ask(request, on: connection, deadline: deadline)
-        } catch ExchangeFailure.failed(let failure) {
-            throw failure
-        } catch ExchangeFailure.closedBeforeResponse(let why) {
-            throw OutboundFailure.badResponse(why)
+    /// A timer on the client's event loop: what it runs asks without a change of threads.
+    package func timer(clock: any MonotonicClock) -> any CallbackTimer {
+        EventLoopTimer(loop: loop, clock: clock)
+    }
+
+    /// Asks, on a connection that is open where there is one. The completion runs on the client's event loop.
+    package func get(
+        _ request: OutboundRequest,
+        _ completion: @escaping @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
+    ) -> any Cancellable {
+        let question = Question(request, completion: completion)
+        if loop.inEventLoop {
+            begin(question)
+        } else {
+            loop.execute { self.begin(question) }
         }
+        return question
     }
 
     /// Closes all connections, also those in use, and waits until they are closed. Questions fail from then on.
@@ -75,6 +79,8 @@ package final class EngineHTTPClient: OutboundHTTP {
         let task = sweep.withLock { $0.take() }
         task?.cancel()
         let connections = shelf.withLock { $0.shutDown() }
+        let lookout = lookout.withLock { $0.take() }
+        lookout?.task.cancel()
         for connection in connections { connection.close() }
         for connection in connections {
             // A connection's close future carries no error.
@@ -82,42 +88,88 @@ package final class EngineHTTPClient: OutboundHTTP {
         }
     }
 
-    private func ask(
-        _ request: OutboundRequest,
-        on connection: EngineConnection,
-        deadline: NIODeadline
-    ) async throws -> OutboundResponse {
-        let result = try await connection.exchange(request, deadline: deadline)
-        if result.isReusable {
-            let now = clock.now
-            // Looked at under the lock: one that ends later is taken off the shelf when it does.
-            let isKept = shelf.withLock { shelf in
-                connection.isActive && shelf.put(connection, address: request.address, at: now)
-            }
-            if !isKept { connection.close() }
+    private func begin(_ question: Question) {
+        if let idle = shelf.withLock({ $0.take(question.request.address) }) {
+            ask(question, on: idle, isNew: false)
+        } else {
+            connect(for: question)
         }
-        return result.response
     }
 
-    private func connect(to address: EndpointAddress, deadline: NIODeadline) async throws -> EngineConnection {
-        let remaining = deadline - .now()
-        guard remaining > .zero else { throw OutboundFailure.timedOut }
-        let tls = address.isSecure ? try sharedTLS() : nil
-        let result = OneShot<EngineConnection>()
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                guard result.begin(continuation) else { return }
-                startConnecting(to: address, tls: tls, timeout: remaining).whenComplete { outcome in
-                    switch outcome {
-                    case .success(let connection):
-                        if !result.resume(with: .success(connection)) { connection.close() }
-                    case .failure(let error):
-                        result.resume(with: .failure(Self.connectFailure(error)))
-                    }
-                }
+    private func ask(_ question: Question, on connection: EngineConnection, isNew: Bool) {
+        guard question.move(to: connection) else { return connection.close() }
+        lookOut(for: question.deadline)
+        connection.start(
+            Exchange(request: question.request, deadline: question.deadline) { result in
+                self.ended(question, on: connection, isNew: isNew, result)
             }
-        } onCancel: {
-            result.cancel()
+        )
+    }
+
+    private func ended(
+        _ question: Question,
+        on connection: EngineConnection,
+        isNew: Bool,
+        _ result: Result<ExchangeResult, ExchangeFailure>
+    ) {
+        switch result {
+        case .success(let result):
+            if result.isReusable {
+                let now = clock.now
+                // Looked at under the lock: one that ends later is taken off the shelf when it does.
+                let isKept = shelf.withLock { shelf in
+                    connection.isActive && shelf.put(connection, address: connection.address, at: now)
+                }
+                if !isKept { connection.close() }
+            }
+            question.finish(.success(result.response))
+        case .failure(.closedBeforeResponse) where !isNew:
+            // The server closed it while nobody used it.
+            connect(for: question)
+        case .failure(.closedBeforeResponse(let why)):
+            question.finish(.failure(.badResponse(why)))
+        case .failure(.failed(let failure)):
+            question.finish(.failure(failure))
+        }
+    }
+
+    /// Sees to it that the deadlines are looked at when `deadline` has come. Questions mostly have the same time to
+    /// live, so the timer that stands is nearly always early enough.
+    private func lookOut(for deadline: NIODeadline) {
+        lookout.withLock { lookout in
+            if let present = lookout?.deadline, present <= deadline { return }
+            lookout?.task.cancel()
+            let task = loop.scheduleTask(deadline: deadline) { [weak self] () -> Void in self?.endLateExchanges() }
+            lookout = Lookout(deadline: deadline, task: task)
+        }
+    }
+
+    private func endLateExchanges() {
+        lookout.withLock { $0 = nil }
+        let now = NIODeadline.now()
+        let next = shelf.withLock { $0.open }.compactMap { $0.endIfLate(at: now) }.min()
+        if let next { lookOut(for: next) }
+    }
+
+    private func connect(for question: Question) {
+        if question.isOver { return }
+        if shelf.withLock({ $0.isShutDown }) {
+            return question.finish(.failure(.connect("the client is shut down")))
+        }
+        let address = question.request.address
+        let remaining = question.deadline - .now()
+        guard remaining > .zero else { return question.finish(.failure(.timedOut)) }
+        let tls: NIOSSLContext?
+        do throws(OutboundFailure) {
+            tls = address.isSecure ? try sharedTLS() : nil
+        } catch {
+            return question.finish(.failure(error))
+        }
+        startConnecting(to: address, tls: tls, timeout: remaining).whenComplete { outcome in
+            switch outcome {
+            case .success(let connection): self.ask(question, on: connection, isNew: true)
+            case .failure(let error): question.finish(.failure(Self.connectFailure(error)))
+            }
         }
     }
 
@@ -126,13 +178,13 @@ package final class EngineHTTPClient: OutboundHTTP {
         tls: NIOSSLContext?,
         timeout: TimeAmount
     ) -> EventLoopFuture<EngineConnection> {
-        let bootstrap = ClientBootstrap(group: group)
+        let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             // A metrics page has tens of kilobytes: read in one go once the allocator has grown.
             .channelOption(
                 .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 65_536)
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 65_536, maximum: 262_144)
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -141,7 +193,8 @@ package final class EngineHTTPClient: OutboundHTTP {
                         let name = address.isAddressLiteral ? nil : address.host
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
                     }
-                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(PreparedRequestHandler())
+                    try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
                     try pipeline.addHandler(ExchangeHandler())
                 }
             }
@@ -180,8 +233,8 @@ package final class EngineHTTPClient: OutboundHTTP {
         for connection in shelf.withLock({ $0.takeIdle(since: limit) }) { connection.close() }
     }
 
-    private func sharedTLS() throws -> NIOSSLContext {
-        try tls.withLock { tls in
+    private func sharedTLS() throws(OutboundFailure) -> NIOSSLContext {
+        try tls.withLock { (tls) throws(OutboundFailure) in
             if let tls { return tls }
             do {
                 let made = try Self.makeTLS(configuration)

@@ -19,12 +19,11 @@ struct ExchangeResult: Sendable {
     let isReusable: Bool
 }
 
-/// One request and the place where its result is awaited.
-struct Exchange: Sendable {
-    let head: HTTPRequestHead
-    let maxResponseBytes: Int
+/// One request and what is called with its result.
+struct Exchange {
+    let request: OutboundRequest
     let deadline: NIODeadline
-    let result: OneShot<ExchangeResult>
+    let completion: (Result<ExchangeResult, ExchangeFailure>) -> Void
 }
 
 /// Collects one response after the other on a connection. Lives on the connection's event loop.
@@ -34,12 +33,14 @@ final class ExchangeHandler: ChannelInboundHandler {
 
     private struct Collecting {
         let exchange: Exchange
-        let timeout: Scheduled<Void>
         var head: HTTPResponseHead?
+        /// What the head says of the body; 0 when it says nothing.
+        var length = 0
         var body = ByteBuffer()
     }
 
     private var collecting: Collecting?
+    private var prepared: PreparedRequest?
     /// What ended the connection while there was no exchange, such as a certificate that is not trusted.
     private var failureBefore: ExchangeFailure?
     private var context: ChannelHandlerContext?
@@ -56,40 +57,38 @@ final class ExchangeHandler: ChannelInboundHandler {
     func start(_ exchange: Exchange) {
         guard let context, context.channel.isActive else {
             let failure = failureBefore ?? .closedBeforeResponse("the connection was closed before the request")
-            exchange.result.resume(with: .failure(failure))
-            return
+            return exchange.completion(.failure(failure))
         }
         precondition(collecting == nil, "one exchange at a time")
-        let timeout = context.eventLoop.assumeIsolated().scheduleTask(deadline: exchange.deadline) {
-            self.fail(.failed(.timedOut))
+        collecting = Collecting(exchange: exchange)
+        guard let prepared = prepare(exchange.request) else {
+            return fail(.failed(.connect("'\(exchange.request.path)' cannot be sent as the path of a request")))
         }
-        collecting = Collecting(exchange: exchange, timeout: timeout)
-        context.write(wrapOutboundOut(.head(exchange.head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.write(wrapOutboundOut(.head(prepared.head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(prepared.bytes))), promise: nil)
+    }
+
+    /// Ends the exchange under way when its deadline has come.
+    ///
+    /// - Returns: the deadline of an exchange that goes on.
+    func endIfLate(at now: NIODeadline) -> NIODeadline? {
+        guard let deadline = collecting?.exchange.deadline else { return nil }
+        if deadline > now { return deadline }
+        fail(.failed(.timedOut))
+        return nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard var collecting else {
-            // The decoder lets no response through that nobody asked for; what is left is the rest of an abandoned one.
-            return
-        }
+        // The decoder lets no response through that nobody asked for; what is left is the rest of an abandoned one.
+        guard collecting != nil else { return }
         switch unwrapInboundIn(data) {
         case .head(let head):
-            collecting.head = head
-            self.collecting = collecting
-            if let length = head.headers.first(name: "content-length").flatMap(Int.init) {
-                checkLength(length)
-            }
+            let length = head.headers.first(name: "content-length").flatMap(Int.init) ?? 0
+            collecting?.head = head
+            collecting?.length = length
+            checkLength(length)
         case .body(var part):
-            // The copy in `self` would force the buffer to be copied on each part.
-            self.collecting = nil
-            if collecting.body.readableBytes == 0 {
-                collecting.body = part
-            } else {
-                collecting.body.writeBuffer(&part)
-            }
-            self.collecting = collecting
-            checkLength(collecting.body.readableBytes)
+            checkLength(collect(&part))
         case .end:
             finish()
         }
@@ -119,19 +118,38 @@ final class ExchangeHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
+    private func prepare(_ request: OutboundRequest) -> PreparedRequest? {
+        if prepared?.path != request.path {
+            prepared = PreparedRequest(path: request.path, authority: request.address.authority)
+        }
+        return prepared
+    }
+
+    /// Adds a part of the body and gives the length so far. A body of one part stays in the buffer it was read into.
+    private func collect(_ part: inout ByteBuffer) -> Int {
+        guard let present = collecting?.body.readableBytes, let length = collecting?.length else { return 0 }
+        if present == 0 {
+            collecting?.body = part
+            return part.readableBytes
+        }
+        let added = part.readableBytes
+        // The second part makes room for all that follow. The announced length was held against the limit.
+        if length > present + added { collecting?.body.reserveCapacity(minimumWritableBytes: length - present) }
+        collecting?.body.writeBuffer(&part)
+        return present + added
+    }
+
     private func checkLength(_ length: Int) {
-        guard let limit = collecting?.exchange.maxResponseBytes, length > limit else { return }
+        guard let limit = collecting?.exchange.request.maxResponseBytes, length > limit else { return }
         fail(.failed(.badResponse("the body has \(length) bytes or more, over the limit of \(limit)")))
     }
 
     private func finish() {
         guard let collecting, let head = collecting.head else { return }
         self.collecting = nil
-        collecting.timeout.cancel()
         let response = OutboundResponse(status: Int(head.status.code), body: ByteBufferBody(collecting.body))
-        let result = ExchangeResult(response: response, isReusable: head.isKeepAlive)
-        let isTaken = collecting.exchange.result.resume(with: .success(result))
-        if !isTaken || !head.isKeepAlive { context?.close(promise: nil) }
+        if !head.isKeepAlive { context?.close(promise: nil) }
+        collecting.exchange.completion(.success(ExchangeResult(response: response, isReusable: head.isKeepAlive)))
     }
 
     /// Ends the exchange without a response; its connection is of no more use.
@@ -141,8 +159,7 @@ final class ExchangeHandler: ChannelInboundHandler {
             return
         }
         self.collecting = nil
-        collecting.timeout.cancel()
-        collecting.exchange.result.resume(with: .failure(failure))
         context?.close(promise: nil)
+        collecting.exchange.completion(.failure(failure))
     }
 }

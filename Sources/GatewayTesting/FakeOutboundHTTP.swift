@@ -3,28 +3,27 @@ import Synchronization
 
 /// Answers outbound requests from a function, and remembers them.
 ///
-/// The function may wait, as ``delayed(by:on:_:)`` does, to play a slow endpoint, and may throw an `OutboundFailure`.
-/// It can be replaced while requests are running; those keep the function that they began with.
+/// Answers come inside the call, unless a delay is set. The function can be replaced while requests are under way;
+/// those keep the answer that they began with.
 public final class FakeOutboundHTTP: OutboundHTTP {
     /// Answers one request.
-    public typealias Answer = @Sendable (OutboundRequest) async throws -> OutboundResponse
-
-    private struct Watcher {
-        let id: Int
-        let count: Int
-        let continuation: CheckedContinuation<Void, any Error>
-    }
+    public typealias Answer = @Sendable (OutboundRequest) throws(OutboundFailure) -> OutboundResponse
 
     private struct State {
         var answer: Answer
+        var delay: (duration: Duration, clock: ManualClock)?
         var requests: [OutboundRequest] = []
-        var watchers: [Watcher] = []
-        var lastID = 0
+        var cancelledCount = 0
+        /// By request number: what calls the delayed answer off.
+        var waiting: [Int: any Cancellable] = [:]
+    }
 
-        mutating func takeSatisfiedWatchers() -> [Watcher] {
-            let satisfied = watchers.filter { $0.count <= requests.count }
-            watchers.removeAll { $0.count <= requests.count }
-            return satisfied
+    private struct Call: Cancellable {
+        let http: FakeOutboundHTTP
+        let number: Int
+
+        func cancel() {
+            http.cancel(number)
         }
     }
 
@@ -35,65 +34,54 @@ public final class FakeOutboundHTTP: OutboundHTTP {
         state = Mutex(State(answer: answer))
     }
 
-    /// An answer that comes `delay` later by `clock`.
-    public static func delayed(
-        by delay: Duration,
-        on clock: ManualClock,
-        _ answer: @escaping Answer
-    ) -> Answer {
-        { request in
-            try await clock.sleep(until: clock.now.advanced(by: delay))
-            return try await answer(request)
-        }
-    }
-
     /// All requests so far, in the order in which they began.
     public var requests: [OutboundRequest] { state.withLock { $0.requests } }
+
+    /// Requests whose answers are still to come.
+    public var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+    /// Requests that were called off before their answers came.
+    public var cancelledCount: Int { state.withLock { $0.cancelledCount } }
 
     /// Answers requests that begin from now on with `answer`.
     public func answer(with answer: @escaping Answer) {
         state.withLock { $0.answer = answer }
     }
 
-    /// Returns as soon as at least `count` requests have begun; at once when they already have.
-    ///
-    /// - Throws: `CancellationError` when the task is cancelled first.
-    public func waitForRequests(_ count: Int) async throws {
-        let id = state.withLock { state in
-            state.lastID += 1
-            return state.lastID
-        }
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                watch(Watcher(id: id, count: count, continuation: continuation))
-            }
-        } onCancel: {
-            let watcher = state.withLock { state in
-                state.watchers.firstIndex { $0.id == id }.map { state.watchers.remove(at: $0) }
-            }
-            watcher?.continuation.resume(throwing: CancellationError())
-        }
+    /// Lets answers to requests that begin from now on come `duration` later by `clock`.
+    public func delay(by duration: Duration, on clock: ManualClock) {
+        state.withLock { $0.delay = (duration, clock) }
     }
 
     /// Remembers `request` and gives what the function answers.
-    public func get(_ request: OutboundRequest) async throws -> OutboundResponse {
-        let (answer, watchers) = state.withLock { state in
+    public func get(
+        _ request: OutboundRequest,
+        _ completion: @escaping @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
+    ) -> any Cancellable {
+        let (answer, delay, number) = state.withLock { state in
             state.requests.append(request)
-            return (state.answer, state.takeSatisfiedWatchers())
+            return (state.answer, state.delay, state.requests.count)
         }
-        for watcher in watchers { watcher.continuation.resume() }
-        return try await answer(request)
+        let result = Result { () throws(OutboundFailure) in try answer(request) }
+        guard let (duration, clock) = delay else {
+            completion(result)
+            return Call(http: self, number: number)
+        }
+        let place = clock.schedule(at: clock.now.advanced(by: duration)) {
+            self.state.withLock { $0.waiting[number] = nil }
+            completion(result)
+        }
+        state.withLock { $0.waiting[number] = place }
+        return Call(http: self, number: number)
     }
 
-    private func watch(_ watcher: Watcher) {
-        // The cancellation is looked at under the lock: a handler that ran before found nothing to remove.
-        let result: Result<Void, any Error>? = state.withLock { state in
-            if Task.isCancelled { return .failure(CancellationError()) }
-            if watcher.count <= state.requests.count { return .success(()) }
-            state.watchers.append(watcher)
-            return nil
+    private func cancel(_ number: Int) {
+        let place = state.withLock { state in
+            let place = state.waiting.removeValue(forKey: number)
+            if place != nil { state.cancelledCount += 1 }
+            return place
         }
-        if let result { watcher.continuation.resume(with: result) }
+        place?.cancel()
     }
 }
 

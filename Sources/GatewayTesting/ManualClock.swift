@@ -5,12 +5,27 @@ import Synchronization
 ///
 /// ``advance(by:)`` wakes the sleepers whose deadline has come in the order of their deadlines, and those with equal
 /// deadlines in the order in which they fell asleep. ``waitForSleepers(_:)`` lets a test wait until the code under test
-/// has gone to sleep, without polling.
-public final class ManualClock: MonotonicClock {
+/// has gone to sleep, without polling. Scheduled work counts as a sleeper; it runs inside the call that moves the
+/// clock.
+public final class ManualClock: MonotonicClock, CallbackTimer {
+    private enum Wake {
+        case resume(CheckedContinuation<Void, any Error>)
+        case run(@Sendable () -> Void)
+    }
+
     private struct Sleeper {
         let id: Int
         let deadline: MonotonicInstant
-        let continuation: CheckedContinuation<Void, any Error>
+        let wake: Wake
+    }
+
+    private struct Place: Cancellable {
+        let clock: ManualClock
+        let id: Int
+
+        func cancel() {
+            _ = clock.remove(id)
+        }
     }
 
     private struct Watcher {
@@ -31,6 +46,16 @@ public final class ManualClock: MonotonicClock {
             return lastID
         }
 
+        mutating func insert(_ sleeper: Sleeper) {
+            let position = sleepers.firstIndex { $0.deadline > sleeper.deadline } ?? sleepers.endIndex
+            sleepers.insert(sleeper, at: position)
+        }
+
+        mutating func takeDue() -> Sleeper? {
+            guard let first = sleepers.first, first.deadline <= now else { return nil }
+            return sleepers.removeFirst()
+        }
+
         mutating func takeSatisfiedWatchers() -> [Watcher] {
             let satisfied = watchers.filter { $0.count <= sleepers.count }
             watchers.removeAll { $0.count <= sleepers.count }
@@ -48,7 +73,7 @@ public final class ManualClock: MonotonicClock {
     /// What the clock shows.
     public var now: MonotonicInstant { state.withLock { $0.now } }
 
-    /// How many tasks are asleep on this clock.
+    /// How many tasks are asleep on this clock, and how much work is arranged.
     public var sleeperCount: Int { state.withLock { $0.sleepers.count } }
 
     /// The deadline of the sleeper that is woken next; `nil` when nobody sleeps.
@@ -60,16 +85,27 @@ public final class ManualClock: MonotonicClock {
         advance(to: now.advanced(by: duration))
     }
 
-    /// Moves the clock forward to `instant` and wakes everyone whose deadline has come. An earlier instant moves
-    /// nothing.
+    /// Moves the clock forward to `instant` and wakes everyone whose deadline has come, also those who come meanwhile.
+    /// An earlier instant moves nothing.
     public func advance(to instant: MonotonicInstant) {
-        let woken = state.withLock { state in
-            state.now = max(state.now, instant)
-            let due = state.sleepers.prefix { $0.deadline <= state.now }
-            state.sleepers.removeFirst(due.count)
-            return due
+        state.withLock { $0.now = max($0.now, instant) }
+        while let sleeper = state.withLock({ $0.takeDue() }) {
+            switch sleeper.wake {
+            case .resume(let continuation): continuation.resume()
+            case .run(let work): work()
+            }
         }
-        for sleeper in woken { sleeper.continuation.resume() }
+    }
+
+    /// Arranges `work` for the call that moves the clock to `instant`; for the next one, when that has passed.
+    public func schedule(at instant: MonotonicInstant, _ work: @escaping @Sendable () -> Void) -> any Cancellable {
+        let (id, watchers) = state.withLock { state in
+            let id = state.makeID()
+            state.insert(Sleeper(id: id, deadline: instant, wake: .run(work)))
+            return (id, state.takeSatisfiedWatchers())
+        }
+        for watcher in watchers { watcher.continuation.resume() }
+        return Place(clock: self, id: id)
     }
 
     /// Waits until a test moves the clock to `deadline` or beyond; returns at once when it is there already.
@@ -77,17 +113,15 @@ public final class ManualClock: MonotonicClock {
         let id = state.withLock { $0.makeID() }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                fallAsleep(Sleeper(id: id, deadline: deadline, continuation: continuation))
+                fallAsleep(id, deadline, continuation)
             }
         } onCancel: {
-            let sleeper = state.withLock { state in
-                state.sleepers.firstIndex { $0.id == id }.map { state.sleepers.remove(at: $0) }
-            }
-            sleeper?.continuation.resume(throwing: CancellationError())
+            guard case .resume(let continuation) = remove(id)?.wake else { return }
+            continuation.resume(throwing: CancellationError())
         }
     }
 
-    /// Returns as soon as at least `count` tasks sleep on this clock; at once when they already do.
+    /// Returns as soon as at least `count` tasks sleep on this clock or work is arranged; at once when they already do.
     ///
     /// - Throws: `CancellationError` when the task is cancelled first.
     public func waitForSleepers(_ count: Int) async throws {
@@ -104,7 +138,17 @@ public final class ManualClock: MonotonicClock {
         }
     }
 
-    private func fallAsleep(_ sleeper: Sleeper) {
+    private func remove(_ id: Int) -> Sleeper? {
+        state.withLock { state in
+            state.sleepers.firstIndex { $0.id == id }.map { state.sleepers.remove(at: $0) }
+        }
+    }
+
+    private func fallAsleep(
+        _ id: Int,
+        _ deadline: MonotonicInstant,
+        _ continuation: CheckedContinuation<Void, any Error>
+    ) {
         enum Action {
             case wake
             case cancel
@@ -114,14 +158,13 @@ public final class ManualClock: MonotonicClock {
         // that runs later will find it.
         let action: Action = state.withLock { state in
             if Task.isCancelled { return .cancel }
-            if sleeper.deadline <= state.now { return .wake }
-            let position = state.sleepers.firstIndex { $0.deadline > sleeper.deadline } ?? state.sleepers.endIndex
-            state.sleepers.insert(sleeper, at: position)
+            if deadline <= state.now { return .wake }
+            state.insert(Sleeper(id: id, deadline: deadline, wake: .resume(continuation)))
             return .tell(state.takeSatisfiedWatchers())
         }
         switch action {
-        case .wake: sleeper.continuation.resume()
-        case .cancel: sleeper.continuation.resume(throwing: CancellationError())
+        case .wake: continuation.resume()
+        case .cancel: continuation.resume(throwing: CancellationError())
         case .tell(let watchers): for watcher in watchers { watcher.continuation.resume() }
         }
     }

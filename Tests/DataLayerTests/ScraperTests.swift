@@ -1,45 +1,47 @@
 import DataLayer
 import GatewayCore
 import GatewayTesting
-import Synchronization
 import Telemetry
 import Testing
 
 @Suite struct ScraperTests {
-    private let clock = ManualClock()
+    /// A run over endpoints that answer as `answer` says. Everything happens inside ``run(for:)``.
+    private struct Rig {
+        let clock = ManualClock()
+        let store: EndpointStore
+        let http: FakeOutboundHTTP
+        let run: ScrapeRun
+        let metrics: DataLayerMetrics
 
-    /// A scraper that runs while `body` does, over endpoints that answer as `answer` says.
-    private func withScraper(
-        _ endpoints: [EndpointDescription],
-        configuration: ScrapeConfiguration = ScrapeConfiguration(),
-        metrics: DataLayerMetrics? = nil,
-        answer: @escaping FakeOutboundHTTP.Answer,
-        _ body: (EndpointStore, FakeOutboundHTTP) async throws -> Void
-    ) async throws {
-        let store = EndpointStore(pool: PoolID(name: "pool"), clock: clock, metrics: metrics)
-        store.replaceEndpoints(endpoints)
-        let http = FakeOutboundHTTP(answer)
-        let scraper = Scraper(store: store, http: http, clock: clock, configuration: configuration, metrics: metrics)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await scraper.run() }
-            try await body(store, http)
-            group.cancelAll()
-            try await group.waitForAll()
+        init(
+            _ endpoints: [EndpointDescription],
+            configuration: ScrapeConfiguration = ScrapeConfiguration(),
+            answer: @escaping FakeOutboundHTTP.Answer
+        ) throws {
+            metrics = try DataLayerMetrics.made()
+            store = EndpointStore(pool: PoolID(name: "pool"), clock: clock, metrics: metrics)
+            http = FakeOutboundHTTP(answer)
+            run = ScrapeRun(
+                store: store, http: http, timer: clock, clock: clock, configuration: configuration, metrics: metrics
+            )
+            replaceEndpoints(endpoints)
         }
-    }
 
-    /// Steps the clock from one sleeper's deadline to the next until `duration` has passed.
-    ///
-    /// - Parameter sleepers: how many tasks fall asleep again after each step.
-    private func run(for duration: Duration, sleepers: Int) async throws {
-        let end = clock.now.advanced(by: duration)
-        while true {
-            try await clock.waitForSleepers(sleepers)
-            guard let next = clock.nextDeadline, next <= end else { break }
-            clock.advance(to: next)
+        func replaceEndpoints(_ endpoints: [EndpointDescription]) {
+            store.replaceEndpoints(endpoints)
+            run.followMembership()
         }
-        clock.advance(to: end)
-        try await clock.waitForSleepers(sleepers)
+
+        /// Steps the clock from one deadline to the next until `duration` has passed.
+        func run(for duration: Duration) {
+            let end = clock.now.advanced(by: duration)
+            while let next = clock.nextDeadline, next <= end { clock.advance(to: next) }
+            clock.advance(to: end)
+        }
+
+        func requests(_ path: String) -> Int {
+            http.requests.count { $0.path == path }
+        }
     }
 
     private static func engine(waiting: Int) -> FakeOutboundHTTP.Answer {
@@ -50,181 +52,209 @@ import Testing
         }
     }
 
-    private static let refused: FakeOutboundHTTP.Answer = { _ in throw OutboundFailure.connect("refused") }
+    @Test func metricsAndModelsReachTheStore() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 3))
+        #expect(rig.http.requests.isEmpty)
+        rig.run(for: .zero)
+        let endpoint = rig.store.current.endpoints[0]
+        #expect(endpoint.metrics.waitingQueueSize == 3 && endpoint.metricsUpdatedAt == rig.clock.now)
+        #expect(endpoint.models == ["m"] && rig.store.current.models.allEndpointsHaveTold)
+        #expect(rig.http.requests.allSatisfy { $0.timeout == .seconds(1) && $0.address == endpoint.address })
+        rig.http.answer(with: Self.engine(waiting: 8))
+        rig.run(for: .milliseconds(50))
+        #expect(rig.http.requests.count == 3)
+        #expect(rig.store.current.endpoints[0].metrics.waitingQueueSize == 8)
+        #expect(rig.metrics.scrapes(.success).value == 2 && rig.metrics.scrapeDuration.count == 2)
+    }
 
-    @Test func metricsAndModelsReachTheStore() async throws {
-        let metrics = try DataLayerMetrics.made()
-        try await withScraper([.made("a")], metrics: metrics, answer: Self.engine(waiting: 3)) { store, http in
-            try await clock.waitForSleepers(2)
-            let endpoint = store.current.endpoints[0]
-            #expect(endpoint.metrics.waitingQueueSize == 3 && endpoint.metricsUpdatedAt == clock.now)
-            #expect(endpoint.models == ["m"] && store.current.models.allEndpointsHaveTold)
-            #expect(http.requests.allSatisfy { $0.timeout == .seconds(1) && $0.address == endpoint.address })
-            http.answer(with: Self.engine(waiting: 8))
-            clock.advance(by: .milliseconds(50))
-            try await http.waitForRequests(3)
-            try await clock.waitForSleepers(2)
-            #expect(store.current.endpoints[0].metrics.waitingQueueSize == 8)
-            #expect(metrics.scrapes(.success).value == 2 && metrics.scrapeDuration.count == 2)
+    @Test func metricsAreReadTwentyTimesAndModelsHalfATimePerSecond() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 0))
+        rig.run(for: .milliseconds(9_999))
+        #expect(rig.requests("/metrics") == 200 && rig.requests("/v1/models") == 5)
+    }
+
+    @Test func oneTimerIsSetHoweverManyEndpointsThereAre() throws {
+        let rig = try Rig((0..<50).map { .made("e\($0)", port: $0) }, answer: Self.engine(waiting: 0))
+        #expect(rig.clock.sleeperCount == 1)
+        for _ in 0..<20 {
+            rig.run(for: .milliseconds(7))
+            #expect(rig.clock.sleeperCount == 1)
         }
     }
 
-    @Test func metricsAreReadTwentyTimesAndModelsHalfATimePerSecond() async throws {
-        try await withScraper([.made("a")], answer: Self.engine(waiting: 0)) { _, http in
-            try await run(for: .milliseconds(9_999), sleepers: 2)
-            #expect(http.requests.count { $0.path == "/metrics" } == 200)
-            #expect(http.requests.count { $0.path == "/v1/models" } == 5)
-        }
+    @Test func endpointsComeAndGo() throws {
+        let rig = try Rig([], answer: Self.engine(waiting: 1))
+        rig.run(for: .seconds(1))
+        #expect(rig.http.requests.isEmpty)
+        rig.replaceEndpoints([.made("a"), .made("b", port: 1)])
+        rig.run(for: .milliseconds(50))
+        #expect(rig.store.current.endpoints.allSatisfy { $0.metricsUpdatedAt != nil })
+        rig.replaceEndpoints([.made("b", port: 1)])
+        let before = rig.http.requests.count
+        rig.run(for: .seconds(4))
+        #expect(rig.http.requests.count > before + 79)
+        #expect(rig.http.requests.dropFirst(before).allSatisfy { $0.address.port == 8_001 })
+        rig.replaceEndpoints([.made("b", port: 9)])
+        rig.run(for: .zero)
+        #expect(rig.store.current.endpoints[0].metricsUpdatedAt == rig.clock.now, "another address is another life")
+        let atNewAddress = rig.http.requests.count
+        rig.run(for: .seconds(1))
+        #expect(rig.http.requests.dropFirst(atNewAddress).allSatisfy { $0.address.port == 8_009 })
     }
 
-    @Test func endpointsComeAndGoWhileItRuns() async throws {
-        try await withScraper([], answer: Self.engine(waiting: 1)) { store, http in
-            store.replaceEndpoints([.made("a"), .made("b", port: 1)])
-            try await clock.waitForSleepers(4)
-            try await run(for: .milliseconds(50), sleepers: 4)
-            #expect(store.current.endpoints.allSatisfy { $0.metricsUpdatedAt != nil })
-            store.replaceEndpoints([.made("b", port: 1)])
-            // The tasks of the endpoint that left end at their next turn.
-            clock.advance(by: .seconds(4))
-            try await clock.waitForSleepers(2)
-            let before = http.requests.count
-            try await run(for: .seconds(4), sleepers: 2)
-            #expect(http.requests.dropFirst(before).allSatisfy { $0.address.port == 8_001 })
-            store.replaceEndpoints([.made("b", port: 9)])
-            try await clock.waitForSleepers(4)
-            clock.advance(by: .seconds(4))
-            try await clock.waitForSleepers(2)
-            #expect(store.current.endpoints[0].metricsUpdatedAt == clock.now, "another address is another life")
-        }
+    @Test func anEndpointThatLeftTheStoreIsAskedNothingEvenBeforeTheRunIsTold() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 1))
+        rig.run(for: .milliseconds(50))
+        let before = rig.http.requests.count
+        rig.store.replaceEndpoints([])
+        rig.run(for: .seconds(1))
+        #expect(rig.http.requests.count == before && rig.clock.sleeperCount == 0)
     }
 
-    @Test func failuresAreCountedAndTheLastValuesStay() async throws {
-        let metrics = try DataLayerMetrics.made()
-        try await withScraper([.made("a")], metrics: metrics, answer: Self.engine(waiting: 3)) { store, http in
-            try await clock.waitForSleepers(2)
-            let first = clock.now
-            let answers: [(FakeOutboundHTTP.Answer, DataLayerMetrics.ScrapeResult)] = [
-                ({ _ in throw OutboundFailure.timedOut }, .timeout),
-                ({ _ in throw OutboundFailure.badResponse("cut") }, .connection),
-                ({ _ in .text("", status: 503) }, .status),
-                ({ _ in .text("nothing of interest 1\n") }, .page),
-            ]
-            for (answer, result) in answers {
-                http.answer(with: answer)
-                let before = metrics.scrapes(result).value
-                try await run(for: .milliseconds(50), sleepers: 2)
-                #expect(metrics.scrapes(result).value == before + 1, "\(result)")
-            }
-            #expect(metrics.pollErrors.child("metrics-data-source").value == 3)
-            let endpoint = store.current.endpoints[0]
-            #expect(endpoint.metrics.waitingQueueSize == 3 && endpoint.metricsUpdatedAt == first)
-            #expect(store.current.available.count == 1, "none of these is a reason to eject")
-        }
+    @Test func aLateAnswerDoesNotReachTheNextLifeOfItsSlot() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 7))
+        rig.http.delay(by: .milliseconds(30), on: rig.clock)
+        rig.run(for: .zero)
+        #expect(rig.http.waitingCount == 2)
+        rig.http.answer { _ in .text("", status: 404) }
+        rig.replaceEndpoints([.made("a", port: 5)])
+        #expect(rig.http.cancelledCount == 2, "the questions of the first life are called off")
+        rig.run(for: .milliseconds(40))
+        let endpoint = rig.store.current.endpoints[0]
+        #expect(endpoint.metricsUpdatedAt == nil && endpoint.models == nil)
+        #expect(rig.metrics.scrapes(.success).value == 0 && rig.metrics.scrapes(.status).value == 1)
     }
 
-    @Test func aRestartedEndpointIsBackWithinTheLongestPause() async throws {
-        try await withScraper([.made("a"), .made("b", port: 1)], answer: Self.engine(waiting: 0)) { store, http in
-            try await run(for: .milliseconds(50), sleepers: 4)
-            let works = Self.engine(waiting: 0)
-            http.answer { request in
-                if request.address.port == 8_000 { throw OutboundFailure.connect("refused") }
-                return try await works(request)
-            }
-            try await run(for: .milliseconds(200), sleepers: 4)
-            #expect(store.current.available.map(\.id.name) == ["b"])
-            #expect(store.current.outages.map(\.detail) == ["cannot connect: refused"])
-            try await run(for: .seconds(60), sleepers: 4)
-            #expect(store.current.available.map(\.id.name) == ["b"])
-            http.answer(with: works)
-            try await run(for: .milliseconds(250), sleepers: 4)
-            #expect(store.current.available.map(\.id.name) == ["a", "b"])
+    @Test func failuresAreCountedAndTheLastValuesStay() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 3))
+        rig.run(for: .zero)
+        let first = rig.clock.now
+        let answers: [(FakeOutboundHTTP.Answer, DataLayerMetrics.ScrapeResult)] = [
+            ({ _ throws(OutboundFailure) in throw .timedOut }, .timeout),
+            ({ _ throws(OutboundFailure) in throw .badResponse("cut") }, .connection),
+            ({ _ in .text("", status: 503) }, .status),
+            ({ _ in .text("nothing of interest 1\n") }, .page),
+        ]
+        for (answer, result) in answers {
+            rig.http.answer(with: answer)
+            let before = rig.metrics.scrapes(result).value
+            rig.run(for: .milliseconds(50))
+            #expect(rig.metrics.scrapes(result).value == before + 1, "\(result)")
         }
+        #expect(rig.metrics.pollErrors.child("metrics-data-source").value == 3)
+        let endpoint = rig.store.current.endpoints[0]
+        #expect(endpoint.metrics.waitingQueueSize == 3 && endpoint.metricsUpdatedAt == first)
+        #expect(rig.store.current.available.count == 1, "none of these is a reason to eject")
     }
 
-    @Test func aPageElsewhereSaysNothingOfTheEndpoint() async throws {
+    @Test func aRestartedEndpointIsBackWithinTheLongestPause() throws {
+        let works = Self.engine(waiting: 0)
+        let rig = try Rig([.made("a"), .made("b", port: 1)], answer: works)
+        rig.run(for: .milliseconds(50))
+        rig.http.answer { request throws(OutboundFailure) in
+            if request.address.port == 8_000 { throw .connect("refused") }
+            return try works(request)
+        }
+        rig.run(for: .milliseconds(200))
+        #expect(rig.store.current.available.map(\.id.name) == ["b"])
+        #expect(rig.store.current.outages.map(\.detail) == ["cannot connect: refused"])
+        rig.run(for: .seconds(60))
+        #expect(rig.store.current.available.map(\.id.name) == ["b"])
+        rig.http.answer(with: works)
+        rig.run(for: .milliseconds(250))
+        #expect(rig.store.current.available.map(\.id.name) == ["a", "b"])
+    }
+
+    @Test func aPageElsewhereSaysNothingOfTheEndpoint() throws {
         var configuration = ScrapeConfiguration()
         configuration.metricsPort = 9_400
-        let answer: FakeOutboundHTTP.Answer = { request in
-            if request.address.port == 9_400 { throw OutboundFailure.connect("refused") }
+        let rig = try Rig([.made("a")], configuration: configuration) { request throws(OutboundFailure) in
+            if request.address.port == 9_400 { throw .connect("refused") }
             return .text("", status: 404)
         }
-        try await withScraper([.made("a")], configuration: configuration, answer: answer) { store, http in
-            try await run(for: .seconds(3), sleepers: 2)
-            #expect(http.requests.contains { $0.address.port == 9_400 && $0.path == "/metrics" })
-            #expect(store.current.available.count == 1)
-        }
+        rig.run(for: .seconds(3))
+        #expect(rig.http.requests.contains { $0.address.port == 9_400 && $0.path == "/metrics" })
+        #expect(rig.store.current.available.count == 1)
     }
 
-    @Test func anEndpointWithoutPagesIsFine() async throws {
-        let metrics = try DataLayerMetrics.made()
-        let answer: FakeOutboundHTTP.Answer = { _ in .text("not found", status: 404) }
-        try await withScraper([.made("a")], metrics: metrics, answer: answer) { store, http in
-            try await run(for: .milliseconds(9_999), sleepers: 2)
-            #expect(http.requests.count { $0.path == "/metrics" } == 10)
-            #expect(http.requests.count { $0.path == "/v1/models" } == 5)
-            #expect(store.current.available.count == 1)
-            #expect(store.current.endpoints[0].metricsUpdatedAt == nil)
-            #expect(!store.current.models.allEndpointsHaveTold)
-            #expect(metrics.pollErrors.child("metrics-data-source").value == 0)
-        }
+    @Test func anEndpointWithoutPagesIsFine() throws {
+        let rig = try Rig([.made("a")]) { _ in .text("not found", status: 404) }
+        rig.run(for: .milliseconds(9_999))
+        #expect(rig.requests("/metrics") == 10 && rig.requests("/v1/models") == 5)
+        #expect(rig.store.current.available.count == 1)
+        #expect(rig.store.current.endpoints[0].metricsUpdatedAt == nil)
+        #expect(!rig.store.current.models.allEndpointsHaveTold)
+        #expect(rig.metrics.pollErrors.child("metrics-data-source").value == 0)
     }
 
-    @Test func aSlowAnswerIsNotOvertaken() async throws {
-        let running = Mutex(0)
-        let most = Mutex(0)
-        let slow = FakeOutboundHTTP.delayed(by: .milliseconds(720), on: clock, Self.engine(waiting: 1))
-        let answer: FakeOutboundHTTP.Answer = { request in
-            guard request.path == "/metrics" else { return .text("", status: 404) }
-            let now = running.withLock { count in
-                count += 1
-                return count
-            }
-            most.withLock { $0 = max($0, now) }
-            defer { running.withLock { $0 -= 1 } }
-            return try await slow(request)
+    @Test func aSlowAnswerIsNotOvertaken() throws {
+        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 1))
+        rig.http.delay(by: .milliseconds(720), on: rig.clock)
+        rig.run(for: .zero)
+        for _ in 0..<600 {
+            #expect(rig.http.waitingCount <= 2, "one of each page")
+            rig.run(for: .milliseconds(10))
         }
-        try await withScraper([.made("a")], answer: answer) { store, http in
-            try await run(for: .seconds(6), sleepers: 2)
-            #expect(most.withLock { $0 } == 1)
-            #expect(http.requests.count { $0.path == "/metrics" } == 9, "every 750 ms")
-            #expect(store.current.endpoints[0].metrics.waitingQueueSize == 1)
-        }
+        #expect(rig.requests("/metrics") == 9, "every 750 ms")
+        #expect(rig.store.current.endpoints[0].metrics.waitingQueueSize == 1)
     }
 
-    @Test func theEngineIsTakenFromTheLabelOrRecognised() async throws {
+    @Test func theEngineIsTakenFromTheLabelOrRecognised() throws {
         let sglang = "# TYPE sglang:num_queue_reqs gauge\nsglang:num_queue_reqs 6\n"
-        let answer: FakeOutboundHTTP.Answer = { _ in .text(sglang) }
         let endpoints: [EndpointDescription] = [
             .made("plain"), .made("labelled", port: 1, labels: ["llm-d.ai/engine-type": "sglang"]),
             .made("wrong", port: 2, labels: ["llm-d.ai/engine-type": "vllm"]),
         ]
-        try await withScraper(endpoints, answer: answer) { store, _ in
-            try await run(for: .milliseconds(50), sleepers: 6)
-            #expect(store.current.endpoints.map(\.metrics.waitingQueueSize) == [6, 6, 0])
-        }
+        let rig = try Rig(endpoints) { _ in .text(sglang) }
+        rig.run(for: .milliseconds(50))
+        #expect(rig.store.current.endpoints.map(\.metrics.waitingQueueSize) == [6, 6, 0])
     }
 
-    @Test func cancellationEndsItInTheMiddleOfAnAnswer() async throws {
-        let answer = FakeOutboundHTTP.delayed(by: .seconds(3_600), on: clock) { _ in .text("") }
-        try await withScraper([.made("a")], answer: answer) { _, http in
-            try await http.waitForRequests(2)
-        }
-        #expect(clock.sleeperCount == 0)
+    @Test func nothingHappensAfterTheStop() throws {
+        let rig = try Rig([.made("a"), .made("b", port: 1)], answer: Self.engine(waiting: 1))
+        rig.http.delay(by: .milliseconds(20), on: rig.clock)
+        rig.run(for: .zero)
+        #expect(rig.http.waitingCount == 4)
+        rig.run.stop()
+        #expect(rig.http.cancelledCount == 4 && rig.clock.sleeperCount == 0)
+        rig.run.followMembership()
+        rig.run.stop()
+        #expect(rig.clock.sleeperCount == 0)
+        #expect(rig.store.current.endpoints.allSatisfy { $0.metricsUpdatedAt == nil })
     }
 
-    @Test func manyEndpointsAreAskedAtOnceOnlyAtTheBeginning() async throws {
-        let times = Mutex<[Int64: Int]>([:])
-        let clock = clock
-        let answer: FakeOutboundHTTP.Answer = { request in
-            if request.path == "/metrics" { times.withLock { $0[clock.now.nanoseconds / 1_000_000, default: 0] += 1 } }
-            return .text("", status: 200)
+    @Test func theScraperFollowsTheStoreUntilItsTaskIsCancelled() async throws {
+        let clock = ManualClock()
+        let store = EndpointStore(pool: PoolID(name: "pool"), clock: clock)
+        let http = FakeOutboundHTTP(Self.engine(waiting: 4))
+        http.delay(by: .milliseconds(10), on: clock)
+        let scraper = Scraper(store: store, http: http, timer: clock, clock: clock)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await scraper.run() }
+            store.replaceEndpoints([.made("a")])
+            try await clock.waitForSleepers(1)
+            clock.advance(by: .zero)
+            #expect(http.waitingCount == 2)
+            clock.advance(by: .milliseconds(10))
+            #expect(store.current.endpoints[0].metrics.waitingQueueSize == 4)
+            clock.advance(by: .milliseconds(40))
+            #expect(http.waitingCount == 1)
+            group.cancelAll()
+            try await group.waitForAll()
         }
-        try await withScraper((0..<50).map { .made("e\($0)", port: $0) }, answer: answer) { _, _ in
-            try await run(for: .milliseconds(499), sleepers: 100)
+        #expect(http.cancelledCount == 1 && clock.sleeperCount == 0)
+    }
+
+    @Test func manyEndpointsAreAskedAtOnceOnlyAtTheBeginning() throws {
+        let rig = try Rig((0..<50).map { .made("e\($0)", port: $0) }) { _ in .text("", status: 200) }
+        var counts: [Int] = []
+        for _ in 0..<499 {
+            let before = rig.requests("/metrics")
+            rig.run(for: .milliseconds(1))
+            counts.append(rig.requests("/metrics") - before)
         }
-        let counts = times.withLock { $0 }
         #expect(counts[0] == 50)
-        #expect((500...550).contains(counts.values.reduce(0, +)))
-        #expect(counts.allSatisfy { $0.key == 0 || $0.value <= 8 }, "per millisecond")
+        #expect((500...550).contains(counts.reduce(0, +)))
+        #expect(counts.dropFirst().allSatisfy { $0 <= 8 }, "no two groups in the same millisecond")
     }
 }

@@ -4,7 +4,7 @@ package import GatewayCore
 ///
 /// An endpoint without a label is taken for the default engine. When a page tells nothing of that engine's queue, the
 /// other known engines are tried in their order; the first that the page tells of is kept until a page tells nothing of
-/// it. A value without isolation: one scraper task owns it.
+/// it. A value without isolation: the endpoint's watch owns it.
 package struct EngineRecognition: Sendable {
     private let engines: EngineMappings
     private var extractor: EngineMetricsExtractor?
@@ -32,11 +32,13 @@ package struct EngineRecognition: Sendable {
         mayTryOthers: Bool
     ) -> EngineMetricsExtractor.Reading {
         settle(labels)
-        guard var current = extractor else { return EngineMetricsExtractor.Reading(metrics: previous) }
-        let reading = current.read(page, previous: previous)
-        extractor = current
+        // In place: a copy of the extractor would copy its arrays with every page.
+        guard let reading = extractor?.read(page, previous: previous) else {
+            return EngineMetricsExtractor.Reading(metrics: previous)
+        }
         if reading.isRecognised || isLabelled || !mayTryOthers { return reading }
-        for mapping in engines.mappings where mapping.name != current.mapping.name {
+        let tried = engine
+        for mapping in engines.mappings where mapping.name != tried {
             var other = EngineMetricsExtractor(mapping: mapping)
             let attempt = other.read(page, previous: previous)
             if attempt.isRecognised {

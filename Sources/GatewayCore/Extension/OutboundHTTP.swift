@@ -38,11 +38,37 @@ public enum OutboundFailure: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// Lets parts without a transport of their own ask endpoints over HTTP. Given by the application.
 public protocol OutboundHTTP: Sendable {
+    /// Sends `request`, and calls `completion` once with the response or with why there is none.
+    ///
+    /// Safe from any thread. The call costs no task and no change of threads when it is made on the transport's own
+    /// thread, as work of its timer and completions are.
+    ///
+    /// - Parameters:
+    ///   - request: what to ask.
+    ///   - completion: runs on the transport's thread and must not block; it may run before this returns.
+    /// - Returns: what ends the exchange with its connection; `completion` is then not called any more.
+    func get(
+        _ request: OutboundRequest,
+        _ completion: @escaping @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
+    ) -> any Cancellable
+}
+
+extension OutboundHTTP {
     /// Sends `request` and collects its response.
     ///
     /// - Returns: the status and the body.
-    /// - Throws: ``OutboundFailure``; `CancellationError` when the task was cancelled.
-    func get(_ request: OutboundRequest) async throws -> OutboundResponse
+    /// - Throws: ``OutboundFailure``; `CancellationError` when the task was cancelled, which ends the exchange.
+    public func get(_ request: OutboundRequest) async throws -> OutboundResponse {
+        let call = AwaitedCall<OutboundResponse>()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                guard call.begin(continuation) else { return }
+                call.attach(get(request) { call.resume(with: $0.mapError { $0 as any Error }) })
+            }
+        } onCancel: {
+            call.cancel()
+        }
+    }
 }
 
 /// The answer to an ``OutboundRequest``.

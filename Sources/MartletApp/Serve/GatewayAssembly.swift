@@ -24,6 +24,7 @@ final class GatewayAssembly: Sendable {
     private let clock: any MonotonicClock
     private let metrics: GatewayMetrics
     private let http: any OutboundHTTP
+    private let timer: any CallbackTimer
     private let supervisor: PoolSupervisor
     private let running = Mutex<[PoolID: RunningPool]>([:])
 
@@ -32,12 +33,14 @@ final class GatewayAssembly: Sendable {
         clock: any MonotonicClock,
         metrics: GatewayMetrics,
         http: any OutboundHTTP,
+        timer: any CallbackTimer,
         supervisor: PoolSupervisor
     ) {
         self.options = options
         self.clock = clock
         self.metrics = metrics
         self.http = http
+        self.timer = timer
         self.supervisor = supervisor
     }
 
@@ -130,7 +133,14 @@ final class GatewayAssembly: Sendable {
             if let source = instance.plugin as? any MetricsSource { configuration.apply(source.settings) }
             if let extractor = instance.plugin as? any MetricsExtractor { configuration.engines = extractor.mappings }
         }
-        return Scraper(store: store, http: http, clock: clock, configuration: configuration, metrics: metrics.dataLayer)
+        return Scraper(
+            store: store,
+            http: http,
+            timer: timer,
+            clock: clock,
+            configuration: configuration,
+            metrics: metrics.dataLayer
+        )
     }
 }
 

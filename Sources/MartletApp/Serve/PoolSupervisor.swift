@@ -1,4 +1,5 @@
 import DataLayer
+import EngineClient
 import ServiceLifecycle
 import Synchronization
 
@@ -21,7 +22,13 @@ final class PoolSupervisor: Service {
         var signal: AsyncStream<Void>.Continuation?
     }
 
+    private let http: EngineHTTPClient
     private let state = Mutex(State())
+
+    /// Makes a supervisor of scrapers that ask by `http`, whose connections it closes at the end.
+    init(http: EngineHTTPClient) {
+        self.http = http
+    }
 
     /// Starts `scraper` as soon as the supervisor runs.
     func start(_ scraper: Scraper) -> Run {
@@ -47,6 +54,7 @@ final class PoolSupervisor: Service {
                 group.cancelAll()
             }
         }
+        await http.shutdown()
     }
 
     /// Scrapes until the run is stopped or the task is cancelled.

@@ -145,7 +145,7 @@ extension ServeApplication {
     private struct Core {
         let clock = SystemMonotonicClock()
         let registry = MetricRegistry()
-        let supervisor = PoolSupervisor()
+        let supervisor: PoolSupervisor
         let applicationMetrics: ApplicationMetrics
         let assembly: GatewayAssembly
         let controller: RequestController
@@ -166,11 +166,14 @@ extension ServeApplication {
             _ = try ProcessMetrics(registry: registry)
             var client = EngineHTTPClientConfiguration()
             client.verifiesCertificates = options.verifiesEndpointCertificates
+            let http = try EngineHTTPClient(group: control, configuration: client)
+            supervisor = PoolSupervisor(http: http)
             assembly = GatewayAssembly(
                 options: options,
                 clock: clock,
                 metrics: metrics,
-                http: try EngineHTTPClient(group: control, configuration: client),
+                http: http,
+                timer: http.timer(clock: clock),
                 supervisor: supervisor
             )
             let prepared = try assembly.prepare(plan)

@@ -1,0 +1,135 @@
+package import GatewayCore
+import Synchronization
+package import Telemetry
+
+/// One run of a ``Scraper``: sends what the agenda finds due, and writes what comes back into the store.
+///
+/// All of it happens in callbacks of the timer and of the transport. One timer is set, for whatever is due first; the
+/// endpoints of a group are due at the same instant and are asked in one go. Safe from any thread: findings are written
+/// under the run's lock, so that nothing is written any more when ``stop()`` has returned.
+package final class ScrapeRun: Sendable {
+    private struct Alarm {
+        let due: MonotonicInstant
+        let place: any Cancellable
+    }
+
+    private struct State {
+        var agenda: ScrapeAgenda
+        var alarm: Alarm?
+        var isStopped = false
+    }
+
+    private let store: EndpointStore
+    private let http: any OutboundHTTP
+    private let timer: any CallbackTimer
+    private let clock: any MonotonicClock
+    private let metrics: DataLayerMetrics?
+    private let state: Mutex<State>
+
+    /// Makes a run that asks nobody yet.
+    ///
+    /// - Parameters:
+    ///   - store: whose endpoints to ask, and where the answers go.
+    ///   - http: asks.
+    ///   - timer: tells when the next question is due; runs its work where `http` runs its completions.
+    ///   - clock: the same clock as the store's and the timer's.
+    ///   - configuration: what to ask, and how often.
+    ///   - metrics: counts; `nil` counts nothing.
+    package init(
+        store: EndpointStore,
+        http: any OutboundHTTP,
+        timer: any CallbackTimer,
+        clock: any MonotonicClock,
+        configuration: ScrapeConfiguration,
+        metrics: DataLayerMetrics?
+    ) {
+        self.store = store
+        self.http = http
+        self.timer = timer
+        self.clock = clock
+        self.metrics = metrics
+        state = Mutex(State(agenda: ScrapeAgenda(configuration: configuration)))
+    }
+
+    /// Looks which endpoints the store has now: new ones are asked at once, and gone ones are asked nothing more.
+    package func followMembership() {
+        let now = clock.now
+        let gone: [any Cancellable] = state.withLock { state in
+            if state.isStopped { return [] }
+            let gone = state.agenda.watch(store.current.endpoints, at: now)
+            setAlarm(for: state.agenda.nextDue, &state)
+            return gone
+        }
+        for call in gone { call.cancel() }
+    }
+
+    /// Calls everything off. Nothing is asked or written from then on; does nothing when called again.
+    package func stop() {
+        let (alarm, calls) = state.withLock { state in
+            state.isStopped = true
+            defer { state.alarm = nil }
+            return (state.alarm, state.agenda.watch([], at: MonotonicInstant(nanoseconds: 0)))
+        }
+        alarm?.place.cancel()
+        for call in calls { call.cancel() }
+    }
+
+    private func askWhatIsDue() {
+        let now = clock.now
+        let questions: [ScrapeAgenda.Question] = state.withLock { state in
+            if state.isStopped { return [] }
+            // A later one was set while this one was on its way.
+            if let alarm = state.alarm, alarm.due <= now { state.alarm = nil }
+            let questions = state.agenda.takeDue(at: now, from: store)
+            setAlarm(for: state.agenda.nextDue, &state)
+            return questions
+        }
+        for question in questions { ask(question) }
+    }
+
+    private func ask(_ question: ScrapeAgenda.Question) {
+        let call = http.get(question.request) { result in self.take(result, to: question) }
+        let isWanted = state.withLock { !$0.isStopped && $0.agenda.note(call, of: question) }
+        if !isWanted { call.cancel() }
+    }
+
+    private func take(_ result: Result<OutboundResponse, OutboundFailure>, to question: ScrapeAgenda.Question) {
+        let now = clock.now
+        state.withLock { state in
+            guard !state.isStopped, let answer = state.agenda.take(result, to: question, at: now) else { return }
+            switch answer.finding {
+            case .metrics(let finding): write(finding, of: question.life, at: now)
+            case .models(let finding): write(finding, of: question.life)
+            }
+            setAlarm(for: answer.nextDue, &state)
+        }
+    }
+
+    /// Sees to it that the agenda is looked at when `due` has come.
+    private func setAlarm(for due: MonotonicInstant?, _ state: inout State) {
+        guard let due else { return }
+        if let alarm = state.alarm {
+            if alarm.due <= due { return }
+            alarm.place.cancel()
+        }
+        state.alarm = Alarm(due: due, place: timer.schedule(at: due) { [weak self] in self?.askWhatIsDue() })
+    }
+
+    private func write(_ finding: MetricsWatch.Finding, of life: EndpointLife, at now: MonotonicInstant) {
+        switch finding.reach {
+        case .unknown: break
+        case .answered: store.scrapeAnswered(life, startedAt: finding.startedAt)
+        case .refused(let detail): store.scrapeRefused(life, detail: detail, startedAt: finding.startedAt)
+        }
+        if let found = finding.metrics { store.record(metrics: found, for: life, at: now) }
+        guard let metrics else { return }
+        metrics.scrapes(finding.result).increment()
+        if finding.isPollError { metrics.pollErrors.child("metrics-data-source").increment() }
+        metrics.scrapeDuration.observe(clock.now.since(finding.startedAt).fractionalSeconds)
+    }
+
+    private func write(_ finding: ModelsWatch.Finding, of life: EndpointLife) {
+        if let models = finding.models { store.record(models: models, for: life) }
+        if finding.isPollError { metrics?.pollErrors.child("models-data-source").increment() }
+    }
+}
