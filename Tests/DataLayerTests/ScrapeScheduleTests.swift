@@ -80,15 +80,27 @@ import Testing
         #expect(schedule.nextDue == milliseconds(100))
     }
 
-    @Test func aHundredEndpointsAreAskedInGroupsOverTheInterval() {
-        let due = (0..<100).map { slot in
+    /// How many of `count` endpoints are due at which nanosecond of the interval.
+    private func groups(of count: Int) -> [Int64: Int] {
+        let due = (0..<count).map { slot in
             var schedule = schedule(slot: slot)
             schedule.finished(.answered, at: milliseconds(1))
             schedule.finished(.answered, at: milliseconds(60))
-            return schedule.nextDue.nanoseconds
+            return schedule.nextDue.nanoseconds % 50_000_000
         }
-        let groups = Dictionary(grouping: due) { $0 % 50_000_000 }
+        return Dictionary(grouping: due) { $0 }.mapValues(\.count)
+    }
+
+    @Test func aHundredEndpointsAreAskedInGroupsOverTheInterval() {
+        let groups = groups(of: 100)
         #expect(groups.keys.sorted() == (0..<8).map { $0 * 6_250_000 })
-        #expect(groups.values.allSatisfy { (11...14).contains($0.count) })
+        #expect(groups.values.allSatisfy { (8...16).contains($0) })
+        #expect(self.groups(of: 1_000).values.allSatisfy { (120...128).contains($0) })
+    }
+
+    @Test func fewEndpointsAreAskedInFewGroupsFarApart() {
+        #expect(groups(of: 8) == [0: 8])
+        #expect(groups(of: 16) == [0: 8, 25_000_000: 8])
+        #expect(groups(of: 20) == [0: 8, 12_500_000: 4, 25_000_000: 8])
     }
 }

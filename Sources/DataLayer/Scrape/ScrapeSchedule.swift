@@ -3,9 +3,10 @@ package import GatewayCore
 /// When one endpoint is asked next. A pure value: the caller passes the time.
 ///
 /// The first question is due at once. Later ones stand on a grid of the interval with one of eight phases, which
-/// follows from the endpoint's slot: a hundred endpoints are asked in eight groups spread over the interval. Not all at
-/// once, lest answers wait for each other; and not each at a moment of its own, since waking threads for every question
-/// costs several times the work itself. A slow answer skips grid points: questions never pile up.
+/// follows from the endpoint's slot: a hundred endpoints are asked in eight groups spread over the interval, and a few
+/// in one. Not all at once, lest answers wait for each other; and not each at a moment of its own, since waking a
+/// thread for every question costs several times the work itself. A slow answer skips grid points: questions never
+/// pile up.
 package struct ScrapeSchedule: Sendable {
     /// What came of a question.
     package enum Answer: Sendable {
@@ -17,8 +18,10 @@ package struct ScrapeSchedule: Sendable {
         case missing
     }
 
-    /// How many groups the endpoints are asked in.
+    /// How many groups the endpoints are asked in, at most.
     package static let groupCount = 8
+    /// How many endpoints a group takes before the next one is begun; they all go on from there.
+    package static let groupSize = 8
 
     /// When to ask next.
     package private(set) var nextDue: MonotonicInstant
@@ -82,11 +85,10 @@ package struct ScrapeSchedule: Sendable {
         return remainder < 0 ? remainder + step : remainder
     }
 
-    /// The group by the fractional part of a multiple of the golden ratio: however many slots there are, the groups are
-    /// of nearly the same size.
+    /// Eight slots after the other fill a group. Each next group is due as far from those before it as can be: its
+    /// number's three bits, reversed.
     private static func group(slot: Int) -> Int64 {
-        // 0x9E37… is the golden ratio's fraction of 2^64.
-        let fraction = UInt64(truncatingIfNeeded: slot) &* 0x9E37_79B9_7F4A_7C15
-        return Int64(UInt64(groupCount).multipliedFullWidth(by: fraction).high)
+        let number = (slot / groupSize) % groupCount
+        return Int64((number & 1) << 2 | number & 2 | number >> 2)
     }
 }
