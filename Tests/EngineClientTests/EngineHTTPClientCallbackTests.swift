@@ -37,6 +37,28 @@ import Testing
         }
     }
 
+    @Test func aCompletionMayAskAgainOnTheSameConnection() async throws {
+        try await withClient { client, group in
+            try await ScriptedServer.run(on: group, reply: { _ in .send(Self.hello) }) { server in
+                let done = group.next().makePromise(of: Int.self)
+                let request = request(server.address())
+                @Sendable func ask(_ left: Int) {
+                    _ = client.get(request) { result in
+                        switch result {
+                        case .success(let response) where left > 0 && response.status == 200: ask(left - 1)
+                        case .success(let response): done.succeed(response.status)
+                        case .failure(let failure): done.fail(failure)
+                        }
+                    }
+                }
+                ask(20)
+                let status = try await done.futureResult.get()
+                #expect(status == 200)
+                #expect(server.record.connections == 1 && server.record.requests.count == 21)
+            }
+        }
+    }
+
     @Test func workThatWasCalledOffDoesNotRun() async throws {
         try await withClient { client, group in
             let clock = SystemMonotonicClock()
