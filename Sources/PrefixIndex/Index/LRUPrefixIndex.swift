@@ -13,8 +13,8 @@
 /// the bit sets of blocks that many endpoints share. At the limit an endpoint that has its fair share gives up its own
 /// oldest block for a new one; for any other the endpoint with most gives up its oldest.
 ///
-/// The value has no synchronization of its own: see ``SharedPrefixIndex``. Nothing in it depends on a clock, and the
-/// same calls give the same answers in every process.
+/// The value has no synchronization of its own. Nothing in it depends on a clock, and the same calls give the same
+/// answers in every process.
 package struct LRUPrefixIndex: ~Copyable, Sendable {
     /// Slots are 0 ..< this.
     package static let maxSlots = 4096
