@@ -3,7 +3,7 @@
 /// Clients choose their prompts and could look for block hashes that fall into neighbouring cells, which would make
 /// every probe of a table long. The multiplication by an odd number that they do not know (multiply-shift hashing)
 /// takes that away. It is a bijection: two keys are equal exactly when their hashes are.
-struct BlockKey: Equatable {
+struct BlockKey: Equatable, BitwiseCopyable {
     /// The upper bits are the well-spread ones.
     let bits: UInt64
 

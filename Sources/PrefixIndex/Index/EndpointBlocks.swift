@@ -1,30 +1,39 @@
+/// A block in the order of an endpoint's blocks.
+struct BlockNode: BitwiseCopyable {
+    var key: BlockKey
+    var newer: UInt32
+    var older: UInt32
+
+    /// What node 0 and nodes that were never used hold.
+    static let unused = BlockNode(key: BlockKey(bits: 0), newer: 0, older: 0)
+}
+
 /// The blocks that one endpoint is believed to hold, in the order of their last use.
 ///
-/// A list through an array of nodes, and a table from key to node. Nothing is allocated once both have grown to the
-/// capacity that is really used.
-struct EndpointBlocks: Sendable {
-    fileprivate struct Node {
-        var key: BlockKey
-        var newer: UInt32
-        var older: UInt32
-    }
-
-    /// Node 0 belongs to no block: it closes the ring, so that its `older` is the newest node and its `newer` the
-    /// oldest.
-    private static let ends: UInt32 = 0
+/// A ring of nodes, and a table from key to node. Nothing is allocated once both have grown to the capacity that is
+/// really used.
+struct EndpointBlocks: ~Copyable, Sendable {
     /// More blocks than node numbers can count are never asked for.
     static let maxCapacity = Int(Int32.max) / 2
 
-    /// Arrays up to this size are kept when most of their nodes are free.
+    /// Node 0 belongs to no block, so that no cell with a node is 0.
+    private static let nobody: UInt32 = 0
+    /// Up to this many nodes are kept when most of them are free.
     private static let minNodesToGiveBack = 64
+    private static let fewestNodes = 8
+    private static let tagMask: UInt64 = 0xFFFF_FFFF_0000_0000
 
-    private var nodes: [Node] = []
+    private var nodes: TableMemory<BlockNode>
+    /// The nodes below this number are in the ring or free.
+    private var usedNodes = 1
+    /// The newest block's node; its `newer` is the oldest one's, which closes the ring. Means nothing without blocks.
+    private var newest = Self.nobody
+    /// The first of the nodes without a block, linked by `older`; ``nobody`` when there is none.
+    private var firstFree = Self.nobody
     /// Each cell is 0 or the upper half of a key and the number of its node; most foreign keys are told apart without a
     /// look at the node.
-    private var cells: [UInt64] = []
+    private var cells = TableMemory<UInt64>(count: ProbeRing.minCells, repeating: 0)
     private var ring = ProbeRing(cells: ProbeRing.minCells)
-    /// The first of the nodes without a block, linked by `older`; ``ends`` when there is none.
-    private var firstFree = Self.ends
 
     /// How many blocks there are.
     private(set) var count = 0
@@ -32,101 +41,143 @@ struct EndpointBlocks: Sendable {
     var capacity: Int
 
     init(capacity: Int) {
+        self.init(capacity: capacity, nodes: Self.fewestNodes)
+    }
+
+    private init(capacity: Int, nodes count: Int) {
         self.capacity = capacity
+        nodes = TableMemory(count: count, repeating: .unused)
     }
 
-    /// The bytes of heap that the arrays have reserved.
-    var bytesUsed: Int {
-        nodes.capacity * MemoryLayout<Node>.stride + cells.capacity * MemoryLayout<UInt64>.stride
+    /// The bytes of heap that are reserved.
+    var bytesUsed: Int { nodes.bytesUsed + cells.bytesUsed }
+
+    /// Where the block lies in the table if it is there, else the empty cell where it belongs; good until a block is
+    /// added or taken out.
+    func cell(of key: BlockKey) -> Int {
+        let tag = Self.tag(of: key)
+        var cell = ring.home(of: tag)
+        while true {
+            let value = cells[cell]
+            if value == 0 { return cell }
+            if value & Self.tagMask == tag, nodes[Self.node(in: value)].key == key { return cell }
+            cell = ring.next(after: cell)
+        }
     }
 
-    /// Makes the block the newest one, if it is there; tells whether it is.
-    mutating func touch(_ key: BlockKey) -> Bool {
-        guard let cell = cell(of: key) else { return false }
+    /// Whether a cell that ``cell(of:)`` told has the block.
+    func holdsBlock(_ cell: Int) -> Bool { cells[cell] != 0 }
+
+    /// Makes the block of a cell the newest one.
+    mutating func touch(_ cell: Int) {
         let node = Self.node(in: cells[cell])
-        guard nodes[Self.ends].older != node else { return true }
-        unlink(node)
-        linkAsNewest(node)
-        return true
+        if node == newest { return }
+        // The oldest one already lies where the newest one belongs.
+        if node != nodes[newest].newer {
+            unlink(node)
+            linkBehindNewest(node)
+        }
+        newest = node
     }
 
     /// Adds a block that is not there yet as the newest one.
     mutating func insert(_ key: BlockKey) {
-        if cells.isEmpty || count >= ring.maxKeys { resize(cells: cells.isEmpty ? ProbeRing.minCells : ring.cells * 2) }
-        let node = takeNode(for: key)
-        linkAsNewest(node)
-        place(Self.cellValue(key, node))
+        if count >= ring.maxKeys { resize(cells: ring.cells * 2) }
+        let node = takeNode()
+        nodes[node].key = key
+        if count == 0 {
+            nodes[node].newer = node
+            nodes[node].older = node
+        } else {
+            linkBehindNewest(node)
+        }
+        newest = node
+        place(Self.tag(of: key) | UInt64(node))
         count += 1
+    }
+
+    /// Adds a block that is not there yet as the newest one in place of the oldest, of which there is one.
+    ///
+    /// - Parameter cell: where ``cell(of:)`` told that it belongs.
+    mutating func replaceOldest(with key: BlockKey, at cell: Int) -> BlockKey {
+        let node = nodes[newest].newer
+        let oldest = nodes[node].key
+        // First the new one: closing the gap of the other may move it. There is an empty cell more than is needed.
+        cells[cell] = Self.tag(of: key) | UInt64(node)
+        empty(self.cell(of: oldest, node))
+        nodes[node].key = key
+        newest = node
+        return oldest
     }
 
     /// Takes the block out that was not used for longest; `nil` when there is none. Gives memory back when three
     /// quarters of the nodes are free.
     mutating func removeOldest() -> BlockKey? {
         guard count > 0 else { return nil }
-        let node = nodes[Self.ends].newer
+        let node = nodes[newest].newer
         let key = nodes[node].key
-        guard let cell = cell(of: key) else { preconditionFailure("an endpoint's block has a node and no cell") }
-        empty(cell)
+        empty(cell(of: key, node))
         unlink(node)
         nodes[node].older = firstFree
         firstFree = node
         count -= 1
-        if nodes.capacity > Self.minNodesToGiveBack, count < nodes.capacity / 4 { compact() }
+        if nodes.count > Self.minNodesToGiveBack, count < nodes.count / 4 { compact() }
         return key
+    }
+
+    /// Calls `body` with the oldest blocks, at most `limit`, from the oldest on.
+    func forEachOldest(_ limit: Int, _ body: (BlockKey) -> Void) {
+        var node = nodes[newest].newer
+        for _ in 0..<min(limit, count) {
+            let block = nodes[node]
+            body(block.key)
+            node = block.newer
+        }
     }
 
     /// Takes all blocks out, oldest first, and gives the memory back.
     mutating func removeAll(_ body: (BlockKey) -> Void) {
-        if count > 0 {
-            var node = nodes[Self.ends].newer
-            while node != Self.ends {
-                body(nodes[node].key)
-                node = nodes[node].newer
-            }
-        }
+        forEachOldest(count, body)
         self = EndpointBlocks(capacity: capacity)
     }
 
-    /// Copies the blocks into arrays of the right size, in the same order.
+    /// Reads where the search for a block begins, and so brings it near; the value means nothing.
+    func home(of key: BlockKey) -> UInt64 { cells[ring.home(of: key.bits)] }
+
+    /// Copies the blocks into memory of the right size, in the same order.
     private mutating func compact() {
-        var fresh = EndpointBlocks(capacity: capacity)
-        fresh.nodes.reserveCapacity(count + 1)
-        if count > 0 {
-            var node = nodes[Self.ends].newer
-            while node != Self.ends {
-                fresh.insert(nodes[node].key)
-                node = nodes[node].newer
-            }
-        }
+        var fresh = EndpointBlocks(capacity: capacity, nodes: count + 1)
+        forEachOldest(count) { fresh.insert($0) }
         self = fresh
     }
 }
 
-// MARK: - The list
+// MARK: - The ring of nodes
 
 extension EndpointBlocks {
-    private mutating func takeNode(for key: BlockKey) -> UInt32 {
-        if firstFree != Self.ends {
+    private mutating func takeNode() -> UInt32 {
+        if firstFree != Self.nobody {
             let node = firstFree
             firstFree = nodes[node].older
-            nodes[node].key = key
             return node
         }
-        if nodes.isEmpty { nodes.append(Node(key: BlockKey(bits: 0), newer: Self.ends, older: Self.ends)) }
-        if nodes.count == nodes.capacity {
+        if usedNodes == nodes.count {
             // Never more than the capacity can use: for most endpoints this saves half of the last doubling.
-            nodes.reserveCapacity(min(nodes.count * 2, max(capacity, count + 1) + 1))
+            let wanted = min(nodes.count * 2, max(capacity, count + 1) + 1)
+            var old = TableMemory(count: wanted, repeating: BlockNode.unused)
+            swap(&old, &nodes)
+            for node in 0..<usedNodes { nodes[node] = old[node] }
         }
-        nodes.append(Node(key: key, newer: Self.ends, older: Self.ends))
-        return UInt32(nodes.count - 1)
+        usedNodes += 1
+        return UInt32(usedNodes - 1)
     }
 
-    private mutating func linkAsNewest(_ node: UInt32) {
-        let second = nodes[Self.ends].older
-        nodes[node].newer = Self.ends
-        nodes[node].older = second
-        nodes[second].newer = node
-        nodes[Self.ends].older = node
+    private mutating func linkBehindNewest(_ node: UInt32) {
+        let oldest = nodes[newest].newer
+        nodes[node].newer = oldest
+        nodes[node].older = newest
+        nodes[newest].newer = node
+        nodes[oldest].older = node
     }
 
     private mutating func unlink(_ node: UInt32) {
@@ -139,24 +190,20 @@ extension EndpointBlocks {
 // MARK: - The table
 
 extension EndpointBlocks {
-    private static func cellValue(_ key: BlockKey, _ node: UInt32) -> UInt64 {
-        tag(of: key) | UInt64(node)
-    }
-
-    private static func tag(of key: BlockKey) -> UInt64 { key.bits & 0xFFFF_FFFF_0000_0000 }
+    private static func tag(of key: BlockKey) -> UInt64 { key.bits & tagMask }
 
     private static func node(in cell: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: cell) }
 
-    private func cell(of key: BlockKey) -> Int? {
-        guard !cells.isEmpty else { return nil }
-        let tag = Self.tag(of: key)
-        var cell = ring.home(of: tag)
-        while cells[cell] != 0 {
+    /// The cell of a block whose node is known.
+    private func cell(of key: BlockKey, _ node: UInt32) -> Int {
+        let wanted = Self.tag(of: key) | UInt64(node)
+        var cell = ring.home(of: wanted)
+        while true {
             let value = cells[cell]
-            if value & 0xFFFF_FFFF_0000_0000 == tag, nodes[Self.node(in: value)].key == key { return cell }
+            if value == wanted { return cell }
+            precondition(value != 0, "a block with a node is not in its endpoint's table")
             cell = ring.next(after: cell)
         }
-        return nil
     }
 
     private mutating func place(_ value: UInt64) {
@@ -169,9 +216,11 @@ extension EndpointBlocks {
     private mutating func empty(_ cell: Int) {
         var hole = cell
         var next = ring.next(after: hole)
-        while cells[next] != 0 {
-            if ring.canMove(from: next, to: hole, home: ring.home(of: cells[next])) {
-                cells[hole] = cells[next]
+        while true {
+            let value = cells[next]
+            if value == 0 { break }
+            if ring.canMove(from: next, to: hole, home: ring.home(of: value)) {
+                cells[hole] = value
                 hole = next
             }
             next = ring.next(after: next)
@@ -180,15 +229,15 @@ extension EndpointBlocks {
     }
 
     private mutating func resize(cells newCells: Int) {
-        let old = cells
-        cells = [UInt64](repeating: 0, count: newCells)
+        var old = TableMemory<UInt64>(count: newCells, repeating: 0)
+        swap(&old, &cells)
         ring = ProbeRing(cells: newCells)
-        for value in old where value != 0 { place(value) }
+        for cell in 0..<old.count where old[cell] != 0 { place(old[cell]) }
     }
 }
 
-extension [EndpointBlocks.Node] {
-    fileprivate subscript(_ node: UInt32) -> EndpointBlocks.Node {
+extension TableMemory<BlockNode> {
+    fileprivate subscript(_ node: UInt32) -> BlockNode {
         get { self[Int(node)] }
         set { self[Int(node)] = newValue }
     }

@@ -1,43 +1,51 @@
-/// One part of a ``HolderTable``: an open-addressing table with linear probing.
-struct HolderSegment: Sendable {
-    struct Entry {
-        var key: UInt64
-        /// Empty exactly in an empty cell.
-        var holders: HolderSet
-    }
+/// A block of a ``HolderSegment`` and who holds it.
+struct HolderEntry: BitwiseCopyable {
+    var key: UInt64
+    /// Empty exactly in an empty cell.
+    var holders: HolderSet
 
-    private var cells: [Entry] = []
+    /// What an empty cell holds.
+    static let empty = HolderEntry(key: 0, holders: .none)
+}
+
+/// One part of a ``HolderTable``: an open-addressing table with linear probing.
+struct HolderSegment: ~Copyable {
+    private var cells = TableMemory(count: ProbeRing.minCells, repeating: HolderEntry.empty)
     private var ring = ProbeRing(cells: ProbeRing.minCells)
     private var count = 0
 
     /// The bytes of heap that are reserved.
-    var bytesUsed: Int { cells.capacity * MemoryLayout<Entry>.stride }
+    var bytesUsed: Int { cells.bytesUsed }
 
-    /// The holders in a cell that ``cell(of:)`` found; never set to the empty set.
-    subscript(cell: Int) -> HolderSet {
-        get { cells[cell].holders }
-        set { cells[cell].holders = newValue }
-    }
+    /// The entry in a cell that ``cell(of:)`` told.
+    subscript(cell: Int) -> HolderEntry { cells[cell] }
 
-    /// Where the key lies, if it is there.
-    func cell(of key: UInt64) -> Int? {
-        guard !cells.isEmpty else { return nil }
+    /// Where the key lies if it is there, else the empty cell where it belongs.
+    func cell(of key: UInt64) -> Int {
         var cell = ring.home(of: key)
-        while !cells[cell].holders.isEmpty {
-            if cells[cell].key == key { return cell }
+        while true {
+            let entry = cells[cell]
+            if entry.key == key || entry.holders.isEmpty { return cell }
             cell = ring.next(after: cell)
         }
-        return nil
     }
 
-    /// Adds a key that is not there yet. `holders` is not empty.
-    mutating func insert(_ key: UInt64, _ holders: HolderSet) {
-        if cells.isEmpty {
-            resize(cells: ProbeRing.minCells)
-        } else if count >= ring.maxKeys {
+    /// What lies where the search for a key begins.
+    func home(of key: UInt64) -> UInt64 { cells[ring.home(of: key)].key }
+
+    /// Sets the holders, who are not nobody, of the key at `cell`.
+    mutating func update(_ cell: Int, _ entry: HolderEntry) {
+        cells[cell] = entry
+    }
+
+    /// Adds a key at the empty cell that ``cell(of:)`` told. Its holders are not nobody.
+    mutating func insert(at cell: Int, _ entry: HolderEntry) {
+        if count >= ring.maxKeys {
             resize(cells: ring.cells * 2)
+            place(entry)
+        } else {
+            cells[cell] = entry
         }
-        place(Entry(key: key, holders: holders))
         count += 1
     }
 
@@ -45,28 +53,30 @@ struct HolderSegment: Sendable {
     mutating func remove(at cell: Int) {
         var hole = cell
         var next = ring.next(after: hole)
-        while !cells[next].holders.isEmpty {
-            if ring.canMove(from: next, to: hole, home: ring.home(of: cells[next].key)) {
-                cells[hole] = cells[next]
+        while true {
+            let entry = cells[next]
+            if entry.holders.isEmpty { break }
+            if ring.canMove(from: next, to: hole, home: ring.home(of: entry.key)) {
+                cells[hole] = entry
                 hole = next
             }
             next = ring.next(after: next)
         }
-        cells[hole].holders = .none
+        cells[hole] = .empty
         count -= 1
         if ring.isSparse(keys: count) { resize(cells: ring.cells / 2) }
     }
 
-    private mutating func place(_ entry: Entry) {
+    private mutating func place(_ entry: HolderEntry) {
         var cell = ring.home(of: entry.key)
         while !cells[cell].holders.isEmpty { cell = ring.next(after: cell) }
         cells[cell] = entry
     }
 
     private mutating func resize(cells newCells: Int) {
-        let old = cells
-        cells = [Entry](repeating: Entry(key: 0, holders: .none), count: newCells)
+        var old = TableMemory(count: newCells, repeating: HolderEntry.empty)
+        swap(&old, &cells)
         ring = ProbeRing(cells: newCells)
-        for entry in old where !entry.holders.isEmpty { place(entry) }
+        for cell in 0..<old.count where !old[cell].holders.isEmpty { place(old[cell]) }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// Most blocks are held by a few endpoints: up to five slot numbers of twelve bits stand in the value itself. A block
 /// that more endpoints hold, such as a system prompt that all of them have seen, has a row in ``HolderRows``.
-struct HolderSet: Equatable {
+struct HolderSet: Equatable, BitwiseCopyable {
     /// The most slots that fit into the value.
     static let maxInline = 5
     /// Below this many, a row is given up again; the gap to ``maxInline`` keeps a set from going to and fro.
@@ -21,6 +21,11 @@ struct HolderSet: Equatable {
 
     private init(bits: UInt64) {
         self.bits = bits
+    }
+
+    /// One endpoint.
+    init(slot: Int) {
+        bits = UInt64(slot) << 4 | 1
     }
 
     /// The endpoints of row number `row`.

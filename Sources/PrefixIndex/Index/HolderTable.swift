@@ -3,18 +3,22 @@
 /// The table is cut into segments by the upper bits of the key. Each grows on its own, so no insertion ever waits for
 /// the whole table to be copied: at four million blocks that would hold up every request for a tenth of a second, a
 /// segment of them takes a fraction of a millisecond.
-struct HolderTable: Sendable {
+struct HolderTable: ~Copyable, Sendable {
     private static let segmentBits: UInt64 = 8
 
-    private var segments = [HolderSegment](repeating: HolderSegment(), count: 1 << segmentBits)
+    private var segments = OwnedArray<HolderSegment>()
     private var rows = HolderRows()
 
     /// How many blocks have a holder.
     private(set) var count = 0
 
+    init() {
+        for _ in 0..<1 << Self.segmentBits { segments.append(HolderSegment()) }
+    }
+
     /// The bytes of heap that are reserved.
     var bytesUsed: Int {
-        segments.reduce(segments.capacity * MemoryLayout<HolderSegment>.stride) { $0 + $1.bytesUsed } + rows.bytesUsed
+        (0..<segments.count).reduce(segments.bytesUsed + rows.bytesUsed) { $0 + segments[$1].pointee.bytesUsed }
     }
 
     /// The words of a bit set that has every slot up to the highest one seen.
@@ -22,9 +26,14 @@ struct HolderTable: Sendable {
 
     /// The endpoints that hold a block; ``HolderSet/none`` when nobody does.
     func holders(of key: BlockKey) -> HolderSet {
-        let segment = Self.segment(of: key)
-        guard let cell = segments[segment].cell(of: Self.rest(of: key)) else { return .none }
-        return segments[segment][cell]
+        let segment = segment(of: key)
+        // An empty cell has no holders either.
+        return segment.pointee[segment.pointee.cell(of: Self.rest(of: key))].holders
+    }
+
+    /// Reads where the search for a block begins, and so brings it near; the value means nothing.
+    func home(of key: BlockKey) -> UInt64 {
+        segment(of: key).pointee.home(of: Self.rest(of: key))
     }
 
     /// One word of the bit set of a row.
@@ -38,29 +47,38 @@ struct HolderTable: Sendable {
         return holders.contains(slot)
     }
 
+    /// Makes room for `slot` in bit sets; needed once before anything is inserted for it.
+    mutating func reserve(slot: Int) {
+        rows.reserve(slot: slot)
+    }
+
     /// Notes that `slot`, which did not hold the block, does.
     mutating func insert(_ slot: Int, key: BlockKey) {
-        rows.reserve(slot: slot)
-        let segment = Self.segment(of: key)
+        let segment = segment(of: key)
         let rest = Self.rest(of: key)
-        if let cell = segments[segment].cell(of: rest) {
-            segments[segment][cell] = adding(slot, to: segments[segment][cell])
-        } else {
-            segments[segment].insert(rest, adding(slot, to: .none))
+        let cell = segment.pointee.cell(of: rest)
+        let holders = segment.pointee[cell].holders
+        if holders.isEmpty {
+            segment.pointee.insert(at: cell, HolderEntry(key: rest, holders: HolderSet(slot: slot)))
             count += 1
+        } else {
+            segment.pointee.update(cell, HolderEntry(key: rest, holders: adding(slot, to: holders)))
         }
     }
 
     /// Notes that `slot`, which held the block, does no longer.
     mutating func remove(_ slot: Int, key: BlockKey) {
-        let segment = Self.segment(of: key)
-        guard let cell = segments[segment].cell(of: Self.rest(of: key)) else { return }
-        let remaining = removing(slot, from: segments[segment][cell])
+        let segment = segment(of: key)
+        let rest = Self.rest(of: key)
+        let cell = segment.pointee.cell(of: rest)
+        let holders = segment.pointee[cell].holders
+        if holders.isEmpty { return }
+        let remaining = removing(slot, from: holders)
         if remaining.isEmpty {
-            segments[segment].remove(at: cell)
+            segment.pointee.remove(at: cell)
             count -= 1
         } else {
-            segments[segment][cell] = remaining
+            segment.pointee.update(cell, HolderEntry(key: rest, holders: remaining))
         }
     }
 
@@ -94,8 +112,8 @@ struct HolderTable: Sendable {
         return few
     }
 
-    private static func segment(of key: BlockKey) -> Int {
-        Int(truncatingIfNeeded: key.bits &>> (64 - segmentBits))
+    private func segment(of key: BlockKey) -> UnsafeMutablePointer<HolderSegment> {
+        segments[Int(truncatingIfNeeded: key.bits &>> (64 - Self.segmentBits))]
     }
 
     /// The key without the bits that chose the segment, which tell its keys apart no longer.

@@ -23,6 +23,9 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
     /// Room for 268 endpoints of the default capacity; some 600 MB when full.
     package static let defaultMaxBlocks = 8 << 20
 
+    /// The blocks whose places in the tables are read ahead at once: with those that go for them, some 64 reads.
+    private static let batchBlocks = 16
+
     /// The most blocks that all endpoints hold together.
     package let maxBlocks: Int
 
@@ -30,12 +33,14 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
     let multiplier: UInt64
     private(set) var holders = HolderTable()
     /// By slot; slots behind the end were never used.
-    private var endpoints: [EndpointBlocks] = []
+    private var endpoints = OwnedArray<EndpointBlocks>()
     private var heldBlocks = 0
     private var occupiedSlots = 0
     private var evictions: UInt64 = 0
     /// The endpoint that gives up blocks for others as long as it has more than its share.
     private var donor = 0
+    /// Takes what is read only to bring memory near, so that the compiler cannot leave the reading out.
+    private var unusedReads: UInt64 = 0
 
     /// Makes an empty index.
     ///
@@ -63,11 +68,21 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
     ///   - hashes: the prompt's block hashes, from the first block on.
     ///   - slot: 0 ..< ``maxSlots``.
     package mutating func insert(_ hashes: Span<UInt64>, slot: Int) {
-        reserve(slot)
-        let count = min(hashes.count, endpoints[slot].capacity)
-        for index in stride(from: count - 1, through: 0, by: -1) {
-            let key = BlockKey(hashes[index], multiplier: multiplier)
-            if !endpoints[slot].touch(key) { hold(key, slot) }
+        let endpoint = endpoint(slot)
+        var end = min(hashes.count, endpoint.pointee.capacity)
+        while end > 0 {
+            let batch = max(0, end - Self.batchBlocks)..<end
+            bringNear(hashes, batch, slot)
+            for index in batch.reversed() {
+                let key = BlockKey(hashes[index], multiplier: multiplier)
+                let cell = endpoint.pointee.cell(of: key)
+                if endpoint.pointee.holdsBlock(cell) {
+                    endpoint.pointee.touch(cell)
+                } else {
+                    hold(key, slot, endpoint, at: cell)
+                }
+            }
+            end = batch.lowerBound
         }
     }
 
@@ -78,10 +93,10 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
     ///   - capacity: in blocks; below 0 counts as 0, above ``maxBlocks`` as that.
     ///   - slot: 0 ..< ``maxSlots``.
     package mutating func setCapacity(_ capacity: Int, slot: Int) {
-        reserve(slot)
+        let endpoint = endpoint(slot)
         let capacity = min(max(0, capacity), maxBlocks)
-        while endpoints[slot].count > capacity { evictOldest(slot) }
-        endpoints[slot].capacity = capacity
+        while endpoint.pointee.count > capacity { evictOldest(slot) }
+        endpoint.pointee.capacity = capacity
     }
 
     /// Forgets all blocks of an endpoint; its capacity stays. Takes time in proportion to the blocks.
@@ -89,50 +104,90 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
     /// - Parameter slot: 0 ..< ``maxSlots``.
     package mutating func removeSlot(_ slot: Int) {
         precondition((0..<Self.maxSlots).contains(slot), "slot \(slot) is not in 0 ..< \(Self.maxSlots)")
-        guard slot < endpoints.count, endpoints[slot].count > 0 else { return }
-        heldBlocks -= endpoints[slot].count
+        guard slot < endpoints.count else { return }
+        let endpoint = endpoints[slot]
+        guard endpoint.pointee.count > 0 else { return }
+        heldBlocks -= endpoint.pointee.count
         occupiedSlots -= 1
-        endpoints[slot].removeAll { holders.remove(slot, key: $0) }
+        endpoint.pointee.removeAll { holders.remove(slot, key: $0) }
     }
 
     /// What the index holds now. Takes time in proportion to the number of slots.
     package borrowing func statistics() -> IndexStatistics {
-        let slotBytes = endpoints.capacity * MemoryLayout<EndpointBlocks>.stride
+        var heldBlocksBySlot: [Int] = []
+        var bytesUsed = holders.bytesUsed + endpoints.bytesUsed
+        for slot in 0..<endpoints.count {
+            heldBlocksBySlot.append(endpoints[slot].pointee.count)
+            bytesUsed += endpoints[slot].pointee.bytesUsed
+        }
         return IndexStatistics(
             blocks: holders.count,
             heldBlocks: heldBlocks,
-            heldBlocksBySlot: endpoints.map(\.count),
+            heldBlocksBySlot: heldBlocksBySlot,
             evictions: evictions,
-            bytesUsed: endpoints.reduce(holders.bytesUsed + slotBytes) { $0 + $1.bytesUsed }
+            bytesUsed: bytesUsed
         )
     }
 }
 
 extension LRUPrefixIndex {
-    private mutating func reserve(_ slot: Int) {
+    /// The endpoint of a slot, which is made if it is new.
+    private mutating func endpoint(_ slot: Int) -> UnsafeMutablePointer<EndpointBlocks> {
         precondition((0..<Self.maxSlots).contains(slot), "slot \(slot) is not in 0 ..< \(Self.maxSlots)")
         while endpoints.count <= slot { endpoints.append(EndpointBlocks(capacity: defaultCapacity)) }
+        holders.reserve(slot: slot)
+        return endpoints[slot]
+    }
+
+    /// Reads once where the blocks of a batch, and those that go for them, lie in the tables.
+    ///
+    /// The tables are far larger than the processor's caches, and each block lies elsewhere. The readings depend on
+    /// nothing before them, so the processor waits for all of them at once instead of for one after the other.
+    private mutating func bringNear(_ hashes: Span<UInt64>, _ batch: Range<Int>, _ slot: Int) {
+        let endpoint = endpoints[slot]
+        // Who holds a block of a prompt holds those before it: all blocks of the batch then are quick to find.
+        let last = BlockKey(hashes[batch.upperBound - 1], multiplier: multiplier)
+        if endpoint.pointee.holdsBlock(endpoint.pointee.cell(of: last)) { return }
+        var reads: UInt64 = 0
+        for index in batch {
+            let key = BlockKey(hashes[index], multiplier: multiplier)
+            reads &+= holders.home(of: key) &+ endpoint.pointee.home(of: key)
+        }
+        if endpoint.pointee.count + batch.count > endpoint.pointee.capacity {
+            endpoint.pointee.forEachOldest(batch.count) { key in
+                reads &+= holders.home(of: key) &+ endpoint.pointee.home(of: key)
+            }
+        }
+        unusedReads &+= reads
     }
 
     /// Adds a block that the endpoint, whose capacity is not 0, does not hold.
-    private mutating func hold(_ key: BlockKey, _ slot: Int) {
-        if endpoints[slot].count >= endpoints[slot].capacity {
-            evictOldest(slot)
-        } else if heldBlocks >= maxBlocks {
-            evictOldest(slotToGiveUpBlock(for: slot))
-        }
-        if endpoints[slot].count == 0 { occupiedSlots += 1 }
-        endpoints[slot].insert(key)
+    ///
+    /// - Parameter cell: where the block belongs in the endpoint's table.
+    private mutating func hold(
+        _ key: BlockKey,
+        _ slot: Int,
+        _ endpoint: UnsafeMutablePointer<EndpointBlocks>,
+        at cell: Int
+    ) {
         holders.insert(slot, key: key)
+        if endpoint.pointee.count >= endpoint.pointee.capacity {
+            holders.remove(slot, key: endpoint.pointee.replaceOldest(with: key, at: cell))
+            evictions += 1
+            return
+        }
+        if heldBlocks >= maxBlocks { evictOldest(slotToGiveUpBlock(for: slot)) }
+        if endpoint.pointee.count == 0 { occupiedSlots += 1 }
+        endpoint.pointee.insert(key)
         heldBlocks += 1
     }
 
     private mutating func evictOldest(_ slot: Int) {
-        guard let key = endpoints[slot].removeOldest() else { return }
+        guard let key = endpoints[slot].pointee.removeOldest() else { return }
         holders.remove(slot, key: key)
         heldBlocks -= 1
         evictions += 1
-        if endpoints[slot].count == 0 { occupiedSlots -= 1 }
+        if endpoints[slot].pointee.count == 0 { occupiedSlots -= 1 }
     }
 
     /// The endpoint whose oldest block goes when the index is full and `slot` needs room.
@@ -140,18 +195,14 @@ extension LRUPrefixIndex {
     /// The donor is looked for only when the one before is down to its share, so that the search over all slots is paid
     /// by many insertions.
     private mutating func slotToGiveUpBlock(for slot: Int) -> Int {
-        if hasFairShare(slot) { return slot }
-        if donor >= endpoints.count || !hasMoreThanFairShare(donor) {
-            donor = endpoints.indices.max { endpoints[$0].count < endpoints[$1].count } ?? slot
+        let own = endpoints[slot].pointee.count
+        if own * occupiedSlots >= maxBlocks, own > 0 { return slot }
+        if endpoints[donor].pointee.count * occupiedSlots <= maxBlocks {
+            donor = 0
+            for other in 1..<endpoints.count where endpoints[other].pointee.count > endpoints[donor].pointee.count {
+                donor = other
+            }
         }
         return donor
-    }
-
-    private func hasFairShare(_ slot: Int) -> Bool {
-        endpoints[slot].count * occupiedSlots >= maxBlocks && endpoints[slot].count > 0
-    }
-
-    private func hasMoreThanFairShare(_ slot: Int) -> Bool {
-        endpoints[slot].count * occupiedSlots > maxBlocks
     }
 }
