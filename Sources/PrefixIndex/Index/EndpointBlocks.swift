@@ -10,8 +10,9 @@ struct BlockNode: BitwiseCopyable {
 
 /// The blocks that one endpoint is believed to hold, in the order of their last use.
 ///
-/// A ring of nodes, and a table from key to node. Nothing is allocated once both have grown to the capacity that is
-/// really used.
+/// A ring of nodes. The node of a block that this endpoint alone holds is told by the ``HolderTable``; for *shared*
+/// blocks, which others have held too, there is a table from key to node. Nothing is allocated once both have grown to
+/// the capacity that is really used.
 struct EndpointBlocks: ~Copyable, Sendable {
     /// More blocks than node numbers can count are never asked for.
     static let maxCapacity = Int(Int32.max) / 2
@@ -30,10 +31,11 @@ struct EndpointBlocks: ~Copyable, Sendable {
     private var newest = Self.nobody
     /// The first of the nodes without a block, linked by `older`; ``nobody`` when there is none.
     private var firstFree = Self.nobody
-    /// Each cell is 0 or the upper half of a key and the number of its node; most foreign keys are told apart without a
-    /// look at the node.
+    /// The shared blocks. Each cell is 0 or the upper half of a key and the number of its node; most foreign keys are
+    /// told apart without a look at the node.
     private var cells = TableMemory<UInt64>(count: ProbeRing.minCells, repeating: 0)
     private var ring = ProbeRing(cells: ProbeRing.minCells)
+    private var sharedCount = 0
 
     /// How many blocks there are.
     private(set) var count = 0
@@ -52,25 +54,11 @@ struct EndpointBlocks: ~Copyable, Sendable {
     /// The bytes of heap that are reserved.
     var bytesUsed: Int { nodes.bytesUsed + cells.bytesUsed }
 
-    /// Where the block lies in the table if it is there, else the empty cell where it belongs; good until a block is
-    /// added or taken out.
-    func cell(of key: BlockKey) -> Int {
-        let tag = Self.tag(of: key)
-        var cell = ring.home(of: tag)
-        while true {
-            let value = cells[cell]
-            if value == 0 { return cell }
-            if value & Self.tagMask == tag, nodes[Self.node(in: value)].key == key { return cell }
-            cell = ring.next(after: cell)
-        }
-    }
+    /// Whether three quarters of the nodes are free, and it pays to give them back.
+    var isSparse: Bool { nodes.count > Self.minNodesToGiveBack && count < nodes.count / 4 }
 
-    /// Whether a cell that ``cell(of:)`` told has the block.
-    func holdsBlock(_ cell: Int) -> Bool { cells[cell] != 0 }
-
-    /// Makes the block of a cell the newest one.
-    mutating func touch(_ cell: Int) {
-        let node = Self.node(in: cells[cell])
+    /// Makes the block of a node the newest one.
+    mutating func touch(_ node: UInt32) {
         if node == newest { return }
         // The oldest one already lies where the newest one belongs.
         if node != nodes[newest].newer {
@@ -80,9 +68,8 @@ struct EndpointBlocks: ~Copyable, Sendable {
         newest = node
     }
 
-    /// Adds a block that is not there yet as the newest one.
-    mutating func insert(_ key: BlockKey) {
-        if count >= ring.maxKeys { resize(cells: ring.cells * 2) }
+    /// Adds a block that is not there yet as the newest one; tells its node.
+    mutating func insert(_ key: BlockKey) -> UInt32 {
         let node = takeNode()
         nodes[node].key = key
         if count == 0 {
@@ -92,37 +79,29 @@ struct EndpointBlocks: ~Copyable, Sendable {
             linkBehindNewest(node)
         }
         newest = node
-        place(Self.tag(of: key) | UInt64(node))
         count += 1
+        return node
     }
 
-    /// Adds a block that is not there yet as the newest one in place of the oldest, of which there is one.
-    ///
-    /// - Parameter cell: where ``cell(of:)`` told that it belongs.
-    mutating func replaceOldest(with key: BlockKey, at cell: Int) -> BlockKey {
-        let node = nodes[newest].newer
-        let oldest = nodes[node].key
-        // First the new one: closing the gap of the other may move it. There is an empty cell more than is needed.
-        cells[cell] = Self.tag(of: key) | UInt64(node)
-        empty(self.cell(of: oldest, node))
-        nodes[node].key = key
-        newest = node
-        return oldest
+    /// Adds a block that is not there yet as the newest one in place of the oldest, of which there is one; tells its
+    /// node and the block that it replaces. A shared one stays in the table of shared blocks.
+    mutating func replaceOldest(with key: BlockKey) -> (node: UInt32, replaced: BlockKey) {
+        newest = nodes[newest].newer
+        let replaced = nodes[newest].key
+        nodes[newest].key = key
+        return (newest, replaced)
     }
 
-    /// Takes the block out that was not used for longest; `nil` when there is none. Gives memory back when three
-    /// quarters of the nodes are free.
-    mutating func removeOldest() -> BlockKey? {
+    /// Takes the block out that was not used for longest; `nil` when there is none. A shared one stays in the table of
+    /// shared blocks.
+    mutating func removeOldest() -> (node: UInt32, key: BlockKey)? {
         guard count > 0 else { return nil }
         let node = nodes[newest].newer
-        let key = nodes[node].key
-        empty(cell(of: key, node))
         unlink(node)
         nodes[node].older = firstFree
         firstFree = node
         count -= 1
-        if nodes.count > Self.minNodesToGiveBack, count < nodes.count / 4 { compact() }
-        return key
+        return (node, nodes[node].key)
     }
 
     /// Calls `body` with the oldest blocks, at most `limit`, from the oldest on.
@@ -135,19 +114,19 @@ struct EndpointBlocks: ~Copyable, Sendable {
         }
     }
 
-    /// Takes all blocks out, oldest first, and gives the memory back.
-    mutating func removeAll(_ body: (BlockKey) -> Void) {
-        forEachOldest(count, body)
+    /// Takes all blocks out and gives the memory back.
+    mutating func removeAll() {
         self = EndpointBlocks(capacity: capacity)
     }
 
-    /// Reads where the search for a block begins, and so brings it near; the value means nothing.
-    func home(of key: BlockKey) -> UInt64 { cells[ring.home(of: key.bits)] }
-
-    /// Copies the blocks into memory of the right size, in the same order.
-    private mutating func compact() {
+    /// Copies the blocks into memory of the right size, in the same order. Calls `body` with each and its new node's
+    /// number; it tells whether the block is shared.
+    mutating func compact(_ body: (BlockKey, UInt32) -> Bool) {
         var fresh = EndpointBlocks(capacity: capacity, nodes: count + 1)
-        forEachOldest(count) { fresh.insert($0) }
+        forEachOldest(count) { key in
+            let node = fresh.insert(key)
+            if body(key, node) { fresh.share(key, node) }
+        }
         self = fresh
     }
 }
@@ -187,24 +166,46 @@ extension EndpointBlocks {
     }
 }
 
-// MARK: - The table
+// MARK: - The table of shared blocks
 
 extension EndpointBlocks {
-    private static func tag(of key: BlockKey) -> UInt64 { key.bits & tagMask }
-
-    private static func node(in cell: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: cell) }
-
-    /// The cell of a block whose node is known.
-    private func cell(of key: BlockKey, _ node: UInt32) -> Int {
-        let wanted = Self.tag(of: key) | UInt64(node)
-        var cell = ring.home(of: wanted)
+    /// The node of a shared block.
+    func node(ofShared key: BlockKey) -> UInt32 {
+        let tag = Self.tag(of: key)
+        var cell = ring.home(of: tag)
         while true {
             let value = cells[cell]
-            if value == wanted { return cell }
-            precondition(value != 0, "a block with a node is not in its endpoint's table")
+            precondition(value != 0, "a block that others hold too is not in its endpoint's table")
+            if value & Self.tagMask == tag, nodes[Self.node(in: value)].key == key { return Self.node(in: value) }
             cell = ring.next(after: cell)
         }
     }
+
+    /// Notes that the block of a node, which was not shared, is.
+    mutating func share(_ key: BlockKey, _ node: UInt32) {
+        if sharedCount >= ring.maxKeys { resize(cells: ring.cells * 2) }
+        place(Self.cellValue(key, node))
+        sharedCount += 1
+    }
+
+    /// Takes a shared block out of the table; its node may have been taken from it already.
+    mutating func unshare(_ key: BlockKey, _ node: UInt32) {
+        let wanted = Self.cellValue(key, node)
+        var cell = ring.home(of: wanted)
+        while cells[cell] != wanted {
+            precondition(cells[cell] != 0, "a block that others hold too is not in its endpoint's table")
+            cell = ring.next(after: cell)
+        }
+        empty(cell)
+        sharedCount -= 1
+        if ring.isSparse(keys: sharedCount) { resize(cells: ring.cells / 2) }
+    }
+
+    private static func cellValue(_ key: BlockKey, _ node: UInt32) -> UInt64 { tag(of: key) | UInt64(node) }
+
+    private static func tag(of key: BlockKey) -> UInt64 { key.bits & tagMask }
+
+    private static func node(in cell: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: cell) }
 
     private mutating func place(_ value: UInt64) {
         var cell = ring.home(of: value)

@@ -17,8 +17,11 @@ struct HolderSegment: ~Copyable {
     /// The bytes of heap that are reserved.
     var bytesUsed: Int { cells.bytesUsed }
 
-    /// The entry in a cell that ``cell(of:)`` told.
-    subscript(cell: Int) -> HolderEntry { cells[cell] }
+    /// The holders in a cell that ``cell(of:)`` told; set only where there are some, and to some.
+    subscript(cell: Int) -> HolderSet {
+        get { cells[cell].holders }
+        set { cells[cell].holders = newValue }
+    }
 
     /// Where the key lies if it is there, else the empty cell where it belongs.
     func cell(of key: UInt64) -> Int {
@@ -33,13 +36,8 @@ struct HolderSegment: ~Copyable {
     /// What lies where the search for a key begins.
     func home(of key: UInt64) -> UInt64 { cells[ring.home(of: key)].key }
 
-    /// Sets the holders, who are not nobody, of the key at `cell`.
-    mutating func update(_ cell: Int, _ entry: HolderEntry) {
-        cells[cell] = entry
-    }
-
     /// Adds a key at the empty cell that ``cell(of:)`` told. Its holders are not nobody.
-    mutating func insert(at cell: Int, _ entry: HolderEntry) {
+    mutating func insert(_ entry: HolderEntry, at cell: Int) {
         if count >= ring.maxKeys {
             resize(cells: ring.cells * 2)
             place(entry)

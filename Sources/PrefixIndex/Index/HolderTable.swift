@@ -1,3 +1,9 @@
+/// Where a block lies or belongs in a ``HolderTable``; good until a block is added or taken out.
+struct HolderPlace {
+    fileprivate let segment: UnsafeMutablePointer<HolderSegment>
+    fileprivate let cell: Int
+}
+
 /// From a block to the endpoints that hold it.
 ///
 /// The table is cut into segments by the upper bits of the key. Each grows on its own, so no insertion ever waits for
@@ -24,11 +30,20 @@ struct HolderTable: ~Copyable, Sendable {
     /// The words of a bit set that has every slot up to the highest one seen.
     var wordsPerRow: Int { rows.wordsPerRow }
 
-    /// The endpoints that hold a block; ``HolderSet/none`` when nobody does.
+    /// The endpoints that hold a block, as a plain set; ``HolderSet/none`` when nobody does.
     func holders(of key: BlockKey) -> HolderSet {
+        self[place(of: key)].plain
+    }
+
+    /// Where a block lies if anybody holds it, else where it belongs.
+    func place(of key: BlockKey) -> HolderPlace {
         let segment = segment(of: key)
-        // An empty cell has no holders either.
-        return segment.pointee[segment.pointee.cell(of: Self.rest(of: key))].holders
+        return HolderPlace(segment: segment, cell: segment.pointee.cell(of: Self.rest(of: key)))
+    }
+
+    /// The endpoints that hold the block of a place; ``HolderSet/none`` when nobody does.
+    subscript(place: HolderPlace) -> HolderSet {
+        place.segment.pointee[place.cell]
     }
 
     /// Reads where the search for a block begins, and so brings it near; the value means nothing.
@@ -41,10 +56,15 @@ struct HolderTable: ~Copyable, Sendable {
         rows.word(word, row: row)
     }
 
-    /// Whether `slot` is one of the holders.
+    /// Whether `slot` is one of the holders, a plain set.
     func contains(_ slot: Int, in holders: HolderSet) -> Bool {
         if let row = holders.row { return rows.contains(slot, row: row) }
         return holders.contains(slot)
+    }
+
+    /// Whether `slot` holds the block of a place.
+    func contains(_ slot: Int, at place: HolderPlace) -> Bool {
+        contains(slot, in: self[place].plain)
     }
 
     /// Makes room for `slot` in bit sets; needed once before anything is inserted for it.
@@ -52,34 +72,38 @@ struct HolderTable: ~Copyable, Sendable {
         rows.reserve(slot: slot)
     }
 
-    /// Notes that `slot`, which did not hold the block, does.
-    mutating func insert(_ slot: Int, key: BlockKey) {
-        let segment = segment(of: key)
-        let rest = Self.rest(of: key)
-        let cell = segment.pointee.cell(of: rest)
-        let holders = segment.pointee[cell].holders
-        if holders.isEmpty {
-            segment.pointee.insert(at: cell, HolderEntry(key: rest, holders: HolderSet(slot: slot)))
-            count += 1
-        } else {
-            segment.pointee.update(cell, HolderEntry(key: rest, holders: adding(slot, to: holders)))
-        }
+    /// Notes that `slot` is the first to hold the block, which belongs at `place`, and where it does.
+    mutating func insert(sole slot: Int, node: UInt32, key: BlockKey, at place: HolderPlace) {
+        let holders = HolderSet(sole: slot, node: node)
+        place.segment.pointee.insert(HolderEntry(key: Self.rest(of: key), holders: holders), at: place.cell)
+        count += 1
     }
 
-    /// Notes that `slot`, which held the block, does no longer.
-    mutating func remove(_ slot: Int, key: BlockKey) {
-        let segment = segment(of: key)
-        let rest = Self.rest(of: key)
-        let cell = segment.pointee.cell(of: rest)
-        let holders = segment.pointee[cell].holders
-        if holders.isEmpty { return }
-        let remaining = removing(slot, from: holders)
+    /// Notes that `slot`, which did not hold the block at `place`, does too. There is no sole holder any more.
+    mutating func insert(_ slot: Int, at place: HolderPlace) {
+        place.segment.pointee[place.cell] = adding(slot, to: self[place].plain)
+    }
+
+    /// Notes that `slot`, which held the block, does no longer; tells whether it was the sole holder.
+    mutating func remove(_ slot: Int, key: BlockKey) -> Bool {
+        let place = place(of: key)
+        let holders = self[place]
+        let remaining = holders.isSole ? .none : removing(slot, from: holders)
         if remaining.isEmpty {
-            segment.pointee.remove(at: cell)
+            place.segment.pointee.remove(at: place.cell)
             count -= 1
         } else {
-            segment.pointee.update(cell, HolderEntry(key: rest, holders: remaining))
+            place.segment.pointee[place.cell] = remaining
         }
+        return holders.isSole
+    }
+
+    /// Notes that the node of a block's holder has the number `node` now, if it is the sole one; tells whether it is.
+    mutating func renumber(_ slot: Int, node: UInt32, key: BlockKey) -> Bool {
+        let place = place(of: key)
+        guard self[place].isSole else { return false }
+        place.segment.pointee[place.cell] = HolderSet(sole: slot, node: node)
+        return true
     }
 
     private mutating func adding(_ slot: Int, to holders: HolderSet) -> HolderSet {

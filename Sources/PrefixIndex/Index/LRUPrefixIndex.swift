@@ -73,15 +73,7 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
         while end > 0 {
             let batch = max(0, end - Self.batchBlocks)..<end
             bringNear(hashes, batch, slot)
-            for index in batch.reversed() {
-                let key = BlockKey(hashes[index], multiplier: multiplier)
-                let cell = endpoint.pointee.cell(of: key)
-                if endpoint.pointee.holdsBlock(cell) {
-                    endpoint.pointee.touch(cell)
-                } else {
-                    hold(key, slot, endpoint, at: cell)
-                }
-            }
+            for index in batch.reversed() { use(BlockKey(hashes[index], multiplier: multiplier), slot, endpoint) }
             end = batch.lowerBound
         }
     }
@@ -109,7 +101,8 @@ package struct LRUPrefixIndex: ~Copyable, Sendable {
         guard endpoint.pointee.count > 0 else { return }
         heldBlocks -= endpoint.pointee.count
         occupiedSlots -= 1
-        endpoint.pointee.removeAll { holders.remove(slot, key: $0) }
+        endpoint.pointee.forEachOldest(endpoint.pointee.count) { _ = holders.remove(slot, key: $0) }
+        endpoint.pointee.removeAll()
     }
 
     /// What the index holds now. Takes time in proportion to the number of slots.
@@ -139,55 +132,82 @@ extension LRUPrefixIndex {
         return endpoints[slot]
     }
 
-    /// Reads once where the blocks of a batch, and those that go for them, lie in the tables.
+    /// Reads once where the blocks of a batch, and those that go for them, lie in the table.
     ///
-    /// The tables are far larger than the processor's caches, and each block lies elsewhere. The readings depend on
+    /// The table is far larger than the processor's caches, and each block lies elsewhere. The readings depend on
     /// nothing before them, so the processor waits for all of them at once instead of for one after the other.
     private mutating func bringNear(_ hashes: Span<UInt64>, _ batch: Range<Int>, _ slot: Int) {
         let endpoint = endpoints[slot]
-        // Who holds a block of a prompt holds those before it: all blocks of the batch then are quick to find.
-        let last = BlockKey(hashes[batch.upperBound - 1], multiplier: multiplier)
-        if endpoint.pointee.holdsBlock(endpoint.pointee.cell(of: last)) { return }
         var reads: UInt64 = 0
-        for index in batch {
-            let key = BlockKey(hashes[index], multiplier: multiplier)
-            reads &+= holders.home(of: key) &+ endpoint.pointee.home(of: key)
-        }
-        if endpoint.pointee.count + batch.count > endpoint.pointee.capacity {
-            endpoint.pointee.forEachOldest(batch.count) { key in
-                reads &+= holders.home(of: key) &+ endpoint.pointee.home(of: key)
-            }
+        for index in batch { reads &+= holders.home(of: BlockKey(hashes[index], multiplier: multiplier)) }
+        // Who holds a block of a prompt holds those before it: then nothing goes for the blocks of the batch.
+        let last = holders.place(of: BlockKey(hashes[batch.upperBound - 1], multiplier: multiplier))
+        if endpoint.pointee.count + batch.count > endpoint.pointee.capacity, !holders.contains(slot, at: last) {
+            endpoint.pointee.forEachOldest(batch.count) { reads &+= holders.home(of: $0) }
         }
         unusedReads &+= reads
     }
 
-    /// Adds a block that the endpoint, whose capacity is not 0, does not hold.
-    ///
-    /// - Parameter cell: where the block belongs in the endpoint's table.
-    private mutating func hold(
-        _ key: BlockKey,
-        _ slot: Int,
-        _ endpoint: UnsafeMutablePointer<EndpointBlocks>,
-        at cell: Int
-    ) {
-        holders.insert(slot, key: key)
-        if endpoint.pointee.count >= endpoint.pointee.capacity {
-            holders.remove(slot, key: endpoint.pointee.replaceOldest(with: key, at: cell))
-            evictions += 1
+    /// Makes a block the newest of an endpoint, whose capacity is not 0.
+    private mutating func use(_ key: BlockKey, _ slot: Int, _ endpoint: UnsafeMutablePointer<EndpointBlocks>) {
+        let place = holders.place(of: key)
+        let found = holders[place]
+        if found.isSole(slot) {
+            endpoint.pointee.touch(found.node)
             return
         }
-        if heldBlocks >= maxBlocks { evictOldest(slotToGiveUpBlock(for: slot)) }
+        if !found.isSole, holders.contains(slot, in: found) {
+            endpoint.pointee.touch(endpoint.pointee.node(ofShared: key))
+            return
+        }
+        let (node, dropped) = add(key, slot, endpoint)
+        if found.isEmpty {
+            holders.insert(sole: slot, node: node, key: key, at: place)
+        } else {
+            if found.isSole { endpoints[found.plain[0]].pointee.share(key, found.node) }
+            endpoint.pointee.share(key, node)
+            holders.insert(slot, at: place)
+        }
+        // Not before: the place of the new block moves when a block is taken out of the table.
+        if let dropped { forget(dropped) }
+    }
+
+    /// Adds a block to those of an endpoint only; tells its node and the block that goes for it, if one has to.
+    private mutating func add(
+        _ key: BlockKey,
+        _ slot: Int,
+        _ endpoint: UnsafeMutablePointer<EndpointBlocks>
+    ) -> (node: UInt32, dropped: DroppedBlock?) {
+        if endpoint.pointee.count >= endpoint.pointee.capacity {
+            let (node, replaced) = endpoint.pointee.replaceOldest(with: key)
+            return (node, DroppedBlock(slot: slot, key: replaced, node: node))
+        }
+        let dropped = heldBlocks >= maxBlocks ? takeOldest(slotToGiveUpBlock(for: slot)) : nil
         if endpoint.pointee.count == 0 { occupiedSlots += 1 }
-        endpoint.pointee.insert(key)
         heldBlocks += 1
+        return (endpoint.pointee.insert(key), dropped)
     }
 
     private mutating func evictOldest(_ slot: Int) {
-        guard let key = endpoints[slot].pointee.removeOldest() else { return }
-        holders.remove(slot, key: key)
+        if let dropped = takeOldest(slot) { forget(dropped) }
+    }
+
+    /// Takes the oldest block from those of an endpoint only.
+    private mutating func takeOldest(_ slot: Int) -> DroppedBlock? {
+        guard let (node, key) = endpoints[slot].pointee.removeOldest() else { return nil }
         heldBlocks -= 1
-        evictions += 1
         if endpoints[slot].pointee.count == 0 { occupiedSlots -= 1 }
+        return DroppedBlock(slot: slot, key: key, node: node)
+    }
+
+    /// Takes a block that its endpoint's order has lost out of the tables too.
+    private mutating func forget(_ block: DroppedBlock) {
+        let endpoint = endpoints[block.slot]
+        if !holders.remove(block.slot, key: block.key) { endpoint.pointee.unshare(block.key, block.node) }
+        evictions += 1
+        if endpoint.pointee.isSparse {
+            endpoint.pointee.compact { !holders.renumber(block.slot, node: $1, key: $0) }
+        }
     }
 
     /// The endpoint whose oldest block goes when the index is full and `slot` needs room.
@@ -205,4 +225,11 @@ extension LRUPrefixIndex {
         }
         return donor
     }
+}
+
+/// A block that an endpoint gave up, and the node where it lay.
+private struct DroppedBlock {
+    let slot: Int
+    let key: BlockKey
+    let node: UInt32
 }

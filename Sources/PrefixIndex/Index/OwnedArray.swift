@@ -1,11 +1,17 @@
 /// An array of values that cannot be copied; it only grows.
+///
+/// As with ``TableMemory``, a debug build checks indices.
 struct OwnedArray<Element: ~Copyable>: ~Copyable {
     private(set) var count = 0
-    private var capacity = 0
-    private var base: UnsafeMutablePointer<Element>?
+    private var capacity: Int
+    private var base: UnsafeMutablePointer<Element>
+
+    init() {
+        capacity = 8
+        base = .allocate(capacity: capacity)
+    }
 
     deinit {
-        guard let base else { return }
         base.deinitialize(count: count)
         base.deallocate()
     }
@@ -15,25 +21,20 @@ struct OwnedArray<Element: ~Copyable>: ~Copyable {
 
     /// Where an element lies until the array grows. Only who may change the array may write there.
     subscript(index: Int) -> UnsafeMutablePointer<Element> {
-        guard let base, index >= 0, index < count else { preconditionFailure("element \(index) of \(count)") }
+        assert(index >= 0 && index < count, "element \(index) of \(count)")
         return base + index
     }
 
     mutating func append(_ element: consuming Element) {
-        if count == capacity { grow() }
-        guard let base else { preconditionFailure("an array that has grown has memory") }
-        (base + count).initialize(to: element)
-        count += 1
-    }
-
-    private mutating func grow() {
-        capacity = max(8, capacity * 2)
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
-        if let base {
+        if count == capacity {
+            capacity *= 2
+            let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity)
             larger.moveInitialize(from: base, count: count)
             base.deallocate()
+            base = larger
         }
-        base = larger
+        (base + count).initialize(to: element)
+        count += 1
     }
 }
 
