@@ -20,6 +20,7 @@ struct LRUPrefixIndexModelTests {
 
     static let settings = [
         Setting(name: "few endpoints", slots: 4, maxBlocks: 10_000, capacity: 60, operations: 1200),
+        Setting(name: "endpoints that grow and shrink", slots: 3, maxBlocks: 10_000, capacity: 300, operations: 1500),
         Setting(name: "many endpoints that share", slots: 150, maxBlocks: 100_000, capacity: 40, operations: 700),
         Setting(name: "the whole index is full", slots: 12, maxBlocks: 120, capacity: 50, operations: 1200),
         Setting(name: "room for a single block", slots: 3, maxBlocks: 1, capacity: 5, operations: 600),

@@ -67,6 +67,23 @@ struct LRUPrefixIndexTests {
         #expect(index.statistics().evictions == 3)
     }
 
+    @Test("a block keeps its place in an endpoint's order while other endpoints come to hold it and leave")
+    func orderOfSharedBlocks() {
+        var index = LRUPrefixIndex(defaultCapacity: 3)
+        let blocks = Self.prompt(0..<6)
+        for block in blocks[..<3] { index.insert([block], slot: 0) }
+        for block in blocks[..<2] { index.insert([block], slot: 1) }
+        index.insert([blocks[0]], slot: 0)
+        index.removeSlot(1)
+        for (added, dropped) in [(3, 1), (4, 2), (5, 0)] {
+            #expect(index.matches([blocks[dropped]], slots: 2) == [1, 0])
+            index.insert([blocks[added]], slot: 0)
+            #expect(index.matches([blocks[dropped]], slots: 2) == [0, 0])
+        }
+        #expect(index.statistics().blocks == 3)
+        #expect(index.statistics().evictions == 3)
+    }
+
     @Test("of a prompt longer than the capacity the start is kept")
     func promptLongerThanCapacity() {
         var index = LRUPrefixIndex(defaultCapacity: 4)

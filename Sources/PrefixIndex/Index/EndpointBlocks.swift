@@ -10,7 +10,7 @@ struct BlockNode: BitwiseCopyable {
 
 /// The blocks that one endpoint is believed to hold, in the order of their last use.
 ///
-/// A ring of nodes. The node of a block that this endpoint alone holds is told by the ``HolderTable``; for *shared*
+/// A ring of nodes. The node of a block that this endpoint alone has held is told by the ``HolderTable``; for *shared*
 /// blocks, which others have held too, there is a table from key to node. Nothing is allocated once both have grown to
 /// the capacity that is really used.
 struct EndpointBlocks: ~Copyable, Sendable {
@@ -169,7 +169,8 @@ extension EndpointBlocks {
 // MARK: - The table of shared blocks
 
 extension EndpointBlocks {
-    /// The node of a shared block.
+    /// The node of a shared block. Inlined by demand, for the reason that ``HolderTable`` gives.
+    @inline(__always)
     func node(ofShared key: BlockKey) -> UInt32 {
         let tag = Self.tag(of: key)
         var cell = ring.home(of: tag)

@@ -24,6 +24,7 @@ struct HolderSegment: ~Copyable {
     }
 
     /// Where the key lies if it is there, else the empty cell where it belongs.
+    @inline(__always)
     func cell(of key: UInt64) -> Int {
         var cell = ring.home(of: key)
         while true {
@@ -54,10 +55,10 @@ struct HolderSegment: ~Copyable {
         while true {
             let entry = cells[next]
             if entry.holders.isEmpty { break }
-            if ring.canMove(from: next, to: hole, home: ring.home(of: entry.key)) {
-                cells[hole] = entry
-                hole = next
-            }
+            // Written in any case, which is cheaper than a branch that nothing can predict.
+            let moves = ring.canMove(from: next, to: hole, home: ring.home(of: entry.key))
+            cells[moves ? hole : next] = entry
+            hole = moves ? next : hole
             next = ring.next(after: next)
         }
         cells[hole] = .empty
