@@ -153,14 +153,16 @@ import Testing
         var generator = SeededGenerator(seed: 7)
         for _ in 0..<2_000 {
             let alphabet = Array("\"us\r\nage\u{80}".utf8)
-            let bytes = (0..<Int.random(in: 0...60, using: &generator)).map { _ in
+            var bytes = (0..<Int.random(in: 0...90, using: &generator)).map { _ in
                 alphabet.randomElement(using: &generator)!
             }
+            let place = Int.random(in: 0...bytes.count, using: &generator)
+            if Bool.random(using: &generator) { bytes.insert(contentsOf: "\"usag".utf8, at: place) }
             let start = Int.random(in: 0...bytes.count, using: &generator)
             let span = bytes.span.bytes
-            let (lineEnd, pair) = (span.firstLineEnd(from: start), span.first("\"us", from: start))
+            let (lineEnd, key) = (span.firstLineEnd(from: start), span.first("\"usag", from: start))
             #expect(lineEnd == bytes[start...].firstIndex { $0 == 10 || $0 == 13 })
-            #expect(pair == bytes.indices.first { $0 >= start && bytes[$0...].starts(with: "\"us".utf8) })
+            #expect(key == bytes.indices.first { $0 >= start && bytes[$0...].starts(with: "\"usag".utf8) })
         }
     }
 }

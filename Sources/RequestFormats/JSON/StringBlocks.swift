@@ -22,13 +22,17 @@ extension RawSpan {
         guard start >= 2, start &+ Self.blockLength <= byteCount, byte(at: start &- 2) < 0xE0 else { return start }
         let last = byteCount &- Self.blockLength
         var position = start
+        // Texts are plain ASCII or have other letters in every second block or so, where a branch on each block would
+        // be mispredicted half of the time: from the first such block on, all are checked.
+        var checksSequences = false
         while position <= last {
             let (first, second) = (vector(at: position), vector(at: position &+ 16))
             let (third, fourth) = (vector(at: position &+ 32), vector(at: position &+ 48))
             // The byte in front takes part: a sequence that began there must go on here.
             let highBits = Self.union(first | second | third | fourth) | UInt64(byteUnchecked(at: position &- 1))
-            if highBits & 0x8080_8080_8080_8080 != 0, hasIrregularSequence(inBlockAt: position) {
-                return startOfCutSequence(at: position)
+            if checksSequences || highBits & 0x8080_8080_8080_8080 != 0 {
+                checksSequences = true
+                if hasIrregularSequence(inBlockAt: position) { return startOfCutSequence(at: position) }
             }
             let even = (Self.marks(first) & 0x01) | (Self.marks(second) & 0x04)
             let marks = even | (Self.marks(third) & 0x10) | (Self.marks(fourth) & 0x40)

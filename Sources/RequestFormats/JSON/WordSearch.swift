@@ -1,8 +1,8 @@
 /// Searches over raw bytes, eight at a time in one machine word ("SIMD within a register").
 ///
-/// The zero-byte test `(x - 0x01…01) & 0x80…80` borrows from one byte into the next only at a byte that is zero
-/// itself, so false hits stand only above a true one and the lowest hit is always exact, as long as bytes above 0x7F
-/// are either hits themselves or masked out with `~x`. Loads are little-endian whatever the machine, so the lowest
+/// The test for bytes below a bound, `(x - 0x20…20) & 0x80…80`, borrows from one byte into the next only at a byte
+/// that is a hit itself, so false hits stand only above a true one and the lowest hit is always exact, as long as bytes
+/// above 0x7F are hits themselves. Loads are little-endian whatever the machine, so the lowest
 /// hit is the first. All loads are bounds-checked.
 extension RawSpan {
     private static var ones: UInt64 { 0x0101_0101_0101_0101 }
@@ -31,12 +31,6 @@ extension RawSpan {
             word = word &<< 8 | UInt32(byte(at: position))
         }
         return word
-    }
-
-    /// The high bit of each byte that is zero in `word`; the lowest is exact, others may be false.
-    @inline(__always)
-    private static func zeroBytes(_ word: UInt64) -> UInt64 {
-        (word &- ones) & ~word & highBits
     }
 
     /// The high bit of each byte that is a quote, a backslash, a control character or above 0x7F; the lowest is exact,
@@ -73,51 +67,6 @@ extension RawSpan {
             offset &+= 1
         }
         return offset
-    }
-
-    /// The offset of the first carriage return or line feed at or behind `start`; `nil` when there is none.
-    func firstLineEnd(from start: Int) -> Int? {
-        let returns = Self.ones &* 0x0D
-        let feeds = Self.ones &* 0x0A
-        var offset = start
-        while offset &+ 8 <= byteCount {
-            let word = word(at: offset)
-            let hits = Self.zeroBytes(word ^ returns) | Self.zeroBytes(word ^ feeds)
-            if hits != 0 { return offset &+ (hits.trailingZeroBitCount &>> 3) }
-            offset &+= 8
-        }
-        while offset < byteCount {
-            let byte = byte(at: offset)
-            if byte == 0x0A || byte == 0x0D { return offset }
-            offset &+= 1
-        }
-        return nil
-    }
-
-    /// The offset of the first occurrence of `needle`, an ASCII text of two or more bytes, at or behind `start`; `nil`
-    /// when there is none. Words are filtered by the needle's first two bytes, so those should be a rare pair.
-    func first(_ needle: StaticString, from start: Int = 0) -> Int? {
-        let length = needle.utf8CodeUnitCount
-        let leading = Self.ones &* UInt64(needle.utf8Start[0])
-        let second = Self.ones &* UInt64(needle.utf8Start[1])
-        var offset = start
-        while offset &+ 9 <= byteCount {
-            // A byte is zero in the union only when both the byte and its successor match.
-            let differences = (word(at: offset) ^ leading) | (word(at: offset &+ 1) ^ second)
-            let hits = Self.zeroBytes(differences)
-            if hits == 0 {
-                offset &+= 8
-                continue
-            }
-            offset &+= hits.trailingZeroBitCount &>> 3
-            if matches(needle, at: offset) { return offset }
-            offset &+= 1
-        }
-        while offset &+ length <= byteCount {
-            if matches(needle, at: offset) { return offset }
-            offset &+= 1
-        }
-        return nil
     }
 
     /// Whether the bytes at `offset` are `text`, which is ASCII; false when fewer bytes are left than it has.
