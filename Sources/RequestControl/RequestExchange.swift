@@ -140,7 +140,7 @@ package final class RequestExchange {
         }
         let endpoint = decision.endpoint
         lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
-        count(endpoint, model: context.request.targetModel, seconds: controller.now().since(started).fractionalSeconds)
+        count(endpoint, model: context.request.targetModel, seconds: controller.now().seconds(since: started))
         defer { attemptCount += 1 }
         return reply(to: endpoint, route: route)
     }

@@ -42,11 +42,11 @@ struct ResponseAccounting {
         guard bytes.byteCount > 0 else { return }
         responseBytes += bytes.byteCount
         if let lastByteAt {
-            if isEventStream { instruments.interTokenLatency.observe(now.since(lastByteAt).fractionalSeconds) }
+            if isEventStream { instruments.interTokenLatency.observe(now.seconds(since: lastByteAt)) }
         } else {
             firstByteAt = now
             instruments.timeToFirstToken(streaming: isEventStream)
-                .observe(now.since(request.receivedAt).fractionalSeconds)
+                .observe(now.seconds(since: request.receivedAt))
         }
         lastByteAt = now
         reader?.consume(bytes)
@@ -55,7 +55,7 @@ struct ResponseAccounting {
     /// The request is over. Returns the usage that the response reported.
     mutating func ended(at now: MonotonicInstant, errorCode: String?) -> TokenUsage? {
         instruments.running.decrement()
-        instruments.duration.observe(now.since(request.receivedAt).fractionalSeconds)
+        instruments.duration.observe(now.seconds(since: request.receivedAt))
         if let errorCode { instruments.errors(code: errorCode).increment() }
         guard responseBytes > 0 else { return nil }
         instruments.responseSize.observe(Double(responseBytes))
@@ -65,7 +65,7 @@ struct ResponseAccounting {
         instruments.outputTokens.observe(Double(usage.completionTokens))
         instruments.cachedTokens.observe(Double(usage.cachedTokens))
         if isEventStream, usage.completionTokens > 1, let firstByteAt, let lastByteAt {
-            let generation = lastByteAt.since(firstByteAt).fractionalSeconds
+            let generation = lastByteAt.seconds(since: firstByteAt)
             instruments.timePerOutputToken.observe(generation / Double(usage.completionTokens - 1))
         }
         return TokenUsage(
