@@ -28,18 +28,18 @@ protocol RelayClient: AnyObject {
 ///
 /// The head of a response is held until the first byte of its body: until then nothing has been sent to the client, so
 /// an endpoint that dies between the two costs the client nothing. Confined to one event loop.
-final class RequestRelay: UpstreamUser {
+final class RequestRelay {
     private enum State {
         /// Not started.
         case ready
         /// A connection is being made.
         case connecting
         /// The request was sent; no whole head has come.
-        case awaitingHead(UpstreamConnection)
+        case awaitingHead
         /// The head is here and nothing of the body.
-        case holdingHead(UpstreamConnection, ResponseHead)
+        case holdingHead
         /// The head was written to the client.
-        case relaying(UpstreamConnection)
+        case relaying
         /// Ended, one way or the other.
         case done
     }
@@ -51,6 +51,10 @@ final class RequestRelay: UpstreamUser {
     private let eventLoop: any EventLoop
     private let client: any RelayClient
     private var state = State.ready
+    /// The connection that the present attempt was sent on.
+    private var connection: UpstreamConnection?
+    /// The head of the response, while it is held.
+    private var heldHead: ResponseHead?
     private var routing: RoutingReply?
     private var attemptTimer: Scheduled<Void>?
     private var requestTimer: Scheduled<Void>?
@@ -126,7 +130,8 @@ final class RequestRelay: UpstreamUser {
     }
 
     private func send(on connection: UpstreamConnection, _ routing: RoutingReply) {
-        state = .awaitingHead(connection)
+        state = .awaitingHead
+        self.connection = connection
         let head = UpstreamRequestHead(
             request: request,
             bodyLength: body?.readableBytes ?? 0,
@@ -143,21 +148,24 @@ final class RequestRelay: UpstreamUser {
         perform(exchange.attemptFailed(failure))
     }
 
-    // MARK: UpstreamUser
+    // MARK: What the connection to the endpoint tells, on its event loop
 
+    /// The response's head arrived.
     func upstreamDidReceiveHead(_ head: ResponseHead) {
-        guard case .awaitingHead(let connection) = state else { return }
+        guard case .awaitingHead = state else { return }
         if let step = exchange.responseHeadReceived(status: head.status, isEventStream: head.isEventStream) {
             // The policy sends the request elsewhere; this answer is of no use to anybody.
             state = .ready
-            connection.abandon()
+            connection?.abandon()
             attemptTimer?.cancel()
             perform(step)
             return
         }
-        state = .holdingHead(connection, head)
+        state = .holdingHead
+        heldHead = head
     }
 
+    /// A piece of the response's body arrived.
     func upstreamDidReceiveBody(_ bytes: ByteBuffer) {
         releaseHead()
         guard case .relaying = state else { return }
@@ -167,21 +175,26 @@ final class RequestRelay: UpstreamUser {
         if !client.isWritable { connectionInUse?.setReading(false) }
     }
 
+    /// The response is whole. The connection no longer belongs to the relay when this is called.
     func upstreamDidEnd() {
         releaseHead()
         guard case .relaying = state, end(.completed) else { return }
         client.relayEnd()
     }
 
+    /// No more bytes for now: what was written to the client should be flushed.
     func upstreamDidReadComplete() {
         if case .relaying = state { client.relayFlush() }
     }
 
+    /// The connection broke, or sent what is not HTTP, before the response was whole. It no longer belongs to the
+    /// relay.
     func upstreamDidFail(_ error: (any Error)?) {
         switch state {
-        case .awaitingHead(let connection), .holdingHead(let connection, _):
+        case .awaitingHead, .holdingHead:
             state = .ready
-            attemptFailed(.reset(onReusedConnection: connection.isReused))
+            heldHead = nil
+            attemptFailed(.reset(onReusedConnection: connection?.isReused ?? false))
         case .relaying:
             end(.resetMidResponse)
             client.relayBreakOff()
@@ -191,8 +204,8 @@ final class RequestRelay: UpstreamUser {
     }
 
     private func releaseHead() {
-        guard case .holdingHead(let connection, let head) = state, let routing else { return }
-        state = .relaying(connection)
+        guard case .holdingHead = state, let routing, let head = heldHead.take() else { return }
+        state = .relaying
         exchange.responseStarted()
         client.relayHead(head, mutation: routing.responseHeaders)
     }
@@ -228,6 +241,7 @@ final class RequestRelay: UpstreamUser {
         switch state {
         case .connecting, .awaitingHead, .holdingHead:
             state = .ready
+            heldHead = nil
             connection?.abandon()
             beforeResponse()
         case .relaying:
@@ -243,7 +257,7 @@ final class RequestRelay: UpstreamUser {
 
     private var connectionInUse: UpstreamConnection? {
         switch state {
-        case .awaitingHead(let connection), .holdingHead(let connection, _), .relaying(let connection): connection
+        case .awaitingHead, .holdingHead, .relaying: connection
         case .ready, .connecting, .done: nil
         }
     }
@@ -253,6 +267,8 @@ final class RequestRelay: UpstreamUser {
     private func end(_ outcome: RequestOutcome?) -> Bool {
         if case .done = state { return false }
         state = .done
+        connection = nil
+        heldHead = nil
         attemptTimer?.cancel()
         requestTimer?.cancel()
         if let outcome { exchange.finish(outcome) }

@@ -16,6 +16,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
 
     let session: ClientSession
     private let buffers: WriteBuffers
+    /// Where the connection is read into; `nil` when its bytes come from another handler.
+    private let slot: ReceiveSlot?
     private var context: ChannelHandlerContext?
     private var reader: RequestReader
     private var isReading = false
@@ -23,10 +25,12 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
     /// What was written and not handed to the channel.
     private var output: ByteBuffer?
     private var isChunked = false
+    private(set) var isWritable = true
 
-    init(session: ClientSession, limits: GatewayLimits, buffers: WriteBuffers) {
+    init(session: ClientSession, limits: GatewayLimits, buffers: WriteBuffers, slot: ReceiveSlot? = nil) {
         self.session = session
         self.buffers = buffers
+        self.slot = slot
         reader = RequestReader(limits: limits)
     }
 
@@ -44,9 +48,17 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         session.noteActivity()
-        if session.state.discardsInput { return }
-        reader.receive(unwrapInboundIn(data))
-        takeRequests()
+        let bytes = unwrapInboundIn(data)
+        if slot?.hasLostBytes == true {
+            session.failed()
+            return
+        }
+        if !session.state.discardsInput {
+            if let slot, slot.isContinuation { reader.resume(bytes) } else { reader.receive(bytes) }
+            takeRequests()
+            if let slot, let begun = reader.takeBegunBody() { slot.continueBehind(begun) }
+        }
+        slot?.giveBack(bytes)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -58,7 +70,8 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        session.writabilityChanged(context.channel.isWritable)
+        isWritable = context.channel.isWritable
+        session.writabilityChanged(isWritable)
         context.fireChannelWritabilityChanged()
     }
 
@@ -127,8 +140,6 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
 extension HTTP1ClientHandler: ClientTransport {
     var isStream: Bool { false }
 
-    var isWritable: Bool { context?.channel.isWritable ?? false }
-
     var clientAddress: String { context?.remoteAddress?.ipAddress ?? "" }
 
     var eventLoop: any EventLoop {
@@ -153,17 +164,11 @@ extension HTTP1ClientHandler: ClientTransport {
 
     func writeBody(_ bytes: ByteBuffer) {
         let count = bytes.readableBytes
-        let isCopied = count <= Self.copiedBytesMax
-        if isCopied || isChunked {
-            append { buffer in
-                if isChunked { buffer.writeChunkSize(count) }
-                if isCopied {
-                    buffer.writeImmutableBuffer(bytes)
-                    if isChunked { buffer.writeStaticString("\r\n") }
-                }
-            }
+        if count <= Self.copiedBytesMax {
+            append { $0.writePiece(of: bytes, count: count, asChunk: isChunked) }
+            return
         }
-        if isCopied { return }
+        if isChunked { append { $0.writeChunkSize(count) } }
         writeOutput(flush: false)
         context?.write(wrapOutboundOut(bytes), promise: nil)
         if isChunked { append { $0.writeStaticString("\r\n") } }
@@ -199,14 +204,25 @@ extension HTTP1ClientHandler: ClientTransport {
 }
 
 extension ByteBuffer {
-    /// Writes the line before a chunk's bytes (RFC 9112, 7.1).
-    fileprivate mutating func writeChunkSize(_ count: Int) {
-        var digits = 1
-        while count &>> (4 * digits) > 0 { digits += 1 }
-        for position in (0..<digits).reversed() {
-            let digit = UInt8(truncatingIfNeeded: count &>> (4 * position) & 0xF)
-            writeInteger(digit < 10 ? digit + 0x30 : digit + 0x57)
+    /// Copies a piece of a body; as a chunk with its framing (RFC 9112, 7.1).
+    fileprivate mutating func writePiece(of body: ByteBuffer, count: Int, asChunk: Bool) {
+        guard asChunk else {
+            writeImmutableBuffer(body)
+            return
         }
-        writeStaticString("\r\n")
+        HeadBytes.write(to: &self, bytesMax: count + 20) { bytes in
+            bytes.appendHexadecimal(count)
+            bytes.append("\r\n")
+            body.withUnsafeReadableBytes { bytes.append($0) }
+            bytes.append("\r\n")
+        }
+    }
+
+    /// Writes the line before a chunk's bytes.
+    fileprivate mutating func writeChunkSize(_ count: Int) {
+        HeadBytes.write(to: &self, bytesMax: 20) { bytes in
+            bytes.appendHexadecimal(count)
+            bytes.append("\r\n")
+        }
     }
 }

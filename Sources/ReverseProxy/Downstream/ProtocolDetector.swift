@@ -15,14 +15,17 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
     private let loop: ProxyLoop
     private let listener: ListenerBinding
     private let isSecure: Bool
+    /// Where the connection is read into; `nil` behind TLS, where the handler that decrypts reads.
+    private let slot: ReceiveSlot?
     private var received: ByteBuffer?
     private var isDone = false
     private var timer: Scheduled<Void>?
 
-    init(loop: ProxyLoop, listener: ListenerBinding, isSecure: Bool) {
+    init(loop: ProxyLoop, listener: ListenerBinding, isSecure: Bool, slot: ReceiveSlot? = nil) {
         self.loop = loop
         self.listener = listener
         self.isSecure = isSecure
+        self.slot = slot
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -87,6 +90,7 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
         isDone = true
         do {
             if isHTTP2 {
+                if slot != nil { try SlotAllocator.remove(from: context.channel) }
                 try HTTP2ConnectionHandler.configure(
                     context.channel, loop: loop, listener: listener, isSecure: isSecure)
             } else {
@@ -102,7 +106,8 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
         let client = HTTP1ClientHandler(
             session: ClientSession(loop: loop, listener: listener, isSecure: isSecure),
             limits: loop.configuration.limits,
-            buffers: loop.buffers
+            buffers: loop.buffers,
+            slot: slot
         )
         try channel.pipeline.syncOperations.addHandler(client)
     }

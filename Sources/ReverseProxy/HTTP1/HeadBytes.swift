@@ -1,7 +1,8 @@
 import GatewayCore
 import NIOCore
 
-/// Writes the head of a message into a buffer, piece by piece, without looking at the buffer again for each piece.
+/// Writes the head of a message, or the framing of its body, into a buffer, piece by piece, without looking at the
+/// buffer again for each piece.
 struct HeadBytes {
     private let target: UnsafeMutableRawBufferPointer
     /// The bytes so far.
@@ -54,6 +55,18 @@ struct HeadBytes {
                 rest /= 10
             } while rest > 0
             append(UnsafeRawBufferPointer(rebasing: digits[start...]))
+        }
+    }
+
+    /// Appends the hexadecimal digits of a number that is not negative.
+    mutating func appendHexadecimal(_ number: Int) {
+        var shift = max(0, (Int.bitWidth - 1 - number.leadingZeroBitCount) / 4 * 4)
+        precondition(shift / 4 < target.count - count, "a head is longer than it was counted to be")
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: number &>> shift) & 0xF
+            target[count] = digit < 10 ? digit + 0x30 : digit + 0x57
+            count &+= 1
+            shift -= 4
         }
     }
 

@@ -62,6 +62,9 @@ struct MessageBodyReader {
     /// Whether the end of the connection is the end of the body.
     var endsWithConnection: Bool { if case .untilClose = state { true } else { false } }
 
+    /// The bytes that are missing of a body whose length is known; `nil` for any other.
+    var knownLength: Int? { if case .bytes(let count) = state { count } else { nil } }
+
     /// The next piece; `nil` when more bytes are needed.
     mutating func next(_ input: inout ByteBuffer) throws(MessageFault) -> Piece? {
         while true {

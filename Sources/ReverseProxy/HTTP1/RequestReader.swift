@@ -3,13 +3,14 @@ import NIOCore
 
 /// Takes the bytes that a client sends over HTTP/1.1 apart into requests: a head, pieces of a body, an end.
 ///
-/// A plain value. It reads no further than it is asked: the bytes of pipelined requests wait in it as they came.
+/// A plain value. It reads no further than it is asked: the bytes of pipelined requests wait in it as they came. A body
+/// of known length is one piece: it waits too until it is whole.
 struct RequestReader {
     /// What came.
     enum Event {
         /// A request begins.
         case head(RequestHead)
-        /// A piece of its body; at least one byte.
+        /// A piece of its body, or all of it when its length was announced; at least one byte.
         case body(ByteBuffer)
         /// It is whole.
         case end
@@ -26,6 +27,11 @@ struct RequestReader {
         self.limits = limits
         section = Self.section(limits)
     }
+
+    /// The most bytes that are set aside for bytes of a body that were announced and have not come.
+    private static let roomMax = 1 << 20
+    /// With less room than this and more bytes missing, more is set aside.
+    private static let roomMin = 64 << 10
 
     /// Whether bytes have come that were not taken.
     var hasInput: Bool { input.readableBytes > 0 }
@@ -50,11 +56,35 @@ struct RequestReader {
         input = ByteBuffer()
     }
 
+    /// What has come of a body of known length that is not whole, with room behind it for more; `nil` when there is
+    /// none. The bytes leave the reader: with more bytes behind them they come back by ``resume(_:)``.
+    mutating func takeBegunBody() -> ByteBuffer? {
+        guard let missing = missingBytes, missing > 0, hasInput else { return nil }
+        var begun = input
+        input = ByteBuffer()
+        // The announcement is the client's word: the room grows with what comes.
+        if begun.writableBytes < min(missing, Self.roomMin) {
+            begun.reserveCapacity(minimumWritableBytes: min(missing, max(Self.roomMax, begun.readableBytes)))
+        }
+        return begun
+    }
+
+    /// Takes back what ``takeBegunBody()`` gave, with the bytes that have come behind it.
+    mutating func resume(_ bytes: ByteBuffer) {
+        input = bytes
+    }
+
+    /// How many bytes of a body of known length have not come; `nil` for any other body.
+    private var missingBytes: Int? {
+        body?.knownLength.map { $0 - input.readableBytes }
+    }
+
     /// The next event; `nil` when more bytes are needed.
     ///
     /// - Throws: ``MessageFault``; where the next request begins is not known then.
     mutating func next() throws(MessageFault) -> Event? {
         guard body != nil else { return try takeHead().map { .head($0) } }
+        if let missingBytes, missingBytes > 0 { return nil }
         // In place: a copy of the reader in a local would be written back for each piece.
         let piece = try body?.next(&input)
         if input.readableBytes == 0 { input = ByteBuffer() }

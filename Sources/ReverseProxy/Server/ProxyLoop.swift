@@ -12,6 +12,7 @@ final class ProxyLoop {
     let metrics: ProxyMetrics
     let upstreams: UpstreamPool
     let buffers = WriteBuffers()
+    let receiveBuffers = ReceiveBufferPool()
     private(set) var isDraining = false
     private let eventLoop: any EventLoop
     private var clients: [ObjectIdentifier: ClientSession] = [:]

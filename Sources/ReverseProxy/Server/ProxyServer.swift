@@ -146,9 +146,16 @@ package final class ProxyServer: Sendable {
         return channel.eventLoop.makeCompletedFuture {
             let pipeline = channel.pipeline.syncOperations
             let tls = binding.tls
-            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
+            var slot: ReceiveSlot?
+            if let tls {
+                try pipeline.addHandler(NIOSSLServerHandler(context: tls))
+            } else {
+                let plain = ReceiveSlot(buffers: bound.value.receiveBuffers)
+                try SlotAllocator.install(plain, on: channel)
+                slot = plain
+            }
             try pipeline.addHandler(
-                ProtocolDetector(loop: bound.value, listener: binding, isSecure: tls != nil)
+                ProtocolDetector(loop: bound.value, listener: binding, isSecure: tls != nil, slot: slot)
             )
         }
     }

@@ -1,21 +1,8 @@
 import GatewayCore
 import NIOCore
 
-/// What an upstream connection tells the request that is using it. Called on the connection's event loop.
-protocol UpstreamUser: AnyObject {
-    /// The response's head arrived.
-    func upstreamDidReceiveHead(_ head: ResponseHead)
-    /// A piece of the response's body arrived.
-    func upstreamDidReceiveBody(_ bytes: ByteBuffer)
-    /// The response is whole. The connection no longer belongs to the user when this is called.
-    func upstreamDidEnd()
-    /// No more bytes for now: what was written downstream should be flushed.
-    func upstreamDidReadComplete()
-    /// The connection broke, or sent what is not HTTP, before the response was whole. It no longer belongs to the user.
-    func upstreamDidFail(_ error: (any Error)?)
-}
-
-/// One connection to an endpoint: sends one request at a time and hands the response to its user.
+/// One connection to an endpoint: sends one request at a time and hands the response to its
+/// ``RequestRelay``.
 ///
 /// Confined to its event loop. Between requests it is idle in its ``UpstreamPool``.
 final class UpstreamConnection: ChannelDuplexHandler {
@@ -27,7 +14,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         /// Without a request; can go to `busy` and `closed`.
         case idle
         /// A request was sent and its response is not whole; can go to `settling` and `closed`.
-        case busy(any UpstreamUser)
+        case busy
         /// The response is whole, and the read that brought its end goes on: bytes behind it would be taken for the
         /// answer to a request that is sent now. Can go to `idle` and `closed`.
         case settling
@@ -48,6 +35,8 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private unowned let pool: UpstreamPool
     private let buffers: WriteBuffers
     private var state = State.idle
+    /// Whose request is on its way; `nil` unless the connection is busy.
+    private var relay: RequestRelay?
     private var reader = ResponseReader()
     private var context: ChannelHandlerContext?
     private var keepsAlive = true
@@ -60,15 +49,17 @@ final class UpstreamConnection: ChannelDuplexHandler {
         self.buffers = buffers
     }
 
-    // MARK: What the user does
+    // MARK: What the relay does
 
-    /// Sends a request. The connection must be idle; it belongs to `user` until `upstreamDidEnd` or `upstreamDidFail`.
-    func send(_ head: UpstreamRequestHead, body: ByteBuffer?, for user: any UpstreamUser) {
+    /// Sends a request. The connection must be idle; it belongs to `relay` until
+    /// ``RequestRelay/upstreamDidEnd()`` or ``RequestRelay/upstreamDidFail(_:)``.
+    func send(_ head: UpstreamRequestHead, body: ByteBuffer?, for relay: RequestRelay) {
         guard let context, case .idle = state else {
-            user.upstreamDidFail(nil)
+            relay.upstreamDidFail(nil)
             return
         }
-        state = .busy(user)
+        state = .busy
+        self.relay = relay
         keepsAlive = true
         reader.begin(isHead: head.request.method == "HEAD")
         var bytes = buffers.take()
@@ -83,9 +74,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
         buffers.giveBack(bytes)
     }
 
-    /// Gives the connection up before the response is whole: it closes at once, and the user hears no more.
+    /// Gives the connection up before the response is whole: it closes at once, and the relay hears no more.
     func abandon() {
         state = .closed
+        relay = nil
         context?.close(promise: nil)
     }
 
@@ -117,7 +109,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .busy = state else {
+        guard let relay else {
             // A connection without a request has nothing to say: a server that speaks anyway is out of step, and
             // whatever it says must never become the answer to the next request.
             abandonIdle(context)
@@ -125,7 +117,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         }
         reader.receive(unwrapInboundIn(data))
         do throws(MessageFault) {
-            while case .busy(let user) = state, let event = try reader.next() { take(event, for: user, context) }
+            while case .busy = state, let event = try reader.next() { take(event, for: relay, context) }
         } catch {
             fail(error)
             context.close(promise: nil)
@@ -134,32 +126,33 @@ final class UpstreamConnection: ChannelDuplexHandler {
         if case .settling = state, reader.hasInput { abandonIdle(context) }
     }
 
-    private func take(_ event: ResponseReader.Event, for user: any UpstreamUser, _ context: ChannelHandlerContext) {
+    private func take(_ event: ResponseReader.Event, for relay: RequestRelay, _ context: ChannelHandlerContext) {
         switch event {
         case .head(let head):
             keepsAlive = head.keepsAlive
-            user.upstreamDidReceiveHead(head)
+            relay.upstreamDidReceiveHead(head)
         case .body(let bytes):
-            user.upstreamDidReceiveBody(bytes)
+            relay.upstreamDidReceiveBody(bytes)
         case .end:
             responseEnded(context)
-            user.upstreamDidEnd()
+            relay.upstreamDidEnd()
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         switch state {
-        case .busy(let user): user.upstreamDidReadComplete()
+        case .busy: relay?.upstreamDidReadComplete()
         case .settling: becomeIdle()
         case .idle, .closed: break
         }
-        context.fireChannelReadComplete()
+        // Nobody stands behind this handler: the event ends here.
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .busy(let user) = state, reader.inputEnded() {
+        if let relay, reader.inputEnded() {
             state = .closed
-            user.upstreamDidEnd()
+            self.relay = nil
+            relay.upstreamDidEnd()
         } else {
             fail(nil)
         }
@@ -174,6 +167,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     // MARK: Transitions
 
     private func responseEnded(_ context: ChannelHandlerContext) {
+        relay = nil
         // A response that overtakes its request leaves the connection in the middle of a body: it cannot be used again.
         guard keepsAlive, isRequestWritten(context), context.channel.isActive else {
             state = .closed
@@ -200,9 +194,10 @@ final class UpstreamConnection: ChannelDuplexHandler {
         case .idle:
             state = .closed
             pool.forget(self)
-        case .busy(let user):
+        case .busy:
             state = .closed
-            user.upstreamDidFail(error)
+            let relay = relay.take()
+            relay?.upstreamDidFail(error)
         case .settling:
             state = .closed
         case .closed:
