@@ -5,6 +5,9 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST = .venv/bin/python -m pytest Tests/EndToEnd
 RIG = .build-bench/release
+# Calls into a static standard library go straight, and exclusivity, which the debug build of the tests checks at run
+# time, is not checked again (docs/performance.md).
+RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test checks e2e bench-serve soak format clean
@@ -13,7 +16,7 @@ help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## release build of martlet
-	$(SWIFT) build -c release --product martlet -j $(JOBS)
+	$(SWIFT) build -c release --product martlet $(RELEASE_FLAGS) -j $(JOBS)
 
 run: build ## release build, then a gateway over three simulated model servers
 	.build/release/martlet serve --simulate 3
