@@ -106,6 +106,7 @@ let package = Package(
         room("GatewayCore", []),
         room("RequestFormats", []),
         room("PrefixIndex", []),
+        room("ExtProcProto", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
