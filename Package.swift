@@ -126,6 +126,7 @@ let package = Package(
         tests("GatewayCoreTests", ["GatewayCore"]),
         tests("RequestFormatsTests", ["RequestFormats"]),
         tests("PrefixIndexTests", ["PrefixIndex"]),
+        tests("ExtProcProtoTests", ["ExtProcProto"], exclude: ["Fixtures"]),
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
         tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling"]),
