@@ -29,7 +29,7 @@ final class EmbeddedProxy {
         let channel = EmbeddedChannel(loop: eventLoop)
         if let slowness { try channel.pipeline.syncOperations.addHandler(slowness) }
         let session = ClientSession(loop: loop, listener: ListenerBinding(.standalone), isSecure: false)
-        let client = HTTP1ClientHandler(session: session, limits: loop.configuration.limits, buffers: loop.buffers)
+        let client = HTTP1ClientHandler(session: session, limits: loop.configuration.limits, buffers: loop.writeBuffers)
         try channel.pipeline.syncOperations.addHandler(client)
         try activate(channel)
         return channel
@@ -40,7 +40,7 @@ final class EmbeddedProxy {
     func idleUpstream() throws -> EmbeddedChannel {
         let channel = EmbeddedChannel(loop: eventLoop)
         let connection = UpstreamConnection(
-            address: EndpointAddress(host: "127.0.0.1", port: 8000), pool: loop.upstreams, buffers: loop.buffers)
+            address: EndpointAddress(host: "127.0.0.1", port: 8000), pool: loop.upstreams, buffers: loop.writeBuffers)
         try channel.pipeline.syncOperations.addHandler(connection)
         try activate(channel)
         loop.upstreams.putBack(connection)

@@ -121,8 +121,10 @@ public struct HeaderMap: Sendable {
     }
 
     /// Calls `body` with all bytes and the places of the fields in them, in order, without making texts.
-    package func withFields<Result>(_ body: (UnsafeRawBufferPointer, [Place]) throws -> Result) rethrows -> Result {
-        try bytes.withUnsafeBytes { try body($0, places) }
+    package func withFields<Result, Failure>(
+        _ body: (UnsafeRawBufferPointer, [Place]) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try bytes.span.bytes.withUnsafeBytes { (bytes) throws(Failure) -> Result in try body(bytes, places) }
     }
 
     private func place(of name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Int? {

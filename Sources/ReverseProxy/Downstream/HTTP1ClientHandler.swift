@@ -15,7 +15,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
     static let copiedBytesMax = 8 << 10
 
     let session: ClientSession
-    private let buffers: WriteBuffers
+    private let buffers: BufferPool
     /// Where the connection is read into; `nil` when its bytes come from another handler.
     private let slot: ReceiveSlot?
     private var context: ChannelHandlerContext?
@@ -27,7 +27,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
     private var isChunked = false
     private(set) var isWritable = true
 
-    init(session: ClientSession, limits: GatewayLimits, buffers: WriteBuffers, slot: ReceiveSlot? = nil) {
+    init(session: ClientSession, limits: GatewayLimits, buffers: BufferPool, slot: ReceiveSlot? = nil) {
         self.session = session
         self.buffers = buffers
         self.slot = slot
@@ -110,7 +110,7 @@ final class HTTP1ClientHandler: ChannelDuplexHandler {
     }
 
     private func append(_ body: (inout ByteBuffer) -> Void) {
-        var buffer = output ?? buffers.take()
+        var buffer = output ?? buffers.take(ClientResponseHead.usualBytes)
         output = nil
         body(&buffer)
         output = buffer

@@ -147,14 +147,7 @@ extension ResponseHead {
         var headers = HTTPHeaders()
         headers.reserveCapacity(places.count + 3)
         bytes.withUnsafeReadableBytes { bytes in
-            for place in places {
-                let name = bytes.slice(place.name)
-                switch FieldKind(name) {
-                case .hopByHop, .connection, .transferEncoding: continue
-                case .contentLength where !hasLength: continue
-                case .contentLength: break
-                default: if connection.lists(name, in: bytes) || mutations.drops(name) { continue }
-                }
+            forEachForwardedField(of: bytes, mutations, hasLength: hasLength) { place in
                 headers.add(name: bytes.text(place.name), value: bytes.text(place.value))
             }
         }

@@ -106,7 +106,7 @@ final class ProtocolDetector: ChannelInboundHandler, RemovableChannelHandler {
         let client = HTTP1ClientHandler(
             session: ClientSession(loop: loop, listener: listener, isSecure: isSecure),
             limits: loop.configuration.limits,
-            buffers: loop.buffers,
+            buffers: loop.writeBuffers,
             slot: slot
         )
         try channel.pipeline.syncOperations.addHandler(client)

@@ -8,7 +8,7 @@ import NIOCore
 /// read into a buffer that all connections of the loop share: an idle connection holds none. Confined to one event
 /// loop.
 final class ReceiveSlot {
-    private let buffers: ReceiveBufferPool
+    private let buffers: BufferPool
     /// How large the next buffer is that nothing was laid down for.
     private var sizing = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 4 << 10, maximum: 64 << 10)
     private var begun: ByteBuffer?
@@ -19,7 +19,7 @@ final class ReceiveSlot {
     private(set) var hasLostBytes = false
     private var isRecorded = true
 
-    init(buffers: ReceiveBufferPool) {
+    init(buffers: BufferPool) {
         self.buffers = buffers
     }
 
@@ -44,22 +44,6 @@ final class ReceiveSlot {
     /// Gives a buffer back whose bytes were taken, or are held by whoever took them.
     func giveBack(_ buffer: ByteBuffer) {
         if !isContinuation { buffers.giveBack(buffer) }
-    }
-}
-
-/// The buffer that the connections of one event loop are read into, one after the other. When its bytes are still held,
-/// as those of a request's body are, the next read gets a new one. Confined to one event loop.
-final class ReceiveBufferPool {
-    private var spare: ByteBuffer?
-
-    fileprivate func take(_ size: Int) -> ByteBuffer {
-        guard var buffer = spare.take() else { return ByteBufferAllocator().buffer(capacity: size) }
-        buffer.clear(minimumCapacity: size)
-        return buffer
-    }
-
-    fileprivate func giveBack(_ buffer: ByteBuffer) {
-        if spare == nil { spare = buffer }
     }
 }
 

@@ -27,6 +27,9 @@ struct ClientResponseHead {
         case keepAlive
     }
 
+    /// Room for a head and a small body, the usual answer.
+    static let usualBytes = 2 << 10
+
     let isHTTP10: Bool
     let framing: Framing
     let persistence: Persistence
@@ -39,14 +42,7 @@ struct ClientResponseHead {
                 writeStatus(endpoint.status, to: &head)
                 head.append(bytes.slice(endpoint.reason))
                 head.append("\r\n")
-                for place in endpoint.places {
-                    let name = bytes.slice(place.name)
-                    switch FieldKind(name) {
-                    case .hopByHop, .connection, .transferEncoding: continue
-                    case .contentLength where framing == .none: continue
-                    case .contentLength: break
-                    default: if endpoint.connection.lists(name, in: bytes) || mutations.drops(name) { continue }
-                    }
+                endpoint.forEachForwardedField(of: bytes, mutations, hasLength: framing != .none) { place in
                     // From the name to the end of the value: what stands between them is white space and a colon.
                     head.append(bytes.slice(place.name.lowerBound..<place.value.upperBound))
                     head.append("\r\n")

@@ -97,14 +97,10 @@ struct MessageBodyReader {
     /// Takes a line of the chunked coding; `false` when it has not come whole.
     private mutating func takeLine(_ input: inout ByteBuffer) throws(MessageFault) -> Bool {
         let state = state
-        let result: Result<(State, Int)?, MessageFault> = input.withUnsafeReadableBytes { bytes in
-            do throws(MessageFault) {
-                return .success(try Self.readLine(bytes, state))
-            } catch {
-                return .failure(error)
-            }
+        let line = try input.withUnsafeReadableBytes { (bytes) throws(MessageFault) -> (State, Int)? in
+            try Self.readLine(bytes, state)
         }
-        guard let (next, length) = try result.get() else { return false }
+        guard let (next, length) = line else { return false }
         input.moveReaderIndex(forwardBy: length)
         self.state = next
         return true

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOCore
 
 #if canImport(Darwin)
     import Darwin
@@ -130,5 +131,12 @@ extension UnsafeRawBufferPointer {
             value = sum
         }
         return value
+    }
+}
+
+extension ByteBuffer {
+    /// Puts bytes that were received behind those that wait; without any, they are kept as they are.
+    mutating func takeBehind(_ bytes: ByteBuffer) {
+        if readableBytes == 0 { self = bytes } else { writeImmutableBuffer(bytes) }
     }
 }

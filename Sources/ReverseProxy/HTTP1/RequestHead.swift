@@ -28,20 +28,23 @@ struct RequestHead {
 
     /// Reads what the fields say of the message.
     ///
-    /// - Throws: ``MessageFault`` when they leave the message's length or its host open to doubt.
+    /// - Throws: ``MessageFault`` when they leave the message's length or its host open to doubt, and for a method or a
+    ///   target that cannot stand in a request line, whatever HTTP it came in.
     init(method: String, target: String, version: Version, headers: HeaderMap) throws(MessageFault) {
         self.method = method
         self.target = target
         self.version = version
         self.headers = headers
-        var facts = Facts()
-        let fault: MessageFault? = headers.withFields { bytes, places in
-            for place in places {
-                if let fault = facts.note(place, of: bytes) { return fault }
-            }
-            return nil
+        guard !method.isEmpty, method.utf8.allSatisfy(\.isTokenByte) else {
+            throw .malformed("its method has a character that no method has, or is missing")
         }
-        if let fault { throw fault }
+        guard !target.isEmpty, target.utf8.allSatisfy({ $0 > ASCII.space && $0 != ASCII.delete }) else {
+            throw .malformed("its target has a space or a control character, or is missing")
+        }
+        var facts = Facts()
+        try headers.withFields { (bytes, places) throws(MessageFault) in
+            for place in places { try facts.note(place, of: bytes) }
+        }
         try apply(facts)
     }
 
@@ -95,21 +98,21 @@ extension RequestHead {
         var connection = ConnectionOptions()
         var expectsContinue = false
 
-        mutating func note(_ place: HeaderMap.Place, of bytes: UnsafeRawBufferPointer) -> MessageFault? {
+        mutating func note(_ place: HeaderMap.Place, of bytes: UnsafeRawBufferPointer) throws(MessageFault) {
             let name = bytes.slice(place.name)
             switch FieldKind(name) {
             case .host:
                 hostCount += 1
                 host = bytes.text(place.value)
             case .contentLength:
-                guard contentLength == nil else { return .lengthInDoubt }
+                guard contentLength == nil else { throw .lengthInDoubt }
                 guard let length = bytes.decimal(place.value) else {
-                    return .malformed("its Content-Length is not a number of bytes")
+                    throw .malformed("its Content-Length is not a number of bytes")
                 }
                 contentLength = length
             case .transferEncoding:
                 guard !isChunked, bytes.matches(place.value, "chunked") else {
-                    return .malformed("its Transfer-Encoding is not 'chunked', the only coding understood")
+                    throw .malformed("its Transfer-Encoding is not 'chunked', the only coding understood")
                 }
                 isChunked = true
             case .connection:
@@ -121,7 +124,6 @@ extension RequestHead {
             case .endToEnd, .forwardedFor, .forwardedProto, .contentType:
                 break
             }
-            return nil
         }
     }
 }

@@ -44,11 +44,7 @@ struct RequestReader {
 
     /// Takes what was received; ``next()`` tells what it is.
     mutating func receive(_ bytes: ByteBuffer) {
-        if input.readableBytes == 0 {
-            input = bytes
-        } else {
-            input.writeImmutableBuffer(bytes)
-        }
+        input.takeBehind(bytes)
     }
 
     /// Forgets what was received and not taken.
@@ -104,15 +100,11 @@ struct RequestReader {
     private mutating func takeHead() throws(MessageFault) -> RequestHead? {
         if input.readableBytes == 0 { return nil }
         var section = section
-        let result: Result<(RequestHead, Int)?, MessageFault> = input.withUnsafeReadableBytes { bytes in
-            do throws(MessageFault) {
-                guard let length = try section.read(bytes), let line = section.startLine else { return .success(nil) }
-                return .success((try Self.head(bytes, line, section.places, length), length))
-            } catch {
-                return .failure(error)
-            }
+        let whole = try input.withUnsafeReadableBytes { (bytes) throws(MessageFault) -> (RequestHead, Int)? in
+            guard let length = try section.read(bytes), let line = section.startLine else { return nil }
+            return (try Self.head(bytes, line, section.places, length), length)
         }
-        guard let (head, length) = try result.get() else {
+        guard let (head, length) = whole else {
             self.section = section
             if section.hasOnlyEmptyLines {
                 self.section = Self.section(limits)
@@ -145,9 +137,6 @@ struct RequestReader {
             throw .malformed("its first line is not a method, a target and a version")
         }
         let target = method.upperBound + 1..<versionStart
-        guard !target.isEmpty, !target.contains(where: { bytes[$0] <= ASCII.space || bytes[$0] == ASCII.delete }) else {
-            throw .malformed("its target has a space or a control character, or is missing")
-        }
         let version = try version(bytes, versionStart + 6..<line.upperBound)
         return try RequestHead(
             method: bytes.text(method),

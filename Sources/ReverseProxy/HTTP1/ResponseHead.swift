@@ -38,13 +38,9 @@ struct ResponseHead {
         isHead: Bool
     ) throws(MessageFault) {
         var facts = Facts()
-        let fault: MessageFault? = bytes.withUnsafeReadableBytes { bytes in
-            for place in places {
-                if let fault = facts.note(place, of: bytes) { return fault }
-            }
-            return nil
+        try bytes.withUnsafeReadableBytes { (bytes) throws(MessageFault) in
+            for place in places { try facts.note(place, of: bytes) }
         }
-        if let fault { throw fault }
         if facts.isChunked, facts.contentLength != nil { throw .lengthInDoubt }
         self.bytes = bytes
         self.places = places
@@ -62,6 +58,30 @@ struct ResponseHead {
         }
         let persists = line.isHTTP10 ? facts.connection.keepsAlive : true
         keepsAlive = persists && !facts.connection.closes && bodyLength != .untilClose
+    }
+
+    /// Calls `body` with each field that goes on to a client, whatever HTTP it speaks: not those of the endpoint's
+    /// connection, nor those that `mutations` replace or remove.
+    ///
+    /// - Parameters:
+    ///   - bytes: those of ``bytes``.
+    ///   - hasLength: whether the length goes on too.
+    func forEachForwardedField(
+        of bytes: UnsafeRawBufferPointer,
+        _ mutations: HeaderMutations,
+        hasLength: Bool,
+        _ body: (HeaderMap.Place) -> Void
+    ) {
+        for place in places {
+            let name = bytes.slice(place.name)
+            switch FieldKind(name) {
+            case .hopByHop, .connection, .transferEncoding: continue
+            case .contentLength: if !hasLength { continue }
+            case .endToEnd, .host, .forwardedFor, .forwardedProto, .contentType:
+                if connection.lists(name, in: bytes) || mutations.drops(name) { continue }
+            }
+            body(place)
+        }
     }
 
     /// The first line of a response.
@@ -101,17 +121,17 @@ struct ResponseHead {
         var isEventStream = false
         var connection = ConnectionOptions()
 
-        mutating func note(_ place: HeaderMap.Place, of bytes: UnsafeRawBufferPointer) -> MessageFault? {
+        mutating func note(_ place: HeaderMap.Place, of bytes: UnsafeRawBufferPointer) throws(MessageFault) {
             switch FieldKind(bytes.slice(place.name)) {
             case .contentLength:
                 guard let length = bytes.decimal(place.value) else {
-                    return .malformed("the Content-Length is not a number of bytes")
+                    throw .malformed("the Content-Length is not a number of bytes")
                 }
-                if contentLength != nil { return .lengthInDoubt }
+                if contentLength != nil { throw .lengthInDoubt }
                 contentLength = length
             case .transferEncoding:
                 guard !isChunked, bytes.matches(place.value, "chunked") else {
-                    return .malformed("the Transfer-Encoding is not 'chunked', the only coding understood")
+                    throw .malformed("the Transfer-Encoding is not 'chunked', the only coding understood")
                 }
                 isChunked = true
             case .connection:
@@ -126,7 +146,6 @@ struct ResponseHead {
             case .endToEnd, .host, .hopByHop, .forwardedFor, .forwardedProto:
                 break
             }
-            return nil
         }
     }
 }

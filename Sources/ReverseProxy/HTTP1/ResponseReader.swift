@@ -47,11 +47,7 @@ struct ResponseReader {
 
     /// Takes what was received; ``next()`` tells what it is.
     mutating func receive(_ bytes: ByteBuffer) {
-        if input.readableBytes == 0 {
-            input = bytes
-        } else {
-            input.writeImmutableBuffer(bytes)
-        }
+        input.takeBehind(bytes)
     }
 
     /// The next event; `nil` when more bytes are needed, and between requests.
@@ -115,18 +111,13 @@ struct ResponseReader {
     private mutating func readSection() throws(MessageFault) -> (ResponseHead.StatusLine, length: Int)? {
         if input.readableBytes == 0 { return nil }
         var section = section
-        let result: Result<(ResponseHead.StatusLine, Int)?, MessageFault> = input.withUnsafeReadableBytes { bytes in
-            do throws(MessageFault) {
-                let length = try section.read(bytes)
-                // What speaks something else is not waited for until it has sent an empty line.
-                guard let start = section.startLine else { return .success(nil) }
-                let line = try ResponseHead.StatusLine(bytes, start)
-                return .success(length.map { (line, $0) })
-            } catch {
-                return .failure(error)
-            }
+        defer { self.section = section }
+        return try input.withUnsafeReadableBytes { (bytes) throws(MessageFault) -> (ResponseHead.StatusLine, Int)? in
+            let length = try section.read(bytes)
+            // What speaks something else is not waited for until it has sent an empty line.
+            guard let start = section.startLine else { return nil }
+            let line = try ResponseHead.StatusLine(bytes, start)
+            return length.map { (line, $0) }
         }
-        self.section = section
-        return try result.get()
     }
 }

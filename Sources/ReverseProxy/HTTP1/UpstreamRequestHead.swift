@@ -4,6 +4,9 @@ import NIOCore
 /// The head of a request to an endpoint: the client's, without what belongs to the client's connection, with the exact
 /// length of the body, the forwarding fields and the changes of the route.
 struct UpstreamRequestHead {
+    /// Room for a head and a small body, the usual request.
+    static let usualBytes = 2 << 10
+
     /// The request as it came in.
     let request: IncomingRequest
     /// The bytes of the body.

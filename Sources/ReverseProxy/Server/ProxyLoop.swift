@@ -11,8 +11,10 @@ final class ProxyLoop {
     let configuration: ProxyConfiguration
     let metrics: ProxyMetrics
     let upstreams: UpstreamPool
-    let buffers = WriteBuffers()
-    let receiveBuffers = ReceiveBufferPool()
+    /// What heads and small bodies are written into.
+    let writeBuffers = BufferPool()
+    /// What clients' connections are read into.
+    let receiveBuffers = BufferPool()
     private(set) var isDraining = false
     private let eventLoop: any EventLoop
     private var clients: [ObjectIdentifier: ClientSession] = [:]
@@ -29,7 +31,7 @@ final class ProxyLoop {
             eventLoop: eventLoop,
             configuration: configuration,
             metrics: metrics,
-            buffers: buffers
+            buffers: writeBuffers
         )
     }
 

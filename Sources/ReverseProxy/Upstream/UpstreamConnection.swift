@@ -33,7 +33,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private static let copiedBytesMax = 16 << 10
 
     private unowned let pool: UpstreamPool
-    private let buffers: WriteBuffers
+    private let buffers: BufferPool
     private var state = State.idle
     /// Whose request is on its way; `nil` unless the connection is busy.
     private var relay: RequestRelay?
@@ -43,7 +43,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
     private var isReadingPaused = false
     private var hasHeldRead = false
 
-    init(address: EndpointAddress, pool: UpstreamPool, buffers: WriteBuffers) {
+    init(address: EndpointAddress, pool: UpstreamPool, buffers: BufferPool) {
         self.address = address
         self.pool = pool
         self.buffers = buffers
@@ -62,7 +62,7 @@ final class UpstreamConnection: ChannelDuplexHandler {
         self.relay = relay
         keepsAlive = true
         reader.begin(isHead: head.request.method == "HEAD")
-        var bytes = buffers.take()
+        var bytes = buffers.take(UpstreamRequestHead.usualBytes)
         head.write(to: &bytes)
         if let body, body.readableBytes > Self.copiedBytesMax {
             context.write(wrapOutboundOut(bytes), promise: nil)

@@ -12,7 +12,7 @@ final class UpstreamPool {
     private let eventLoop: any EventLoop
     private let configuration: ProxyConfiguration
     private let metrics: ProxyMetrics
-    private let buffers: WriteBuffers
+    private let buffers: BufferPool
     private var idle: [EndpointAddress: [UpstreamConnection]] = [:]
     private var isShutDown = false
 
@@ -20,7 +20,7 @@ final class UpstreamPool {
         eventLoop: any EventLoop,
         configuration: ProxyConfiguration,
         metrics: ProxyMetrics,
-        buffers: WriteBuffers
+        buffers: BufferPool
     ) {
         self.eventLoop = eventLoop
         self.configuration = configuration

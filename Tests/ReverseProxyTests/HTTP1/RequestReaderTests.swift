@@ -139,6 +139,18 @@ import Testing
         #expect(try !head("1.0", "expect: 100-continue\r\n").expectsContinue)
     }
 
+    /// The parts of a stream of HTTP/2 become a request line too.
+    @Test func whatCannotStandInARequestLineIsRefusedOfAnyVersion() {
+        let headers = HeaderMap([.init(name: "host", value: "h")])
+        for (method, target) in [
+            ("GET /a HTTP/1.1", "/x"), ("", "/x"), ("GET", ""), ("GET", "/x HTTP/1.1"), ("GET", "/\r\nx: y"),
+        ] {
+            #expect(throws: MessageFault.self, "\(method) \(target)") {
+                try RequestHead(method: method, target: target, version: .http2, headers: headers)
+            }
+        }
+    }
+
     /// An empty line behind a request, which old clients send, is not the beginning of the next.
     @Test func emptyLinesAreNoRequest() throws {
         var reader = RequestReader(limits: GatewayLimits())
