@@ -8,6 +8,7 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
         registry.register(KVCacheUtilizationScorer.self)
