@@ -24,12 +24,17 @@ package enum InferenceAPI: String, Hashable, Sendable, CaseIterable {
     case vllmGenerate
     /// SGLang's generation from token ids.
     case sglangGenerate
+    /// OpenAI transcription and translation of recordings: a form, whose fields are read and whose recording is not.
+    case audio
     /// A body that is forwarded unread.
     case passthrough
 
     /// Whether the body's `model` names what serves the request, so that a rewrite of the model may replace it.
     package var hasRewritableModel: Bool {
-        self != .passthrough && self != .sglangGenerate
+        switch self {
+        case .passthrough, .sglangGenerate, .audio: false
+        default: true
+        }
     }
 
     /// Whether a response can tell token usage; a response of the others needs no reading.

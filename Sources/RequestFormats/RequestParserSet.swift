@@ -24,6 +24,8 @@ package enum RequestParserKind: String, Hashable, Sendable, CaseIterable {
                 PathClaim("responses", .responses),
                 PathClaim("conversations", .conversations),
                 PathClaim("images/generations", .images),
+                PathClaim("audio/transcriptions", .audio),
+                PathClaim("audio/translations", .audio),
             ]
         case .anthropic:
             [PathClaim("messages", .messages), PathClaim("messages/count_tokens", .messagesCountTokens)]

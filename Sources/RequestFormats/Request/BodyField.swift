@@ -73,7 +73,7 @@ struct BodyRules {
     /// The text for a body without the required field; the beginning of the text for one with a bad one.
     var refusal: String { "invalid \(name) request: \(demand)" }
 
-    /// The rules of `api`; `nil` for one whose body is not read.
+    /// The rules of `api`; `nil` for one whose body is no JSON or is not read.
     init?(api: InferenceAPI) {
         let common = BodyFields(.model, .stream, .streamOptions, .cacheSalt)
         switch api {
@@ -104,7 +104,7 @@ struct BodyRules {
         case .sglangGenerate:
             fields = BodyFields(.stream, .extraKey, .inputIDs, .samplingParameters)
             (required, name, demand) = (.inputIDs, "generate", "must have input_ids field")
-        case .passthrough:
+        case .audio, .passthrough:
             return nil
         }
     }

@@ -19,27 +19,14 @@ struct BodyReader {
     }
 
     mutating func read(_ bytes: RawSpan) throws(FormatError) -> ParsedBody {
-        let kind = try scanner.nextKind(in: bytes)
-        guard kind == .object else {
-            throw FormatError(
-                .invalidField,
-                "the request body must be a JSON object, not \(kind.phrase)",
-                byteOffset: scanner.offset
-            )
-        }
-        try scanner.enterObject(in: bytes)
+        try scanner.enterBody(in: bytes)
         while let key = try scanner.nextKey(in: bytes) {
             guard let field = rules.fields.field(named: key, in: bytes) else {
                 _ = try scanner.skipValue(in: bytes)
                 continue
             }
             guard seen.insert(BodyFields(field)).inserted else {
-                throw FormatError(
-                    .duplicateField,
-                    "the request body has the field '\(field.name)' twice",
-                    byteOffset: key.range.lowerBound,
-                    parameter: "\(field.name)"
-                )
+                throw FormatError.duplicateField("\(field.name)", byteOffset: key.range.lowerBound)
             }
             try read(field, in: bytes)
         }

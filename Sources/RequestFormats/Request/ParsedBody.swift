@@ -28,12 +28,12 @@ package struct ParsedBody: Hashable, Sendable {
     package var inputTokenEstimate: Int { tokenIDCount ?? (promptBytes + 3) / 4 }
 
     /// A body of which nothing is known yet but its format.
-    init(api: InferenceAPI) {
+    package init(api: InferenceAPI) {
         self.api = api
     }
 
     /// Reads a body in one pass and checks all of it: that it is valid JSON and that its API's fields are what they
-    /// must be. A ``InferenceAPI/passthrough`` body is not looked at.
+    /// must be. A body of ``InferenceAPI/passthrough`` or ``InferenceAPI/audio`` is not looked at.
     /// - Parameters:
     ///   - bytes: the whole body.
     ///   - api: the format, from ``RequestParserSet/api(forPath:)``.
@@ -51,5 +51,24 @@ package struct ParsedBody: Hashable, Sendable {
         }
         var reader = BodyReader(api: api, rules: rules, depthLimit: depthLimit)
         self = try reader.read(bytes)
+    }
+
+    /// The most bytes of a form's field that are read.
+    private static let formFieldBytesMax = 64 << 10
+    private static let formFields = FieldFinder(names: ["model", "stream"], bytesMax: formFieldBytesMax)
+
+    /// Reads the fields of a form. Nothing of it is required: of a body that is no form, or one that cannot be read
+    /// without doubt, nothing is known, and its model server judges it.
+    /// - Parameters:
+    ///   - bytes: the whole body.
+    ///   - contentType: the value of the request's `Content-Type`; empty for none.
+    ///   - api: the format.
+    package init(form bytes: RawSpan, contentType: String, as api: InferenceAPI) {
+        self.init(api: api)
+        guard let boundary = MediaType(contentType).boundary,
+            let fields = Self.formFields.fields(ofForm: bytes, boundary: boundary)
+        else { return }
+        if case .text(let text) = fields[0] { model = text }
+        if case .text(let text) = fields[1] { stream = text == "true" || text == "True" || text == "1" }
     }
 }

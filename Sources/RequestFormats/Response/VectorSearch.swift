@@ -1,5 +1,5 @@
-/// Searches for what is rare in a response, 16 bytes at a time: a response is searched once for each of its events, and
-/// nearly all of it is not what is looked for.
+/// Searches for what is rare in a body, 16 bytes at a time: a response is searched once for each of its events, an
+/// upload for the ends of its parts, and nearly all of either is not what is looked for.
 extension RawSpan {
     private typealias Vector = SIMD16<UInt8>
     private static var vectorLength: Int { 16 }
@@ -54,6 +54,33 @@ extension RawSpan {
         }
         while offset &+ length <= byteCount {
             if matches(needle, at: offset) { return offset }
+            offset &+= 1
+        }
+        return nil
+    }
+
+    /// The offset of the first occurrence of `delimiter` at or behind `start`; `nil` when there is none. It must begin
+    /// with CRLF and have no further carriage return: so no comparison reads what another one has read, and the time is
+    /// linear in the bytes whatever they are.
+    func first(delimiter: [UInt8], from start: Int) -> Int? {
+        let (returns, feeds) = (Vector(repeating: 0x0D), Vector(repeating: 0x0A))
+        let delimiter = delimiter.span
+        func isDelimiter(at offset: Int) -> Bool {
+            guard delimiter.count <= byteCount &- offset else { return false }
+            for index in 0..<delimiter.count where byte(at: offset &+ index) != delimiter[index] { return false }
+            return true
+        }
+        var offset = start
+        // Both vectors of a step lie within the bytes.
+        let last = byteCount &- Self.vectorLength &- 1
+        while offset <= last {
+            if Self.isAnySet(Self.matches(vector(at: offset), returns) & Self.matches(vector(at: offset &+ 1), feeds)) {
+                for place in offset..<offset &+ Self.vectorLength where isDelimiter(at: place) { return place }
+            }
+            offset &+= Self.vectorLength
+        }
+        while offset < byteCount {
+            if isDelimiter(at: offset) { return offset }
             offset &+= 1
         }
         return nil
