@@ -29,17 +29,21 @@ package final class GatewayState: Sendable {
     package let pools: [PoolRuntime]
     /// Which API a path belongs to.
     package let parsers: RequestParserSet
+    /// The base models by the configuration.
+    package let modelMapping: ModelMapping
     private let poolsByName: [PoolID: PoolRuntime]
 
     /// Makes a state. Every pool that a table names must be in `pools`.
     package init(
         tables: [RouteTableKey: RouteTable],
         pools: [PoolRuntime],
-        parsers: RequestParserSet = .standard
+        parsers: RequestParserSet = .standard,
+        modelMapping: ModelMapping = ModelMapping()
     ) {
         self.tables = tables
         self.pools = pools
         self.parsers = parsers
+        self.modelMapping = modelMapping
         poolsByName = Dictionary(uniqueKeysWithValues: pools.map { ($0.id, $0) })
     }
 

@@ -54,6 +54,21 @@ struct GatewayPlanTests {
         #expect(plan.pools[0].picker.plugins.count == 5)
     }
 
+    @Test("the base models of ConfigMaps are the gateway's")
+    func modelMapping() throws {
+        func map(_ name: String, _ data: String) -> String {
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: \(name)\n  labels: "
+                + "{inference.networking.k8s.io/bbr-managed: 'true'}\ndata: {\(data)}\n---\n"
+        }
+        let text =
+            map("a", "baseModel: llama, adapters: '[sql]'") + map("b", "baseModel: qwen, adapters: '[sql, chat]'")
+        let documents = try YAMLDocumentReader().read(text, file: "f.yaml")
+        let plan = try GatewayPlan(try ConfigurationSet.decode(documents: documents), options: ServeOptions())
+        #expect(plan.modelMapping.baseModel(of: "sql") == "llama")
+        #expect(plan.modelMapping.baseModel(of: "chat") == "qwen")
+        #expect(plan.warnings.count == 1 && plan.warnings[0].contains("'sql' of ConfigMap default/b"))
+    }
+
     @Test("--listen adds a listener with all routes")
     func listenFlag() throws {
         let plan = try plan("two-pools.yaml", listen: "127.0.0.1:0")

@@ -74,9 +74,39 @@ import Testing
     }
 
     @Test func aModelsNameIsBounded() {
-        let name = String(repeating: "m", count: RequestIdentity.modelNameBytesMax)
+        let name = String(repeating: "m", count: FieldValueFault.bytesMax)
         #expect(rejection(.completion(model: name)) == nil)
         #expect(rejection(.completion(model: name + "m"))?.message.contains("1025 bytes") == true)
+    }
+
+    // MARK: Uploads
+
+    private func upload(_ path: String = "/v1/audio/transcriptions", model: String, type: String? = nil)
+        -> IncomingRequest
+    {
+        .sample(
+            "POST", path, headers: [("Content-Type", type ?? "multipart/form-data; boundary=\"b\"")],
+            body: "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\0\r\n"
+                + "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n\(model)\r\n--b--\r\n"
+        )
+    }
+
+    @Test func theModelOfAnUploadIsKnown() throws {
+        for path in ["/v1/audio/transcriptions", "/v1/audio/translations?x"] {
+            let identity = try identity(upload(path, model: "whisper")).get()
+            #expect(identity.api == .audio && identity.model == "whisper")
+            #expect(identity.inferenceRequest(upload(path, model: "whisper")).inputTokens == 0)
+        }
+        #expect(try identity(upload("/v1/audio/speech", model: "whisper")).get().model.isEmpty)
+    }
+
+    @Test func anUploadThatCannotBeReadPasses() throws {
+        for model in ["", "a\nb", String(repeating: "m", count: 1_025), String(repeating: "m", count: 100_000)] {
+            #expect(try identity(upload(model: model)).get().model.isEmpty)
+        }
+        for type in ["", "application/json", "multipart/form-data", "multipart/form-data; boundary=c"] {
+            #expect(try identity(upload(model: "whisper", type: type)).get().model.isEmpty)
+        }
     }
 
     // MARK: ModelHeaders
@@ -88,17 +118,46 @@ import Testing
             headers: [("x-gateway-model-name", "a"), ("X-GATEWAY-MODEL-NAME", "b"), ("X-Gateway-Base-Model-Name", "c")]
         )
         for (model, base) in [("adapter", "base"), ("unknown", "")] {
-            let applied = ModelHeaders(model: model, pools: gateway.pools).applied(to: spoofed)
+            let applied = ModelHeaders(model: model, mapping: ModelMapping(), pools: gateway.pools).applied(to: spoofed)
             #expect(applied.headers.fields.map(\.value) == [model, base])
         }
-        #expect(ModelHeaders(model: "", pools: gateway.pools).applied(to: spoofed).headers.fields.isEmpty)
+        let none = ModelHeaders(model: "", mapping: ModelMapping(), pools: gateway.pools)
+        #expect(none.applied(to: spoofed).headers.fields.isEmpty)
     }
 
     @Test func aBaseModelThatIsNoFieldValueIsUnknown() throws {
         let gateway = try GatewayFixture(ports: [1])
         gateway.tell(models: ["adapter"], parent: "base\r\nX-Evil: 1")
-        let headers = ModelHeaders(model: "adapter", pools: gateway.pools)
+        let headers = ModelHeaders(model: "adapter", mapping: ModelMapping(), pools: gateway.pools)
         #expect(headers.mutation.set.map(\.value) == ["adapter", ""])
+    }
+
+    @Test func theConfigurationsBaseModelComesBeforeTheEndpoints() throws {
+        let gateway = try GatewayFixture(ports: [1])
+        gateway.tell(models: ["adapter", "other"], parent: "told")
+        let mapping = ModelMapping([.init(source: "m", baseModel: "mapped", adapters: ["adapter"])])
+        for (model, base) in [("adapter", "mapped"), ("mapped", "mapped"), ("other", "told"), ("unknown", "")] {
+            let headers = ModelHeaders(model: model, mapping: mapping, pools: gateway.pools)
+            #expect(headers.mutation.set.map(\.value) == [model, base])
+        }
+    }
+
+    @Test func routesMatchTheConfigurationsBaseModel() throws {
+        let match = RouteMatch(headers: [NamedMatch(name: "x-gateway-base-model-name", match: .exact("llama"))])
+        let rule = RouteRule(backends: [RouteBackend(pool: PoolID(name: "pool"))])
+        let table = RouteTable(listeners: [(host: nil, routes: [Route(rules: [(matches: [match], rule: rule)])])])
+        let gateway = try GatewayFixture(pools: [("pool", [.local("e", port: 1)])], tables: [.standalone: table])
+        func isRouted() -> Bool {
+            let exchange = RequestExchange(
+                controller: gateway.controller, routes: .standalone, request: .completion(model: "sql"))
+            defer { exchange.finish(.completed) }
+            return if case .send = exchange.begin() { true } else { false }
+        }
+        #expect(!isRouted())
+        let mapping = ModelMapping([.init(source: "m", baseModel: "llama", adapters: ["sql"])])
+        gateway.controller.replaceState(
+            GatewayState(tables: [.standalone: table], pools: gateway.pools, modelMapping: mapping))
+        #expect(isRouted())
     }
 
     @Test func routesMatchTheBodysModelAndNotTheHeaders() throws {

@@ -29,6 +29,7 @@ enum ResourceKind: String, CaseIterable {
     case endpointPicker = "EndpointPickerConfig"
     case endpoints = "Endpoints"
     case secret = "Secret"
+    case configMap = "ConfigMap"
     case list = "List"
     case gatewayClass = "GatewayClass"
     case referenceGrant = "ReferenceGrant"
@@ -44,7 +45,7 @@ enum ResourceKind: String, CaseIterable {
         case .model: ["\(APIGroup.inferenceAlpha)/v1alpha2"]
         case .endpointPicker: EndpointPickerConfiguration.apiVersions
         case .endpoints: []
-        case .secret, .list, .namespace: ["v1"]
+        case .secret, .configMap, .list, .namespace: ["v1"]
         }
     }
 }
@@ -157,6 +158,8 @@ private struct ResourceReader {
             if let rewrite = model.rewrite { set.rewrites.append(rewrite) }
         case .secret:
             set.secrets.append(TLSSecretResource(decoding: document, metadata: metadata))
+        case .configMap:
+            if let map = ConfigMapResource(decoding: document, metadata: metadata) { set.modelMaps.append(map) }
         case .endpointPicker, .endpoints, .list, .gatewayClass, .referenceGrant, .namespace:
             break
         }

@@ -14,6 +14,8 @@ package struct ConfigurationSet: Sendable {
     package internal(set) var rewrites: [InferenceModelRewriteResource] = []
     /// The TLS secrets.
     package internal(set) var secrets: [TLSSecretResource] = []
+    /// The maps of adapters to base models, in written order.
+    package internal(set) var modelMaps: [ConfigMapResource] = []
     /// The endpoints of all lists, in written order.
     package internal(set) var endpoints: [EndpointEntry] = []
     /// The endpoint pickers as they are written; see ``endpointPicker(for:)``.

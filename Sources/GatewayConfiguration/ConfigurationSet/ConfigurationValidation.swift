@@ -33,6 +33,7 @@ struct ConfigurationValidation {
         checkUnique(set.objectives.map(\.metadata), kind: "InferenceObjective")
         checkUnique(set.rewrites.map(\.metadata), kind: "InferenceModelRewrite")
         checkUnique(set.secrets.map(\.metadata), kind: "Secret")
+        checkUnique(set.modelMaps.map(\.metadata), kind: "ConfigMap")
         var seen: [ResourceName: SourcePosition] = [:]
         for endpoint in set.endpoints {
             if let first = seen.updateValue(endpoint.position, forKey: endpoint.id) {

@@ -76,7 +76,11 @@ final class GatewayAssembly: Sendable {
                 gone.store.replaceEndpoints([])
             }
             running = next
-            return GatewayState(tables: plan.tables, pools: plan.pools.compactMap { next[$0.id]?.runtime })
+            return GatewayState(
+                tables: plan.tables,
+                pools: plan.pools.compactMap { next[$0.id]?.runtime },
+                modelMapping: plan.modelMapping
+            )
         }
     }
 

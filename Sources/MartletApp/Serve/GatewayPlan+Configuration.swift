@@ -28,7 +28,8 @@ extension GatewayPlan {
             listeners.append(Listener(address: address, routes: .standalone, certificate: nil))
             tables[.standalone] = Self.standaloneTable(routes: routes, pools: pools)
         }
-        warnings = configuration.warnings.map(\.description)
+        modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
+        warnings = configuration.warnings.map(\.description) + modelMapping.warnings
     }
 
     private mutating func add(

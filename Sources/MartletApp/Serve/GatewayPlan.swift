@@ -33,6 +33,8 @@ struct GatewayPlan: Sendable {
     var tables: [RouteTableKey: RouteTable]
     /// The pools in the order of the configuration.
     var pools: [Pool]
+    /// The base models of adapters, by the configuration.
+    var modelMapping = ModelMapping()
     /// What is accepted and has no effect, or looks like a mistake.
     var warnings: [String] = []
 

@@ -24,14 +24,19 @@ struct RequestIdentity {
             throw Rejection(.invalidRequest, "No parser is registered for the path \(request.path).", parameter: nil)
         }
         self.api = request.method == "POST" ? api : .passthrough
-        parsed = try Self.parse(request.body, as: self.api, limits: limits)
+        parsed =
+            self.api == .audio ? Self.parseForm(request) : try Self.parse(request.body, as: self.api, limits: limits)
         let own = request.headers.first(HeaderNames.requestID) ?? ""
         hasOwnID = !own.isEmpty
         id = hasOwnID ? own : random.uuid()
     }
 
-    /// The most bytes of a model's name. It becomes a header field, a label of metrics and a part of messages.
-    static let modelNameBytesMax = 1024
+    /// Reads the form of an upload. A model that cannot become a header field is left for the model server to judge.
+    private static func parseForm(_ request: IncomingRequest) -> ParsedBody {
+        let contentType = request.headers.first("content-type") ?? ""
+        let parsed = request.body.withBytes { ParsedBody(form: $0, contentType: contentType, as: .audio) }
+        return FieldValueFault(parsed.model ?? "") == nil ? parsed : ParsedBody(api: .audio)
+    }
 
     private static func parse(
         _ body: any BodyBytes,
@@ -60,14 +65,16 @@ struct RequestIdentity {
 
     /// Refuses a name that must not become a header field.
     private static func check(modelName name: String) throws(Rejection) {
-        if name.utf8.count > modelNameBytesMax {
+        switch FieldValueFault(name) {
+        case nil:
+            break
+        case .tooLong(let byteCount):
             throw Rejection(
                 .invalidRequest,
-                "The name of the model has \(name.utf8.count) bytes; the limit is \(modelNameBytesMax).",
+                "The name of the model has \(byteCount) bytes; the limit is \(FieldValueFault.bytesMax).",
                 parameter: "model"
             )
-        }
-        if let byte = name.firstControlCharacter {
+        case .controlCharacter(let byte):
             throw Rejection(
                 .invalidRequest,
                 "The name of the model has the control character \(byte), which no model's name has.",

@@ -18,7 +18,7 @@ final class RouteSelection {
         routes: RouteTableKey,
         random: inout RandomSource
     ) throws(Rejection) {
-        let modelHeaders = ModelHeaders(model: model, pools: state.pools)
+        let modelHeaders = ModelHeaders(model: model, mapping: state.modelMapping, pools: state.pools)
         let table = state.tables[routes]
         let subject = table?.looksAtHeaders == true ? modelHeaders.applied(to: request) : request
         guard let rule = table?.rule(for: subject) else {

@@ -82,7 +82,7 @@ import Testing
             [
                 #"f.yaml:18:1: kind: unknown kind "InferencePol"; known are Gateway, HTTPRoute, InferencePool, "#
                     + "InferenceObjective, InferenceModelRewrite, InferenceModel, EndpointPickerConfig, "
-                    + "Endpoints, Secret, "
+                    + "Endpoints, Secret, ConfigMap, "
                     + #"List, GatewayClass, ReferenceGrant, Namespace (did you mean "InferencePool"?)"#
             ]
         ),

@@ -119,6 +119,15 @@ enum SampleConfiguration {
               targetModels: [{name: sql-lora-v1}]
               poolRef: {name: llama, group: inference.networking.x-k8s.io}
             ---
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: adapters, labels: {inference.networking.k8s.io/bbr-managed: "true"}}
+            data:
+              baseModel: llama-3
+              adapters: |
+                - sql
+                - chat
+            ---
             endpoints:
             - {name: c, address: "2001:db8::7", port: 8001, labels: {app: old}, scheme: https, namespace: default}
 
