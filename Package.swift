@@ -99,6 +99,7 @@ let package = Package(
         ),
         room("EngineClient", ["GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
+        room("BodyBasedRouting", ["GatewayCore", "RequestFormats", "Telemetry"]),
         room("Scheduling", ["GatewayCore"]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex"]),
@@ -129,6 +130,7 @@ let package = Package(
         tests("ExtProcProtoTests", ["ExtProcProto"], exclude: ["Fixtures"]),
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
+        tests("BodyBasedRoutingTests", ["BodyBasedRouting", "GatewayCore", "RequestFormats", "Telemetry"]),
         tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling"]),
         tests(
             "BuiltinPluginsTests",

@@ -85,6 +85,7 @@ import Testing
         let scheduling: SchedulingMetrics
         let dataLayer: DataLayerMetrics
         let proxy: ProxyMetrics
+        let bodyRouting: BodyRoutingMetrics
         let process: ProcessMetrics
 
         init() throws {
@@ -93,6 +94,7 @@ import Testing
             scheduling = try SchedulingMetrics(registry: registry)
             dataLayer = try DataLayerMetrics(registry: registry)
             proxy = try ProxyMetrics(registry: registry)
+            bodyRouting = try BodyRoutingMetrics(registry: registry, commit: "abc", buildRef: "main")
             process = try ProcessMetrics(registry: registry)
         }
 
@@ -111,6 +113,7 @@ import Testing
         let everything = try Everything()
         let lines = everything.lines
         #expect(lines.contains(#"llm_d_epp_info{commit="abc",build_ref="main"} 1"#))
+        #expect(lines.contains(#"bbr_info{commit="abc",build_ref="main"} 1"#))
         #expect(lines.contains("martlet_config_last_reload_successful 1"))
         #expect(lines.contains(#"martlet_scrapes_total{result="timeout"} 0"#))
         #expect(lines.contains(#"martlet_proxy_connections_open{side="upstream"} 0"#))
