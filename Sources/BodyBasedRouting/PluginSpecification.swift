@@ -2,7 +2,7 @@ package import GatewayCore
 import RequestFormats
 
 /// A plugin of body-based routing as an operator asks for it: `type:name`, or `type:name:json` with parameters.
-package struct PluginSpecification: Hashable, Sendable {
+package struct PluginSpecification: Sendable {
     /// The plugin's type, such as `body-field-to-header`.
     package let type: String
     /// What metrics call this plugin.
@@ -66,16 +66,10 @@ package struct PluginSpecification: Hashable, Sendable {
     }
 }
 
-extension PluginSpecification {
+extension PluginSpecification: Equatable {
     /// Whether both ask for the same, wherever they stand.
     package static func == (left: PluginSpecification, right: PluginSpecification) -> Bool {
         left.type == right.type && left.name == right.name && left.parameters == right.parameters
-    }
-
-    /// Hashes type and name.
-    package func hash(into hasher: inout Hasher) {
-        hasher.combine(type)
-        hasher.combine(name)
     }
 }
 

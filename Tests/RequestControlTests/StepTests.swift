@@ -109,6 +109,20 @@ import Testing
         }
     }
 
+    @Test func anUploadIsRoutedByItsModel() throws {
+        let rule = RouteRule(backends: [RouteBackend(pool: PoolID(name: "speech"))])
+        let match = RouteMatch(headers: [NamedMatch(name: "x-gateway-model-name", match: .exact("whisper"))])
+        let table = RouteTable(listeners: [(host: nil, routes: [Route(rules: [(matches: [match], rule: rule)])])])
+        let gateway = try GatewayFixture(pools: [("speech", [.local("e", port: 1)])], tables: [.standalone: table])
+        for (model, isRouted) in [("whisper", true), ("other", false), ("", false)] {
+            let exchange = RequestExchange(
+                controller: gateway.controller, routes: .standalone, request: upload(model: model))
+            defer { exchange.finish(.completed) }
+            let isSent = if case .send = exchange.begin() { true } else { false }
+            #expect(isSent == isRouted)
+        }
+    }
+
     // MARK: ModelHeaders
 
     @Test func aClientsOwnModelHeadersAreOverwritten() throws {

@@ -14,8 +14,10 @@ struct MultipartReader: Sendable {
 
     /// One part.
     struct Part: Hashable, Sendable {
-        /// The field's name; empty for a file, which is no field.
+        /// The part's name.
         let name: String
+        /// Whether the part is a file and so no field.
+        let isFile: Bool
         /// The bytes of the content.
         let content: Range<Int>
     }
@@ -37,14 +39,14 @@ struct MultipartReader: Sendable {
         guard !isAtEnd else { return nil }
         partCount += 1
         guard partCount <= Self.partsMax else { throw MultipartFault() }
-        let name = try passHeader(in: bytes)
+        let (name, isFile) = try passHeader(in: bytes)
         let start = offset
         // A delimiter whose line end is that of the header's last line: read by some as an empty part, by some not.
         guard !bytes.holds(delimiter.span, at: start &- 2), let end = bytes.first(delimiter: delimiter, from: start)
         else { throw MultipartFault() }
         offset = end &+ delimiter.count
         try passDelimiterEnd(in: bytes)
-        return Part(name: name, content: start..<end)
+        return Part(name: name, isFile: isFile, content: start..<end)
     }
 
     /// Moves behind the first delimiter, which stands at the start or behind a text that is nobody's.
@@ -73,10 +75,10 @@ struct MultipartReader: Sendable {
         offset &+= 2
     }
 
-    /// Passes the header of a part and the empty line behind it, and returns the name of its field.
-    private mutating func passHeader(in bytes: RawSpan) throws(MultipartFault) -> String {
+    /// Passes the header of a part and the empty line behind it, and returns what it says of the part.
+    private mutating func passHeader(in bytes: RawSpan) throws(MultipartFault) -> (name: String, isFile: Bool) {
         let limit = min(bytes.byteCount, offset &+ Self.headerBytesMax)
-        var name: String?
+        var disposition: (name: String, isFile: Bool)?
         while !bytes.matches("\r\n", at: offset) {
             let start = offset
             while offset < limit, bytes.byte(at: offset).isTokenByte { offset &+= 1 }
@@ -87,23 +89,25 @@ struct MultipartReader: Sendable {
             while offset < limit, bytes.byte(at: offset) >= 0x20 || bytes.byte(at: offset) == 0x09 { offset &+= 1 }
             guard offset < limit, bytes.matches("\r\n", at: offset) else { throw MultipartFault() }
             if bytes.isContentDisposition(start..<nameEnd) {
-                guard name == nil else { throw MultipartFault() }
-                name = try Self.fieldName(bytes.extracting(nameEnd &+ 1..<offset))
+                guard disposition == nil else { throw MultipartFault() }
+                disposition = try Self.disposition(bytes.extracting(nameEnd &+ 1..<offset))
             }
             offset &+= 2
         }
-        guard let name else { throw MultipartFault() }
+        guard let disposition else { throw MultipartFault() }
         offset &+= 2
-        return name
+        return disposition
     }
 
-    /// The name that a `Content-Disposition` gives a field; empty for a file.
-    private static func fieldName(_ value: RawSpan) throws(MultipartFault) -> String {
+    /// What a `Content-Disposition` says of its part.
+    private static func disposition(_ value: RawSpan) throws(MultipartFault) -> (name: String, isFile: Bool) {
         var start = 0
         while start < value.byteCount, value.byte(at: start) == 0x20 || value.byte(at: start) == 0x09 { start &+= 1 }
         let field = ParameterizedField(value.extracting(start..<value.byteCount))
-        guard field.value == "form-data", field.isWhole, let name = field.only("name") else { throw MultipartFault() }
-        return field.has("filename") || field.has("filename*") ? "" : name
+        guard field.value == "form-data", field.isWhole, let name = field.only("name"), !field.has("name*") else {
+            throw MultipartFault()
+        }
+        return (name, field.has("filename") || field.has("filename*"))
     }
 }
 

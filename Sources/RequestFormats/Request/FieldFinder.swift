@@ -69,15 +69,19 @@ package struct FieldFinder: Sendable {
     ///   - bytes: the whole body.
     ///   - boundary: from ``MediaType/boundary``.
     /// - Returns: for each name its text, `nil` when the form has none; `nil` altogether when the form is damaged, has
-    ///   one of the fields twice, or has one that is not UTF-8: two readers of such a form may read two things.
+    ///   two parts with one of the names, or a field that is not UTF-8: two readers of such a form may read two things.
     package func fields(ofForm bytes: RawSpan, boundary: String) -> [FieldText?]? {
         var found = [FieldText?](repeating: nil, count: names.count)
+        var seen = [Bool](repeating: false, count: names.count)
         var reader = MultipartReader(boundary: boundary)
         do throws(MultipartFault) {
             while let part = try reader.next(in: bytes) {
                 guard let index = names.firstIndex(of: part.name) else { continue }
-                guard found[index] == nil else { return nil }
-                if part.content.count > bytesMax {
+                guard !seen[index] else { return nil }
+                seen[index] = true
+                if part.isFile {
+                    continue
+                } else if part.content.count > bytesMax {
                     found[index] = .tooLong
                 } else {
                     let text = bytes.extracting(part.content).withUnsafeBytes { String(validating: $0, as: UTF8.self) }
