@@ -94,10 +94,16 @@ let package = Package(
             ]
         ),
         room(
-            "ReverseProxy", ["GatewayCore", "RequestControl", "Telemetry"],
+            "ExtProcServer",
+            ["ExtProcProto", "GatewayCore", "RequestControl", "Transport"],
+            [nioCore, nioPosix, nioHTTP2, nioSSL]
+        ),
+        room(
+            "ReverseProxy", ["Transport", "GatewayCore", "RequestControl", "Telemetry"],
             [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS]
         ),
-        room("EngineClient", ["GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
+        room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
+        room("EngineClient", ["Transport", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
         room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
         room("BodyBasedRouting", ["GatewayCore", "RequestFormats", "Telemetry"]),
         room("Scheduling", ["GatewayCore"]),
@@ -114,7 +120,7 @@ let package = Package(
         room(
             "GatewayTesting",
             ["DataLayer", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
-            [nioCore, nioPosix]
+            [nioCore, nioPosix, nioHTTP2]
         ),
         room(
             "Simulator",
@@ -146,7 +152,9 @@ let package = Package(
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),
         tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),
-        tests("BehaviourTests", requestPath + ["ReverseProxy"], proxyPeers),
+        tests(
+            "ExtProcServerTests", requestPath + ["ExtProcProto", "ExtProcServer"], [nioCore, nioPosix, nioEmbedded]),
+        tests("BehaviourTests", requestPath + ["ExtProcServer", "ReverseProxy"], proxyPeers),
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests("MartletAppTests", requestPath + ["GatewayConfiguration", "MartletApp"]),
     ]

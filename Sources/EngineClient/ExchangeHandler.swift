@@ -2,6 +2,7 @@ import GatewayCore
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Transport
 
 /// Why an exchange gave no response, before the client decides what to do about it.
 enum ExchangeFailure: Error {
@@ -147,7 +148,7 @@ final class ExchangeHandler: ChannelInboundHandler {
     private func finish() {
         guard let collecting, let head = collecting.head else { return }
         self.collecting = nil
-        let response = OutboundResponse(status: Int(head.status.code), body: ByteBufferBody(collecting.body))
+        let response = OutboundResponse(status: Int(head.status.code), body: BufferBody(collecting.body))
         if !head.isKeepAlive { context?.close(promise: nil) }
         collecting.exchange.completion(.success(ExchangeResult(response: response, isReusable: head.isKeepAlive)))
     }

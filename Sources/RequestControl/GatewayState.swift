@@ -32,20 +32,28 @@ package final class GatewayState: Sendable {
     /// The base models by the configuration.
     package let modelMapping: ModelMapping
     private let poolsByName: [PoolID: PoolRuntime]
+    private let objectives: [PoolID: [String: Int]]
 
     /// Makes a state. Every pool that a table names must be in `pools`.
+    ///
+    /// - Parameter objectives: the priorities of each pool's objectives, by name.
     package init(
         tables: [RouteTableKey: RouteTable],
         pools: [PoolRuntime],
         parsers: RequestParserSet = .standard,
-        modelMapping: ModelMapping = ModelMapping()
+        modelMapping: ModelMapping = ModelMapping(),
+        objectives: [PoolID: [String: Int]] = [:]
     ) {
         self.tables = tables
         self.pools = pools
         self.parsers = parsers
         self.modelMapping = modelMapping
+        self.objectives = objectives
         poolsByName = Dictionary(uniqueKeysWithValues: pools.map { ($0.id, $0) })
     }
+
+    /// The priorities of a pool's objectives, by name.
+    func objectives(of pool: PoolID) -> [String: Int] { objectives[pool] ?? [:] }
 
     /// The pool called `id`; `nil` when there is none.
     package subscript(pool id: PoolID) -> PoolRuntime? { poolsByName[id] }

@@ -22,14 +22,31 @@ package final class RequestExchange {
     private var accounting: ResponseAccounting?
     private var lease: RequestLease?
     private var tried: [EndpointID] = []
+    private var pickedProfile = ""
     private var attemptCount = 0
     private var isEventStream = false
     private var status = 0
+    private let retrier: Retrier
+
+    /// Who sends a request again that an endpoint failed to answer.
+    package enum Retrier: Sendable {
+        /// The gateway, which chooses the next endpoint itself.
+        case gateway
+        /// The proxy in front of the endpoints, which walks down the list that it was given: the gateway is asked once
+        /// and then only watches.
+        case proxy
+    }
 
     /// Starts a request that came in on the listeners of `routes`.
-    package init(controller: RequestController, routes: RouteTableKey, request: IncomingRequest) {
+    package init(
+        controller: RequestController,
+        routes: RouteTableKey,
+        request: IncomingRequest,
+        retrier: Retrier = .gateway
+    ) {
         self.controller = controller
         self.routes = routes
+        self.retrier = retrier
         state = controller.state
         incoming = request
         random = controller.randomSource()
@@ -54,7 +71,7 @@ package final class RequestExchange {
             let route = try RouteSelection(
                 incoming, model: identity.model, state: state, routes: routes, random: &random)
             self.route = route
-            let request = identity.inferenceRequest(incoming)
+            let request = identity.inferenceRequest(incoming, objectives: state.objectives(of: route.pool.id))
             context = SchedulingContext(
                 request: request,
                 now: controller.now(),
@@ -105,6 +122,34 @@ package final class RequestExchange {
         return nil
     }
 
+    /// Reports which endpoint's response it is, where a proxy tells. When it is another one than the chosen one,
+    /// because the proxy tried again elsewhere, the request counts there from now on.
+    ///
+    /// - Parameter address: `host:port`, with an IPv6 host in brackets. One that is not in the pool changes nothing.
+    package func served(by address: String) {
+        guard let route, let chosen = lease.take() else { return }
+        guard chosen.endpoint.address.authority != address,
+            let endpoint = route.pool.endpoints.current.endpoints.first(where: { $0.address.authority == address })
+        else {
+            lease = consume chosen
+            return
+        }
+        release(chosen, outcome: .servedElsewhere, detail: "", usage: nil)
+        guard var context = self.context.take() else { return }
+        defer { self.context = context }
+        let decision = SchedulingDecision(primary: ProfileResult(profile: pickedProfile, endpoints: [endpoint]))
+        route.pool.scheduler.willSend(decision, context: &context)
+        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
+    }
+
+    /// What the plugins add to the response's header.
+    ///
+    /// - Parameter served: the endpoint that the proxy says has answered; `nil` when it does not say.
+    package func responseFields(served: String?) -> [HeaderMutation.Field] {
+        guard let context, let route else { return [] }
+        return route.pool.scheduler.responseFields(of: context.request, served: served)
+    }
+
     /// Reports that the response's first byte goes to the client: from here on nothing is retried.
     package func responseStarted() {
         accounting?.responseStarted(isEventStream: isEventStream)
@@ -139,10 +184,11 @@ package final class RequestExchange {
             throw error
         }
         let endpoint = decision.endpoint
+        pickedProfile = decision.primary.profile
         lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
         count(endpoint, model: context.request.targetModel, seconds: controller.now().seconds(since: started))
         defer { attemptCount += 1 }
-        return reply(to: endpoint, route: route)
+        return reply(with: decision.primary, route: route)
     }
 
     private func decide(
@@ -154,6 +200,7 @@ package final class RequestExchange {
             in: view,
             model: context.request.targetModel,
             excluding: tried,
+            subset: incoming.endpointSubset,
             pool: route.pool.id
         )
         let decision = try route.pool.scheduler.schedule(&context, candidates: candidates)
@@ -172,13 +219,13 @@ package final class RequestExchange {
         ).increment()
     }
 
-    private func reply(to endpoint: EndpointSnapshot, route: RouteSelection) -> RoutingReply {
+    private func reply(with pick: ProfileResult, route: RouteSelection) -> RoutingReply {
         var responseHeaders = route.rule.responseHeaders
         if controller.configuration.addsServedHeader {
             responseHeaders.set.append(
                 HeaderMutation.Field(
                     name: HeaderNames.destinationEndpointServed,
-                    value: endpoint.address.authority
+                    value: pick.endpoints[0].address.authority
                 )
             )
         }
@@ -188,9 +235,10 @@ package final class RequestExchange {
             requestHeaders.append(HeaderMutation(set: [field]))
         }
         return RoutingReply(
-            endpoint: endpoint,
+            pick: pick,
             attempt: attemptCount,
             requestHeaders: requestHeaders,
+            body: identity?.replacement(in: incoming.body),
             responseHeaders: responseHeaders,
             requestDeadline: route.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) },
             attemptTimeout: route.rule.backendTimeout
@@ -198,6 +246,7 @@ package final class RequestExchange {
     }
 
     private func canRetry(_ failure: AttemptFailure) -> Bool {
+        guard retrier == .gateway else { return false }
         let policy = route?.rule.retry ?? controller.configuration.retry
         return attemptCount <= policy.maxRetries && policy.allows(failure)
     }

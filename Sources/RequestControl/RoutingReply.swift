@@ -3,18 +3,37 @@ import RequestFormats
 
 /// Where an edge sends a request now, and what it changes on the way. One per attempt.
 package struct RoutingReply: Sendable {
-    /// The endpoint.
-    package let endpoint: EndpointSnapshot
+    /// The endpoints that the serving profile picked, best first, and what their rivals scored.
+    package let pick: ProfileResult
     /// The attempt's number: 0 for the first, counting up with each retry.
     package let attempt: Int
     /// Changes to the request's header, in the order in which they apply.
     package let requestHeaders: [HeaderMutation]
+    /// What becomes of the request's body; `nil` when it stays as it is.
+    package let body: BodyReplacement?
     /// Changes to the response's header.
     package let responseHeaders: HeaderMutation
     /// When the client's patience ends, whatever the attempt; `nil` for never.
     package let requestDeadline: MonotonicInstant?
     /// How long this attempt may take to answer whole; `nil` for no bound.
     package let attemptTimeout: Duration?
+
+    /// The endpoint that the request goes to.
+    package var endpoint: EndpointSnapshot { pick.endpoints[0] }
+}
+
+/// A piece of a request's body that other bytes take the place of. All other bytes stay what the client sent.
+package struct BodyReplacement: Hashable, Sendable {
+    /// The bytes that go, as offsets into the body.
+    package let range: Range<Int>
+    /// The bytes that come.
+    package let bytes: [UInt8]
+
+    /// Replaces the model's name in a JSON body.
+    init(_ rewrite: JSONRewrite) {
+        range = rewrite.prefix.upperBound..<rewrite.suffix.lowerBound
+        bytes = rewrite.replacement
+    }
 }
 
 /// An answer that the gateway gives itself.

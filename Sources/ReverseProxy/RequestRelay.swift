@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
 import RequestControl
+import Transport
 
 /// What a relay needs of the client's side. Called on the connection's event loop.
 protocol RelayClient: AnyObject {
@@ -132,6 +133,7 @@ final class RequestRelay {
     private func send(on connection: UpstreamConnection, _ routing: RoutingReply) {
         state = .awaitingHead
         self.connection = connection
+        let body = body(routing.body)
         let head = UpstreamRequestHead(
             request: request,
             bodyLength: body?.readableBytes ?? 0,
@@ -140,6 +142,12 @@ final class RequestRelay {
             mutations: routing.requestHeaders
         )
         connection.send(head, body: body, for: self)
+    }
+
+    /// The body with a piece of it replaced, where the routing says so.
+    private func body(_ replacement: BodyReplacement?) -> ByteBuffer? {
+        guard let replacement, let body else { return body }
+        return body.replacing(replacement.range, with: replacement.bytes)
     }
 
     private func attemptFailed(_ failure: AttemptFailure) {

@@ -91,6 +91,13 @@ package final class Scheduler: Sendable {
         }
     }
 
+    /// What the plugins add to the header of a response, in the order of the configuration.
+    ///
+    /// - Parameter served: the endpoint that a proxy says has answered; `nil` when nobody says.
+    package func responseFields(of request: InferenceRequest, served: String?) -> [HeaderMutation.Field] {
+        pipeline.responseHeaderProcessors.flatMap { $0.responseFields(of: request, served: served) }
+    }
+
     /// Tells the plugins how an attempt ended. Once per attempt.
     package func didEnd(
         _ request: InferenceRequest,

@@ -133,7 +133,7 @@ import Testing
 
     // MARK: Retries
 
-    @Test(arguments: Door.allCases, ["refused", "reset", "dies behind the head", "503"])
+    @Test(arguments: Door.retrying, ["refused", "reset", "dies behind the head", "503"])
     func aFailureBeforeTheFirstByteIsRetriedElsewhere(door: Door, failure: String) async throws {
         var broken = BehaviourEndpoint.always("a0", .reset)
         switch failure {
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Door.allCases)
+    @Test(arguments: Door.retrying)
     func nothingIsRetriedBehindTheFirstByte(door: Door) async throws {
         let endpoints = [BehaviourEndpoint.always("a0", .dieInBody), .healthy("a1")]
         try await withWorld(door, pools: [(name: "a", endpoints: endpoints)]) { world in
@@ -161,7 +161,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Door.allCases)
+    @Test(arguments: Door.retrying)
     func failuresInARowTakeAnEndpointOut(door: Door) async throws {
         let endpoints = [BehaviourEndpoint.always("a0", .reset), .healthy("a1")]
         try await withWorld(door, pools: [(name: "a", endpoints: endpoints)]) { world in
@@ -174,7 +174,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Door.allCases)
+    @Test(arguments: Door.retrying)
     func theLastFailureIsTold(door: Door) async throws {
         let pools = [(name: "a", endpoints: [BehaviourEndpoint.always("a0", .reset), .always("a1", .reset)])]
         try await withWorld(door, pools: pools) { world in

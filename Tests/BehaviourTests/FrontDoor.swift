@@ -17,6 +17,12 @@ enum Door: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case direct
     /// The reverse proxy over loopback, with endpoints that are played by sockets.
     case reverseProxy
+    /// The endpoint picker over ext_proc on loopback, with Envoy and endpoints that are played in memory.
+    case extProc
+
+    /// The doors behind which the gateway itself sends a failed request elsewhere. Behind ext_proc Envoy does, and the
+    /// gateway only hears of the last attempt.
+    static let retrying = [Door.direct, .reverseProxy]
 
     var testDescription: String { rawValue }
 }

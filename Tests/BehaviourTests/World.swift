@@ -36,10 +36,10 @@ func withWorld(
     var described: [(name: String, endpoints: [EndpointDescription])] = []
     for (name, endpoints) in pools {
         var descriptions: [EndpointDescription] = []
-        for (index, endpoint) in endpoints.enumerated() {
+        for endpoint in endpoints {
             let port: Int
             switch door {
-            case .direct: port = 8000 + index
+            case .direct, .extProc: port = 8000 + described.count * 100 + descriptions.count
             case .reverseProxy where endpoint.isListening:
                 let server = try await ScriptedServer.start(playing: endpoint, received: received)
                 servers.append(server)
@@ -62,6 +62,11 @@ func withWorld(
     case .direct:
         let direct = DirectDoor(gateway: gateway, endpoints: pools.flatMap(\.endpoints), received: received)
         try await body(World(gateway: gateway, door: direct, received: received))
+    case .extProc:
+        let all = pools.flatMap(\.endpoints)
+        try await ExtProcDoor.run(gateway, endpoints: all, received: received) { picker in
+            try await body(World(gateway: gateway, door: picker, received: received))
+        }
     case .reverseProxy:
         try await ProxyDoor.run(gateway) { proxy in
             try await body(World(gateway: gateway, door: proxy, received: received))

@@ -3,7 +3,7 @@ extension RawSpan {
 
     /// The byte at `offset`.
     @inline(__always)
-    func byte(at offset: Int) -> UInt8 {
+    package func byte(at offset: Int) -> UInt8 {
         unsafeLoad(fromByteOffset: offset, as: UInt8.self)
     }
 

@@ -56,6 +56,14 @@ public protocol PreRequest: Plugin {
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext)
 }
 
+/// Adds fields to a response's header.
+public protocol ResponseHeaderProcessor: Plugin {
+    /// The fields to set. Called once per response, before any of it goes to the client.
+    ///
+    /// - Parameter served: the endpoint that a proxy says has answered, as `host:port`; `nil` when nobody says.
+    func responseFields(of request: InferenceRequest, served: String?) -> [HeaderMutation.Field]
+}
+
 /// Learns how a request ended. Called synchronously on the response's path: it must not block.
 public protocol ResponseObserver: Plugin {
     /// Called once per attempt, when the request's lease on `endpoint` closes.

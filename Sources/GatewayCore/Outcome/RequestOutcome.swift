@@ -15,6 +15,8 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
     case resetMidResponse
     /// The endpoint answered 502, 503 or 504.
     case gatewayError
+    /// The proxy got the response from another endpoint: it could not reach this one, or does not know it.
+    case servedElsewhere
     /// The endpoint did not answer in the time that the route allows.
     case timedOut
     /// The gateway ended it at the deadline of its drain.
@@ -26,7 +28,7 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
     public var isEndpointFailure: Bool {
         switch self {
         case .connectFailed, .resetBeforeResponse, .resetMidResponse, .gatewayError, .timedOut: true
-        case .completed, .clientDisconnected, .staleConnection, .drained, .abandoned: false
+        case .completed, .clientDisconnected, .staleConnection, .servedElsewhere, .drained, .abandoned: false
         }
     }
 }

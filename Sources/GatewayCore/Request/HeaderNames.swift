@@ -6,6 +6,10 @@ public enum HeaderNames {
     public static let objective: [StaticString] = ["x-llm-d-inference-objective", "x-gateway-inference-objective"]
     /// The flow that fairness is kept for, and its deprecated spelling.
     public static let fairnessID: [StaticString] = ["x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id"]
+    /// The model that is to serve instead of the body's, and its deprecated spelling.
+    public static let modelRewrite: [StaticString] = ["x-llm-d-model-name-rewrite", "x-gateway-model-name-rewrite"]
+    /// The endpoint that is to serve the request, as `ip:port`, or several, best first.
+    public static let destinationEndpoint = "x-gateway-destination-endpoint"
     /// The model name of the body, set by body-based routing.
     public static let modelName = "X-Gateway-Model-Name"
     /// The base model of the body's model, set by body-based routing; empty when unknown.

@@ -12,6 +12,11 @@ public struct IncomingRequest: Sendable {
     public var body: any BodyBytes
     /// When the request's first byte was seen.
     public var receivedAt: MonotonicInstant
+    /// Whether the request may have a body that nobody showed to the gateway: then its model is unknown, and ``body``
+    /// is empty.
+    public var hasUnseenBody: Bool
+    /// The only endpoints that may serve it, where a proxy in front says so; `nil` for all of the pool.
+    package var endpointSubset: EndpointSubset?
 
     /// Makes a request.
     public init(
@@ -20,7 +25,8 @@ public struct IncomingRequest: Sendable {
         authority: String,
         headers: HeaderMap,
         body: any BodyBytes,
-        receivedAt: MonotonicInstant
+        receivedAt: MonotonicInstant,
+        hasUnseenBody: Bool = false
     ) {
         self.method = method
         self.target = target
@@ -28,6 +34,7 @@ public struct IncomingRequest: Sendable {
         self.headers = headers
         self.body = body
         self.receivedAt = receivedAt
+        self.hasUnseenBody = hasUnseenBody
     }
 
     /// The path without query.

@@ -33,6 +33,8 @@ package struct PluginPipeline: Sendable {
     package let producers: [any DataProducer]
     /// What learns of a decision before the request is sent, in the order of ``plugins``.
     package let preRequests: [any PreRequest]
+    /// What adds fields to responses, in the order of ``plugins``.
+    package let responseHeaderProcessors: [any ResponseHeaderProcessor]
     /// What learns how a request ended, in the order of ``plugins``.
     package let responseObservers: [any ResponseObserver]
     /// What learns that an endpoint left, in the order of ``plugins``.
@@ -65,6 +67,7 @@ package struct PluginPipeline: Sendable {
         self.handler = handler
         self.producers = producers
         preRequests = plugins.compactMap { $0.plugin as? any PreRequest }
+        responseHeaderProcessors = plugins.compactMap { $0.plugin as? any ResponseHeaderProcessor }
         responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount

@@ -5,12 +5,14 @@ import GatewayCore
 enum CandidateSelection {
     /// The candidates of a pool for a model; empty model for any.
     ///
-    /// - Throws: ``Rejection``: `noEndpoints`, `endpointsDown`, or `modelNotFound` when every endpoint has told its
-    ///   models and none has this one.
+    /// - Parameter subset: the endpoints that the proxy allows; `nil` for all.
+    /// - Throws: ``Rejection``: `noEndpoints`, also when the subset has none of them; `endpointsDown`; `modelNotFound`
+    ///   when every endpoint has told its models and none has this one.
     static func candidates(
         in view: EndpointStoreView,
         model: String,
         excluding tried: [EndpointID],
+        subset: EndpointSubset?,
         pool: PoolID
     ) throws(Rejection) -> Candidates {
         if view.endpoints.isEmpty {
@@ -20,6 +22,7 @@ enum CandidateSelection {
             throw unknown(model, view.models.union().map(\.id), pool: pool)
         }
         var endpoints = view.available
+        if let subset { endpoints = try allowed(by: subset, view, pool: pool) }
         if endpoints.isEmpty { throw down(view, pool: pool) }
         if !model.isEmpty, !endpoints.allSatisfy({ $0.mayServe(model) }) {
             let serving = endpoints.filter { $0.mayServe(model) }
@@ -30,6 +33,22 @@ enum CandidateSelection {
             if endpoints.isEmpty { throw down(view, pool: pool) }
         }
         return Candidates(endpoints)
+    }
+
+    /// The available endpoints that the proxy allows. The hint binds: when it leaves nobody, nobody serves.
+    private static func allowed(
+        by subset: EndpointSubset,
+        _ view: EndpointStoreView,
+        pool: PoolID
+    ) throws(Rejection) -> [EndpointSnapshot] {
+        if !view.endpoints.contains(where: { subset.contains($0.address) }) {
+            throw Rejection(
+                .noEndpoints,
+                "None of the \(view.endpoints.count) endpoints of the pool '\(pool.name)' is in the subset that the "
+                    + "proxy allows."
+            )
+        }
+        return view.available.filter { subset.contains($0.address) }
     }
 
     /// Names a few of the models: the endpoints may list thousands.

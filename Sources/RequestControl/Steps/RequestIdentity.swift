@@ -8,8 +8,17 @@ struct RequestIdentity {
     let id: String
     let hasOwnID: Bool
 
+    /// The model that serves the request: ``model``, unless a header names another one.
+    let targetModel: String
+
     /// The model of the body; empty when the request names none.
     var model: String { parsed?.model ?? "" }
+
+    /// What becomes of the body when another model than the body's serves; `nil` when it stays as it is.
+    func replacement(in body: any BodyBytes) -> BodyReplacement? {
+        guard targetModel != model, let range = parsed?.modelRange else { return nil }
+        return BodyReplacement(JSONRewrite(replacing: range, ofDocumentWithByteCount: body.count, with: targetModel))
+    }
 
     /// Reads the body, if its path belongs to an API, and the header.
     ///
@@ -23,9 +32,10 @@ struct RequestIdentity {
         guard let api = parsers.api(forPath: request.target) else {
             throw Rejection(.invalidRequest, "No parser is registered for the path \(request.path).", parameter: nil)
         }
-        self.api = request.method == "POST" ? api : .passthrough
+        self.api = request.method == "POST" && !request.hasUnseenBody ? api : .passthrough
         parsed =
             self.api == .audio ? Self.parseForm(request) : try Self.parse(request.body, as: self.api, limits: limits)
+        targetModel = try Self.target(of: request, api: self.api, parsed)
         let own = request.headers.first(HeaderNames.requestID) ?? ""
         hasOwnID = !own.isEmpty
         id = hasOwnID ? own : random.uuid()
@@ -36,6 +46,20 @@ struct RequestIdentity {
         let contentType = request.headers.first("content-type") ?? ""
         let parsed = request.body.withBytes { ParsedBody(form: $0, contentType: contentType, as: .audio) }
         return FieldValueFault(parsed.model ?? "") == nil ? parsed : ParsedBody(api: .audio)
+    }
+
+    /// The model that a header names instead of the body's, where the body has one that can be replaced.
+    private static func target(
+        of request: IncomingRequest,
+        api: InferenceAPI,
+        _ parsed: ParsedBody?
+    ) throws(Rejection) -> String {
+        let model = parsed?.model ?? ""
+        guard api.hasRewritableModel, parsed?.modelRange != nil,
+            let named = request.headers.first(of: HeaderNames.modelRewrite), !named.isEmpty
+        else { return model }
+        try check(modelName: named)
+        return named
     }
 
     private static func parse(
@@ -84,11 +108,17 @@ struct RequestIdentity {
     }
 
     /// The request as the scheduler sees it.
-    func inferenceRequest(_ request: IncomingRequest) -> InferenceRequest {
-        InferenceRequest(
+    ///
+    /// - Parameter objectives: the priorities of the pool's objectives, by name. An objective that is not among them
+    ///   is no error: the request has the priority 0.
+    func inferenceRequest(_ request: IncomingRequest, objectives: [String: Int]) -> InferenceRequest {
+        let objective = request.headers.first(of: HeaderNames.objective) ?? ""
+        return InferenceRequest(
             id: id,
             model: model,
-            objective: request.headers.first(of: HeaderNames.objective) ?? "",
+            targetModel: targetModel,
+            objective: objective,
+            priority: objectives[objective] ?? 0,
             fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? "default-flow",
             isStreaming: parsed?.stream ?? false,
             headers: request.headers,

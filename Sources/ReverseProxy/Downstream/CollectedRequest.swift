@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import Transport
 
 /// A request while its parts arrive.
 struct CollectedRequest {
@@ -48,21 +49,5 @@ struct CollectedRequest {
             receivedAt: receivedAt
         )
         return (request, body)
-    }
-}
-
-/// A request's body in a transport buffer.
-struct BufferBody: BodyBytes {
-    private let buffer: ByteBuffer?
-
-    init(_ buffer: ByteBuffer?) {
-        self.buffer = buffer
-    }
-
-    var count: Int { buffer?.readableBytes ?? 0 }
-
-    func withBytes<Result>(_ body: (RawSpan) throws -> Result) rethrows -> Result {
-        guard let buffer else { return try body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(start: nil, count: 0))) }
-        return try buffer.withUnsafeReadableBytes { try body(RawSpan(_unsafeBytes: $0)) }
     }
 }

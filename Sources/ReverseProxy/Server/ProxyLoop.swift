@@ -2,11 +2,12 @@ import GatewayCore
 import NIOCore
 import RequestControl
 import Telemetry
+import Transport
 
 /// Everything of the proxy that belongs to one event loop: its client connections and its connections to endpoints.
 ///
 /// Confined to the loop. A request lives on one loop from its first byte to its last, so nothing on its way is locked.
-final class ProxyLoop {
+final class ProxyLoop: ServerLoop {
     let controller: RequestController
     let configuration: ProxyConfiguration
     let metrics: ProxyMetrics
@@ -66,7 +67,7 @@ final class ProxyLoop {
 
     /// Closes what has been waited for too long. Called about once a second, which is exact enough for timeouts of ten
     /// seconds and more and costs nothing per request.
-    func sweep(at now: NIODeadline = .now()) {
+    func sweep(at now: NIODeadline) {
         for client in Array(clients.values) { client.sweep(now) }
         for connection in Array(http2Connections.values) { connection.sweep(now) }
         upstreams.closeIdle(before: now - .nanoseconds(configuration.upstreamIdleTimeout.wholeNanoseconds))

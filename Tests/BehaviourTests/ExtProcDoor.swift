@@ -1,0 +1,145 @@
+import DataLayer
+import ExtProcServer
+import GatewayCore
+import GatewayTesting
+import NIOCore
+import NIOPosix
+import RequestControl
+import Testing
+
+/// The endpoint picker over ext_proc, with Envoy and the endpoints played by the test: what the picker says becomes of
+/// a request and of a response is done to them.
+struct ExtProcDoor: FrontDoor {
+    private let client: ExtProcClient
+    private let gateway: GatewayFixture
+    private let endpoints: [BehaviourEndpoint]
+    private let received: ObservedState<[ReceivedRequest]>
+
+    /// Runs `body` with a picker in front of `gateway`.
+    static func run(
+        _ gateway: GatewayFixture,
+        endpoints: [BehaviourEndpoint],
+        received: ObservedState<[ReceivedRequest]>,
+        _ body: (ExtProcDoor) async throws -> Void
+    ) async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        do {
+            let service = ExternalProcessorService(controller: gateway.controller, routes: .standalone)
+            let server = try await GRPCServer(group: group, configuration: .init(), services: [service])
+            let listening = try await server.listen(host: "127.0.0.1", port: 0, tls: nil)
+            let client = try await ExtProcClient.connect(port: #require(listening.address.port))
+            try await body(ExtProcDoor(client: client, gateway: gateway, endpoints: endpoints, received: received))
+            #expect(await server.drain(timeout: .seconds(10)))
+        } catch {
+            try await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    func send(_ request: BehaviourRequest) async throws -> BehaviourResponse {
+        let stream = try await client.open()
+        let fields =
+            [
+                (name: ":method", value: request.method), (name: ":path", value: request.target),
+                (name: ":authority", value: request.authority), (name: ":scheme", value: "http"),
+            ] + request.headers.map { (name: $0.name.lowercased(), value: $0.value) }
+        let body = Array(request.body.utf8)
+        let head = EnvoyMessage.requestHeaders(fields, isLast: body.isEmpty)
+        try await stream.send(head.modes(request: 4, response: 4))
+        if !body.isEmpty {
+            try await stream.send(.requestBody(Array(body[..<(body.count / 2)]), isLast: false))
+            try await stream.send(.requestBody(Array(body[(body.count / 2)...]), isLast: true))
+        }
+        let answers = try await stream.replies(body.isEmpty ? 1 : 2)
+        if let immediate = answers.first(where: { $0.kind == 7 }) {
+            let text = request.method == "HEAD" ? "" : String(decoding: immediate.body, as: UTF8.self)
+            await finish(stream)
+            return BehaviourResponse(
+                status: immediate.status,
+                headers: immediate.set.map { ($0.name.lowercased(), $0.value) },
+                body: text
+            )
+        }
+        let headers = changed(fields.filter { $0.name.first != ":" }, by: answers[0])
+        let sent = answers.dropFirst().reduce(into: [UInt8]()) { $0 += $1.body }
+        let response = try await forward(request, headers: headers, body: sent, answers[0], stream)
+        await finish(stream)
+        return response
+    }
+
+    /// Ends the exchange as Envoy does, and waits until the picker has seen it.
+    private func finish(_ stream: ExtProcStream) async {
+        await stream.reset()
+        while gateway.openLeases > 0 { await Task.yield() }
+    }
+
+    /// Sends the request to the endpoint that the picker chose, and the response past the picker.
+    private func forward(
+        _ request: BehaviourRequest,
+        headers: [(name: String, value: String)],
+        body: [UInt8],
+        _ answer: EnvoyReply,
+        _ stream: ExtProcStream
+    ) async throws -> BehaviourResponse {
+        #expect(answer.kind == 1 && answer.clearsRouteCache)
+        let destination = try #require(answer.value("x-gateway-destination-endpoint"))
+        #expect(answer.destination == destination)
+        let chosen = gateway.pools.lazy.flatMap(\.endpoints.current.endpoints).first {
+            $0.address.authority == destination
+        }
+        let name = try #require(chosen?.id.name)
+        let endpoint = try #require(endpoints.first { $0.name == name })
+        let position = received.value.count { $0.endpoint == name }
+        received.update {
+            $0.append(
+                ReceivedRequest(
+                    endpoint: name,
+                    method: request.method,
+                    target: request.target,
+                    headers: headers,
+                    body: String(decoding: body, as: UTF8.self)
+                )
+            )
+        }
+        guard case .answer(let status, let fields, let text) = endpoint.act(position) else {
+            return try await relay(503, [], "upstream connect error", stream)
+        }
+        return try await relay(status, fields, text, stream)
+    }
+
+    private func relay(
+        _ status: Int,
+        _ fields: [(name: String, value: String)],
+        _ text: String,
+        _ stream: ExtProcStream
+    ) async throws -> BehaviourResponse {
+        let before = stream.state.value.messages.count
+        try await stream.send(.responseHeaders([(name: ":status", value: String(status))] + fields))
+        try await stream.send(.responseBody(Array(text.utf8), isLast: true))
+        let answers = try await stream.replies(before + 2)[before...]
+        let head = try #require(answers.first)
+        #expect(head.kind == 2 && head.value("x-went-into-resp-headers") == "true")
+        let body = answers.dropFirst().reduce(into: [UInt8]()) { $0 += $1.body }
+        #expect(answers.last?.isLast == true)
+        return BehaviourResponse(
+            status: status,
+            headers: changed(fields, by: head),
+            body: String(decoding: body, as: UTF8.self)
+        )
+    }
+
+    private func changed(
+        _ headers: [(name: String, value: String)],
+        by reply: EnvoyReply
+    ) -> [(name: String, value: String)] {
+        var headers = headers
+        for setting in reply.set {
+            let name = setting.name.lowercased()
+            if setting.action == 2 { headers.removeAll { $0.name == name } }
+            headers.append((name, setting.value))
+        }
+        for name in reply.removed { headers.removeAll { $0.name == name.lowercased() } }
+        return headers
+    }
+}
