@@ -111,11 +111,12 @@ let package = Package(
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex"]),
         room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
         room("GatewayCore", []),
-        room("RequestFormats", []),
+        room("RequestFormats", ["CStringScan"]),
         room("PrefixIndex", []),
         room("ExtProcProto", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
+        .target(name: "CStringScan"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
         room(
             "GatewayTesting",

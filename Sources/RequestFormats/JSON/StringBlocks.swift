@@ -1,4 +1,10 @@
-/// Passes over the inside of JSON strings 64 bytes at a time, in four vectors.
+import CStringScan
+
+/// Whether this processor has what `CStringScan` is made of. Asked once.
+let hasStringScan = martlet_has_string_scan()
+
+/// Passes over the inside of JSON strings 64 bytes at a time: in C where the processor has AVX2 (see
+/// docs/decisions/0006-vector-scan.md), in Swift with four vectors elsewhere.
 ///
 /// A block costs the same whether it is plain, has escapes or has letters beyond ASCII, because nothing is branched on
 /// per byte: prompts have one or the other every few dozen bytes, and a mispredicted branch at each would cost more
@@ -8,15 +14,33 @@ extension RawSpan {
     private typealias Vector = SIMD16<UInt8>
     private static var blockLength: Int { 64 }
 
-    /// Moves over content of a string: plain text, escapes of two bytes, and UTF-8 sequences of two and three bytes.
+    /// Moves over content of a string: text, and escapes.
     ///
     /// All that lies between `start` and the result is valid, and the result is never inside a sequence or an escape.
-    /// At the result stands the closing quote, or something that must be looked at byte by byte, or fewer than 64
-    /// bytes are left.
+    /// At the result or in the block behind it stands the closing quote or something that must be looked at byte by
+    /// byte, or fewer than 64 bytes are left but for what is cut there.
     /// - Parameters:
     ///   - start: an offset within a string, behind its opening quote, at which no sequence or escape is cut.
-    ///   - hasEscapes: set to true when a backslash was passed.
+    ///   - hasEscapes: set to true when a backslash was passed; it may also be when one stands at the result.
     func endOfStringBlocks(from start: Int, hasEscapes: inout Bool) -> Int {
+        guard start &+ Self.blockLength <= byteCount else { return start }
+        return hasStringScan
+            ? endOfStringBlocksInC(from: start, hasEscapes: &hasEscapes)
+            : endOfStringBlocksInSwift(from: start, hasEscapes: &hasEscapes)
+    }
+
+    /// As `endOfStringBlocks` where the processor has what `CStringScan` is made of.
+    @inline(__always)
+    func endOfStringBlocksInC(from start: Int, hasEscapes: inout Bool) -> Int {
+        precondition(start >= 0 && start <= byteCount, "a string's content starts within the bytes")
+        return withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return start }
+            return martlet_end_of_string_blocks(base, bytes.count, start, &hasEscapes)
+        }
+    }
+
+    /// As `endOfStringBlocks` on any processor; passes escapes of two bytes and UTF-8 sequences of two and three bytes.
+    func endOfStringBlocksInSwift(from start: Int, hasEscapes: inout Bool) -> Int {
         // Each vector is compared with the bytes one and two places in front of it, so these must be there, and
         // what stands in front of the opening quote must not look like the beginning of a sequence.
         guard start >= 2, start &+ Self.blockLength <= byteCount, byte(at: start &- 2) < 0xE0 else { return start }
