@@ -24,6 +24,8 @@ package enum BuiltinCatalogue {
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
+
+        registry.register(DestinationEndpointServedVerifier.self)
         return registry
     }
 }
