@@ -95,7 +95,7 @@ let package = Package(
         ),
         room(
             "ExtProcServer",
-            ["ExtProcProto", "GatewayCore", "RequestControl", "Transport"],
+            ["BodyBasedRouting", "ExtProcProto", "GatewayCore", "RequestControl", "Transport"],
             [nioCore, nioPosix, nioHTTP2, nioSSL]
         ),
         room(

@@ -55,6 +55,11 @@ package struct LocalReply: Sendable {
         closesConnection = false
     }
 
+    /// The reply to a refused request, in the error form of the API that `path` belongs to.
+    package init(_ rejection: Rejection, path: String) {
+        self.init(rejection, api: RequestParserSet.standard.api(forPath: path))
+    }
+
     /// The reply to a refused request, in the error form of `api`; `nil` for the OpenAI form.
     init(_ rejection: Rejection, api: InferenceAPI?) {
         let mapping = OutcomeMapping(rejection.reason)

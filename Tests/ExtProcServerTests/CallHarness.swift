@@ -60,10 +60,15 @@ final class CallHarness {
 
     init(_ gateway: GatewayFixture, configuration: ExternalProcessorConfiguration = .init()) {
         stream = GRPCStream(1, connection: connection, messageBytesMax: 4 << 20, windowBytes: Self.window)
-        stream.start(
-            ProcessCall(
-                stream: stream, controller: gateway.controller, routes: .standalone, configuration: configuration)
+        let service = ExternalProcessorService(
+            controller: gateway.controller,
+            routes: .standalone,
+            configuration: configuration
         )
+        guard let call = service.makeCall(path: ExternalProcessorService.path, stream: stream) else {
+            preconditionFailure("the service knows its own path")
+        }
+        stream.start(call)
     }
 
     /// Sends a message, cut into pieces of at most `piece` bytes.

@@ -40,6 +40,15 @@ package struct ExternalProcessorService: GRPCService {
     /// Takes one exchange.
     package func makeCall(path: String, stream: GRPCStream) -> (any GRPCCall)? {
         guard path == Self.path else { return nil }
-        return ProcessCall(stream: stream, controller: controller, routes: routes, configuration: configuration)
+        let picking = EndpointPicking(
+            controller: controller,
+            routes: routes,
+            emitsEndpointScores: configuration.emitsEndpointScores
+        )
+        return ExchangeCall(
+            stream: stream,
+            processor: picking,
+            ignoresSubsetHints: configuration.ignoresSubsetHints
+        )
     }
 }

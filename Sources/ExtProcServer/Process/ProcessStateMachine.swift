@@ -1,5 +1,13 @@
 import ExtProcProto
 
+/// How bodies are sent.
+enum ExchangeMode: Hashable, Sendable {
+    /// Piece by piece, and answered when the request is whole.
+    case fullDuplex
+    /// Whole, in one message.
+    case buffered
+}
+
 /// In which order a stream's messages may come, and what each of them asks for. A plain value without bytes.
 ///
 /// Envoy's promises (envoy.service.ext_proc.v3): headers come before a body and a body before trailers, each at most
@@ -69,10 +77,16 @@ struct ProcessStateMachine: Hashable, Sendable {
     private var request = RequestPhase.start
     private var isRequestComplete = false
     private var response = ResponsePhase.start
-    private var requestMode = BodySendMode.fullDuplexStreamed
-    private var responseMode = BodySendMode.fullDuplexStreamed
+    private var requestMode: BodySendMode
+    private var responseMode: BodySendMode
     private var isObserving = false
     private var isOver = false
+
+    /// A stream of which nothing has come. A proxy that does not tell its modes speaks as `mode` says.
+    init(_ mode: ExchangeMode = .fullDuplex) {
+        requestMode = mode == .buffered ? .buffered : .fullDuplexStreamed
+        responseMode = requestMode
+    }
 
     /// Whether the request's body is shown at all.
     var showsRequestBody: Bool { requestMode != .none }
@@ -83,8 +97,7 @@ struct ProcessStateMachine: Hashable, Sendable {
     /// Whether the response is whole.
     var isResponseComplete: Bool { response == .done }
 
-    /// Takes the settings of the filter, which come with the first message. A proxy that sends none speaks full duplex,
-    /// as Envoy did before it told.
+    /// Takes the settings of the filter, which come with the first message, if the proxy is not too old to send them.
     mutating func configure(_ configuration: ProtocolConfiguration?, isObserving: Bool) {
         if let configuration {
             requestMode = configuration.requestBodyMode

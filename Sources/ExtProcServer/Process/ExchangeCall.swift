@@ -4,32 +4,30 @@ import NIOCore
 import RequestControl
 import Transport
 
-/// One HTTP exchange as Envoy shows it: chooses an endpoint for the request, and watches the response. Confined to the
-/// event loop of its connection.
-final class ProcessCall: GRPCCall {
+/// One HTTP exchange as Envoy shows it: keeps the protocol's order, gathers the request, asks its processor, and sends
+/// back what the mode of the bodies demands. Confined to the event loop of its connection.
+final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     private let stream: GRPCStream
-    private let controller: RequestController
-    private let routes: RouteTableKey
-    private let configuration: ExternalProcessorConfiguration
-    private var order = ProcessStateMachine()
+    private let ignoresSubsetHints: Bool
+    private var processor: Processor
+    private var order: ProcessStateMachine
     private var isFirstMessage = true
+    private var hasEnded = false
     private var start: RequestStart?
     private var subset: EndpointSubset?
     private var body: ByteBuffer?
-    private var exchange: RequestExchange?
-    private var routing: RoutingReply?
-    private var hasResponseStarted = false
 
+    /// Starts an exchange on `stream`; `mode` is how a proxy speaks that does not tell.
     init(
         stream: GRPCStream,
-        controller: RequestController,
-        routes: RouteTableKey,
-        configuration: ExternalProcessorConfiguration
+        processor: Processor,
+        mode: ExchangeMode = .fullDuplex,
+        ignoresSubsetHints: Bool = false
     ) {
+        order = ProcessStateMachine(mode)
         self.stream = stream
-        self.controller = controller
-        self.routes = routes
-        self.configuration = configuration
+        self.processor = processor
+        self.ignoresSubsetHints = ignoresSubsetHints
     }
 
     // MARK: GRPCCall
@@ -38,8 +36,7 @@ final class ProcessCall: GRPCCall {
         do throws(WireError) {
             try message.withUnsafeReadableBytes { (view) throws(WireError) in
                 let bytes = RawSpan(_unsafeBytes: view)
-                let request = try ProcessingRequest(reading: bytes)
-                take(request, bytes, message)
+                take(try ProcessingRequest(reading: bytes), bytes, message)
             }
         } catch {
             stream.end(GRPCStatus(.invalidArgument, "\(error)"))
@@ -52,12 +49,18 @@ final class ProcessCall: GRPCCall {
 
     func closed() {
         // Without the response's body, nothing tells when the exchange is over but the end of the stream.
-        let isWhole = order.isResponseComplete || !order.showsResponseBody
-        exchange.take()?.finish(isWhole ? .completed : .clientDisconnected)
+        end(order.isResponseComplete || !order.showsResponseBody ? .whole : .brokenOff)
     }
 
     func abort() {
-        exchange.take()?.finish(.drained)
+        end(.drained)
+    }
+
+    private func end(_ end: ExchangeEnd) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        body = nil
+        processor.ended(end)
     }
 
     // MARK: Messages
@@ -71,33 +74,35 @@ final class ProcessCall: GRPCCall {
         guard let part = request.part else { return }
         switch part {
         case .requestHeaders(let headers):
-            perform(order.receive(.requestHeaders(isLast: headers.isEndOfStream)), .request) {
+            perform(order.receive(.requestHeaders(isLast: headers.isEndOfStream))) {
                 noteSubset(request, bytes)
-                start = RequestStart(headers, in: bytes, receivedAt: controller.now())
+                start = RequestStart(headers, in: bytes, receivedAt: processor.now())
                 checkHeaders(headers, bytes)
             }
         case .requestBody(let piece):
-            perform(order.receive(.requestBody(isLast: piece.isEndOfStream)), .request) {
+            perform(order.receive(.requestBody(isLast: piece.isEndOfStream))) {
                 noteSubset(request, bytes)
                 append(slice(piece.body, of: message))
             }
         case .requestTrailers:
-            perform(order.receive(.requestTrailers), .request) { noteSubset(request, bytes) }
+            perform(order.receive(.requestTrailers)) { noteSubset(request, bytes) }
         case .responseHeaders(let headers):
-            perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream)), .response) {
-                relayHeaders(headers, request, bytes)
+            perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream))) {
+                let changes = processor.responseHead(ExchangeResponseHead(headers, request, in: bytes))
+                stream.send(ProcessingResponse(.responseHeaders(CommonResponse(headers: changes))))
+                if headers.isEndOfStream { end(.whole) }
             }
         case .responseBody(let piece):
-            perform(order.receive(.responseBody(isLast: piece.isEndOfStream)), .response) {
+            perform(order.receive(.responseBody(isLast: piece.isEndOfStream))) {
                 relayBody(slice(piece.body, of: message), isLast: piece.isEndOfStream)
             }
         case .responseTrailers:
-            perform(order.receive(.responseTrailers), .response) { finish() }
+            perform(order.receive(.responseTrailers)) { end(.whole) }
         }
     }
 
     /// Does what the order asks for; `note` takes what the message holds, before it is answered.
-    private func perform(_ action: ProcessStateMachine.Action, _ direction: PieceHead.Direction, _ note: () -> Void) {
+    private func perform(_ action: ProcessStateMachine.Action, _ note: () -> Void) {
         switch action {
         case .ignore:
             break
@@ -117,8 +122,8 @@ final class ProcessCall: GRPCCall {
         case .acknowledge:
             stream.send(ProcessingResponse(.requestTrailers(.none)))
         case .acknowledgeBody:
-            note()
             stream.send(ProcessingResponse(.responseBody(CommonResponse())))
+            note()
         case .relayTrailers:
             stream.send(ProcessingResponse(.responseTrailers(.none)))
             note()
@@ -136,12 +141,12 @@ final class ProcessCall: GRPCCall {
 
     /// The list of allowed endpoints comes with any message of the request; the last one holds.
     private func noteSubset(_ request: ProcessingRequest, _ bytes: RawSpan) {
-        guard !configuration.ignoresSubsetHints, let hint = request.endpointSubset(in: bytes) else { return }
+        guard !ignoresSubsetHints, let hint = request.endpointSubset(in: bytes) else { return }
         subset = hint
     }
 
     private func checkHeaders(_ headers: HeadersPart, _ bytes: RawSpan) {
-        let limits = controller.configuration.limits
+        let limits = processor.limits
         if headers.fields.count > limits.maxHeaderFields {
             let count = headers.fields.count
             refuse(.headersTooLarge, "The request has \(count) header fields; the limit is \(limits.maxHeaderFields).")
@@ -154,7 +159,7 @@ final class ProcessCall: GRPCCall {
     /// buffer, because parsing and hashing want it in one piece.
     private func append(_ piece: ByteBuffer) {
         let length = (body?.readableBytes ?? 0) + piece.readableBytes
-        let limit = controller.configuration.limits.maxBodyBytes
+        let limit = processor.limits.maxBodyBytes
         if length > limit {
             return refuse(.bodyTooLarge, "The request's body is longer than the limit of \(limit) bytes.")
         }
@@ -179,33 +184,24 @@ final class ProcessCall: GRPCCall {
             case .body(let isPart): isPart
             case .headersAndPieces: false
             }
-        let request = start.request(body: body, hasUnseenBody: hasUnseenBody, subset: subset)
-        let exchange = RequestExchange(controller: controller, routes: routes, request: request, retrier: .proxy)
-        switch exchange.begin() {
-        case .reply(let reply):
-            self.body = nil
-            immediate(reply)
-        case .send(let routing):
-            self.exchange = exchange
-            self.routing = routing
-            send(routing, answer)
-            self.body = nil
+        switch processor.decide(start.request(body: body, hasUnseenBody: hasUnseenBody, subset: subset)) {
+        case .reply(let reply): immediate(reply)
+        case .forward(let forwarded): send(forwarded, answer)
         }
+        body = nil
     }
 
-    private func send(_ routing: RoutingReply, _ answer: ProcessStateMachine.Answer) {
-        let destination = routing.destination
-        var common = CommonResponse(headers: routing.headerChanges(destination: destination), clearsRouteCache: true)
-        let metadata = routing.metadata(destination: destination, emitsScores: configuration.emitsEndpointScores)
-        let changed = routing.body.map { (body ?? ByteBuffer()).replacing($0.range, with: $0.bytes) }
+    private func send(_ forwarded: ForwardedRequest, _ answer: ProcessStateMachine.Answer) {
+        var common = CommonResponse(headers: forwarded.headers, clearsRouteCache: true)
+        let changed = forwarded.body.map { (body ?? ByteBuffer()).replacing($0.range, with: $0.bytes) }
         switch answer {
         case .headers:
-            stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: metadata))
+            stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
         case .body:
             common.body = changed.map { .replaced(byteCount: $0.readableBytes) }
-            stream.send(ProcessingResponse(.requestBody(common), dynamicMetadata: metadata), body: changed)
+            stream.send(ProcessingResponse(.requestBody(common), dynamicMetadata: forwarded.metadata), body: changed)
         case .headersAndPieces(let withTrailers):
-            stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: metadata))
+            stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
             stream.sendPieces(of: changed ?? body ?? ByteBuffer(), .request, isLast: !withTrailers)
             if withTrailers { stream.send(ProcessingResponse(.requestTrailers(.none))) }
         }
@@ -215,7 +211,7 @@ final class ProcessCall: GRPCCall {
 
     private func refuse(_ reason: Rejection.Reason, _ message: String) {
         body = nil
-        immediate(controller.reply(to: Rejection(reason, message), path: start?.target ?? ""))
+        immediate(processor.reply(to: Rejection(reason, message), path: start?.target ?? ""))
     }
 
     private func refuse(_ obstacle: ProcessStateMachine.Obstacle) {
@@ -241,41 +237,9 @@ final class ProcessCall: GRPCCall {
 
     // MARK: The response
 
-    private func relayHeaders(_ headers: HeadersPart, _ request: ProcessingRequest, _ bytes: RawSpan) {
-        var changes = HeaderChanges(set: [HeaderSetting("x-went-into-resp-headers", "true")])
-        if let exchange {
-            let served = request.servedEndpoint(in: bytes)
-            if let served { exchange.served(by: served) }
-            let status = headers.fields.first(":status", in: bytes).flatMap { Int(bytes.text($0.value)) } ?? 0
-            let isEventStream = headers.fields.first("content-type", in: bytes).map {
-                bytes.text($0.value).lowercased().hasPrefix("text/event-stream")
-            }
-            _ = exchange.responseHeadReceived(status: status, isEventStream: isEventStream ?? false)
-            beginResponse(exchange)
-            if let routing { changes.apply(routing.responseHeaders) }
-            changes.apply(HeaderMutation(set: exchange.responseFields(served: served)))
-        }
-        stream.send(ProcessingResponse(.responseHeaders(CommonResponse(headers: changes))))
-        if headers.isEndOfStream { finish() }
-    }
-
     private func relayBody(_ piece: ByteBuffer, isLast: Bool) {
-        if let exchange {
-            beginResponse(exchange)
-            piece.withUnsafeReadableBytes { exchange.responseBodyReceived(RawSpan(_unsafeBytes: $0)) }
-        }
+        piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
         if order.relaysResponsePieces { stream.sendPieces(of: piece, .response, isLast: isLast) }
-        if isLast { finish() }
-    }
-
-    private func beginResponse(_ exchange: RequestExchange) {
-        guard !hasResponseStarted else { return }
-        hasResponseStarted = true
-        exchange.responseStarted()
-    }
-
-    /// The response is whole.
-    private func finish() {
-        exchange.take()?.finish(.completed)
+        if isLast { end(.whole) }
     }
 }

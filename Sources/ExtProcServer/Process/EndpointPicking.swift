@@ -1,0 +1,80 @@
+import ExtProcProto
+import GatewayCore
+import RequestControl
+
+/// Chooses an endpoint for the request and watches the response: the endpoint picker's part of an exchange.
+struct EndpointPicking: ExchangeProcessor {
+    private let controller: RequestController
+    private let routes: RouteTableKey
+    private let emitsEndpointScores: Bool
+    private var exchange: RequestExchange?
+    private var responseHeaders = HeaderMutation()
+    private var hasResponseStarted = false
+
+    init(controller: RequestController, routes: RouteTableKey, emitsEndpointScores: Bool) {
+        self.controller = controller
+        self.routes = routes
+        self.emitsEndpointScores = emitsEndpointScores
+    }
+
+    var limits: GatewayLimits { controller.configuration.limits }
+
+    func now() -> MonotonicInstant { controller.now() }
+
+    func reply(to rejection: Rejection, path: String) -> LocalReply {
+        controller.reply(to: rejection, path: path)
+    }
+
+    mutating func decide(_ request: IncomingRequest) -> ExchangeDecision {
+        let exchange = RequestExchange(controller: controller, routes: routes, request: request, retrier: .proxy)
+        switch exchange.begin() {
+        case .reply(let reply):
+            return .reply(reply)
+        case .send(let routing):
+            self.exchange = exchange
+            responseHeaders = routing.responseHeaders
+            let destination = routing.destination
+            return .forward(
+                ForwardedRequest(
+                    headers: routing.headerChanges(destination: destination),
+                    metadata: routing.metadata(destination: destination, emitsScores: emitsEndpointScores),
+                    body: routing.body
+                )
+            )
+        }
+    }
+
+    mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges {
+        var changes = HeaderChanges(set: [HeaderSetting("x-went-into-resp-headers", "true")])
+        guard let exchange else { return changes }
+        if let served = head.served { exchange.served(by: served) }
+        // What would be retried here is retried by the proxy.
+        _ = exchange.responseHeadReceived(status: head.status, isEventStream: head.isEventStream)
+        begin(exchange)
+        changes.apply(responseHeaders)
+        changes.apply(HeaderMutation(set: exchange.responseFields(served: head.served)))
+        return changes
+    }
+
+    mutating func responseBody(_ bytes: RawSpan) {
+        guard let exchange else { return }
+        begin(exchange)
+        exchange.responseBodyReceived(bytes)
+    }
+
+    mutating func ended(_ end: ExchangeEnd) {
+        let outcome: RequestOutcome =
+            switch end {
+            case .whole: .completed
+            case .brokenOff: .clientDisconnected
+            case .drained: .drained
+            }
+        exchange.take()?.finish(outcome)
+    }
+
+    private mutating func begin(_ exchange: RequestExchange) {
+        guard !hasResponseStarted else { return }
+        hasResponseStarted = true
+        exchange.responseStarted()
+    }
+}

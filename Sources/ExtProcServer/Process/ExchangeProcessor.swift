@@ -1,0 +1,69 @@
+import ExtProcProto
+import GatewayCore
+import NIOCore
+import RequestControl
+
+/// What is to become of a request.
+enum ExchangeDecision {
+    /// It goes on, changed.
+    case forward(ForwardedRequest)
+    /// The client is answered without an endpoint.
+    case reply(LocalReply)
+}
+
+/// The changes to a request that goes on.
+struct ForwardedRequest {
+    /// Changes to its header.
+    let headers: HeaderChanges
+    /// Metadata for what stands behind the filter; `nil` for none.
+    let metadata: ProtobufStruct?
+    /// What becomes of its body; `nil` when it stays as it is.
+    let body: BodyReplacement?
+}
+
+/// How an exchange ended.
+enum ExchangeEnd {
+    /// The response was seen to its end, or the proxy does not show it.
+    case whole
+    /// The proxy broke it off: its client left, or its endpoint.
+    case brokenOff
+    /// The server ended it at the deadline of its drain.
+    case drained
+}
+
+/// What a service does with HTTP exchanges that the proxy shows it, message by message. ``ExchangeCall`` knows the
+/// protocol; this knows what for. A value of its own for each exchange.
+protocol ExchangeProcessor {
+    /// The bounds on what clients send.
+    var limits: GatewayLimits { get }
+    /// The present instant.
+    func now() -> MonotonicInstant
+    /// Decides about a request that is whole.
+    mutating func decide(_ request: IncomingRequest) -> ExchangeDecision
+    /// The answer to a request that is refused before it is whole.
+    func reply(to rejection: Rejection, path: String) -> LocalReply
+    /// Sees the head of the response. Called also when no request was seen.
+    mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges
+    /// Sees a piece of the response's body.
+    mutating func responseBody(_ bytes: RawSpan)
+    /// The exchange is over. Called exactly once.
+    mutating func ended(_ end: ExchangeEnd)
+}
+
+/// The head of a response, as far as it matters.
+struct ExchangeResponseHead {
+    /// The status; 0 when there is none.
+    let status: Int
+    /// Whether the body is a stream of events.
+    let isEventStream: Bool
+    /// The endpoint that the proxy says has answered; `nil` when it does not say.
+    let served: String?
+
+    /// Reads it from a message.
+    init(_ headers: HeadersPart, _ request: ProcessingRequest, in bytes: RawSpan) {
+        status = headers.fields.first(":status", in: bytes).flatMap { Int(bytes.text($0.value)) } ?? 0
+        let type = headers.fields.first("content-type", in: bytes).map { bytes.text($0.value).lowercased() }
+        isEventStream = type?.hasPrefix("text/event-stream") ?? false
+        served = request.servedEndpoint(in: bytes)
+    }
+}
