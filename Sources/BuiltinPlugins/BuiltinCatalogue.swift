@@ -26,6 +26,8 @@ package enum BuiltinCatalogue {
         registry.register(CoreMetricsExtractor.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
+
+        registry.register(FileDiscovery.self)
         return registry
     }
 }

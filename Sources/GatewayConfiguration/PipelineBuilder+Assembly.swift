@@ -62,6 +62,16 @@ struct PipelineAssembly {
         instances.first { $0.name == name }
     }
 
+    /// The endpoint source that the configuration refers to; warns of those that it only lists.
+    mutating func endpointSource() -> (any EndpointSource)? {
+        let name = configuration.dataLayer.discovery?.name
+        for instance in instances where instance.name != name && instance.plugin is any EndpointSource {
+            let message = "has no effect: dataLayer.discovery.pluginRef does not name '\(instance.name)'"
+            warn(message, at: place(ofPlugin: instance.name))
+        }
+        return name.flatMap { instance($0)?.plugin as? any EndpointSource }
+    }
+
     // MARK: - Profiles
 
     /// Weights beyond this are refused, so that no sum of scores can overflow.

@@ -39,6 +39,7 @@ package struct PipelineBuilder: Sendable {
         var assembly = PipelineAssembly(registry: registry, configuration: completed, context: context)
         assembly.makePlugins(listed: Set(configuration.plugins.map(\.name)))
         try assembly.problems.throwIfAny()
+        let endpointSource = assembly.endpointSource()
         let profiles = assembly.makeProfiles()
         let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
         if handler == nil {
@@ -56,6 +57,7 @@ package struct PipelineBuilder: Sendable {
             handler: handler,
             producers: producers,
             slotCount: assembly.context.slotCount,
+            endpointSource: endpointSource,
             warnings: completed.warnings + assembly.warnings
         )
     }
@@ -103,6 +105,7 @@ extension PluginRoles {
         if type is any ProfileHandler.Type { insert(.profileHandler) }
         if type is any MetricsSource.Type { insert(.dataSource) }
         if type is any MetricsExtractor.Type { insert(.extractor) }
+        if type is any EndpointSource.Type { insert(.endpointSource) }
         let actsElsewhere =
             type is any DataProducer.Type || type is any PreRequest.Type || type is any ResponseObserver.Type
             || type is any EndpointObserver.Type

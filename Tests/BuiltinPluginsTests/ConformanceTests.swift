@@ -5,9 +5,17 @@ import Testing
 @testable import BuiltinPlugins
 
 @Suite struct ConformanceTests {
+    /// The parameters of the types that cannot do without.
+    private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
+
     @Test(arguments: BuiltinCatalogue.registry().typeNames)
     func everyBuiltInPluginConforms(type: String) {
-        #expect(PluginConformance(registry: BuiltinCatalogue.registry(), type: type).violations() == [])
+        let conformance = PluginConformance(
+            registry: BuiltinCatalogue.registry(),
+            type: type,
+            parameters: Self.required[type]
+        )
+        #expect(conformance.violations() == [])
     }
 
     @Test func parametersMakeNoDifference() {

@@ -24,7 +24,7 @@ extension ConfigurationSet {
         var totalBytes = 0
         for file in files {
             do throws(ConfigurationError) {
-                let text = try read(file, maxBytes: limits.maxBytes)
+                let text = try ConfigurationFile.read(file, maxBytes: limits.maxBytes)
                 totalBytes += text.utf8.count
                 guard totalBytes <= maxTotalBytes else {
                     let message = "the files up to this one have more than \(maxTotalBytes) bytes"
@@ -67,46 +67,5 @@ extension ConfigurationSet {
         }
         let folder = path.hasSuffix("/") ? path : path + "/"
         return chosen.sorted().map { folder + $0 }
-    }
-
-    /// The text of `file`. Its size is looked at before a byte is read.
-    private static func read(_ file: String, maxBytes: Int) throws(ConfigurationError) -> String {
-        let position = SourcePosition(file: file)
-        let attributes: [FileAttributeKey: Any]
-        let bytes: Data
-        do {
-            // A folder of a mounted ConfigMap holds links; the size must be that of what they point to.
-            let target = URL(filePath: file).resolvingSymlinksInPath().path
-            attributes = try FileManager.default.attributesOfItem(atPath: target)
-            guard attributes[.type] as? FileAttributeType == .typeRegular else {
-                throw ConfigurationError(position: position, message: "it is not a regular file")
-            }
-            if let size = attributes[.size] as? UInt64, size > UInt64(maxBytes) {
-                let message = "the file has \(size) bytes; at most \(maxBytes) are read"
-                throw ConfigurationError(position: position, message: message)
-            }
-            bytes = try Data(contentsOf: URL(filePath: target))
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError(position: position, message: "the file cannot be read: \(error)")
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            let line = 1 + validPrefix(of: bytes).count { $0 == UInt8(ascii: "\n") }
-            let place = SourcePosition(file: file, line: line, column: 1)
-            throw ConfigurationError(position: place, message: "the line is not UTF-8")
-        }
-        return text
-    }
-
-    /// The bytes of `bytes` before the first line that is not UTF-8.
-    private static func validPrefix(of bytes: Data) -> Data {
-        var start = bytes.startIndex
-        while start < bytes.endIndex {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.endIndex
-            guard String(validating: bytes[start..<end], as: UTF8.self) != nil else { break }
-            start = end
-        }
-        return bytes[..<start]
     }
 }

@@ -39,9 +39,12 @@ package struct ConfigurationSet: Sendable {
         endpoints.filter { $0.id.namespace == pool.metadata.id.namespace && pool.selects($0.labels) }
     }
 
-    /// The endpoint picker of `pool`: the one with its name, else the one without a name, else the built-in default.
-    package func endpointPicker(for pool: ResourceName) -> EndpointPickerConfiguration {
-        endpointPickers.first { $0.pool == pool } ?? endpointPickers.first { $0.pool == nil } ?? .builtinDefault
+    /// The endpoint picker of `pool`: the one with its name, else the one without a name, else `fallback`.
+    package func endpointPicker(
+        for pool: ResourceName,
+        default fallback: EndpointPickerConfiguration = .builtinDefault
+    ) -> EndpointPickerConfiguration {
+        endpointPickers.first { $0.pool == pool } ?? endpointPickers.first { $0.pool == nil } ?? fallback
     }
 
     /// The listeners that `route` attaches to, in the order of its parents, each one once.

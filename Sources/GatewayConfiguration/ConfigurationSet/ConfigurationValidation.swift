@@ -34,12 +34,7 @@ struct ConfigurationValidation {
         checkUnique(set.rewrites.map(\.metadata), kind: "InferenceModelRewrite")
         checkUnique(set.secrets.map(\.metadata), kind: "Secret")
         checkUnique(set.modelMaps.map(\.metadata), kind: "ConfigMap")
-        var seen: [ResourceName: SourcePosition] = [:]
-        for endpoint in set.endpoints {
-            if let first = seen.updateValue(endpoint.position, forKey: endpoint.id) {
-                report("a second endpoint \(endpoint.id); the first is at \(first)", endpoint.position, endpoint.path)
-            }
-        }
+        problems += EndpointEntry.duplicates(in: set.endpoints)
     }
 
     private mutating func checkUnique(_ resources: [ResourceMetadata], kind: String) {
@@ -171,7 +166,8 @@ struct ConfigurationValidation {
     // MARK: - Pools
 
     private mutating func checkPool(_ pool: InferencePoolResource) {
-        guard set.endpoints(of: pool).isEmpty else { return }
+        let isDiscovered = set.endpointPicker(for: pool.metadata.id).dataLayer.discovery != nil
+        guard set.endpoints(of: pool).isEmpty, !isDiscovered else { return }
         let labels = pool.selector.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         warn(
             "no endpoint of the namespace \"\(pool.metadata.id.namespace)\" has the labels "

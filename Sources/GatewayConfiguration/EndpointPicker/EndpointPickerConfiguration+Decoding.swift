@@ -37,6 +37,14 @@ extension EndpointPickerConfiguration {
         return configuration
     }
 
+    /// Reads one EndpointPickerConfig from the file at `path`, which has at most 8 MiB. Blocks while it reads.
+    ///
+    /// - Throws: ``ConfigurationError`` when the file cannot be read, or with everything that is wrong with its text.
+    package static func load(path: String) throws(ConfigurationError) -> EndpointPickerConfiguration {
+        let limits = YAMLDocumentReader.Limits()
+        return try decode(text: try ConfigurationFile.read(path, maxBytes: limits.maxBytes), file: path)
+    }
+
     /// Reads the document; `apiVersion` and `kind` are the caller's. Warnings stay with the decoder.
     init(decoding document: ParameterDecoder) {
         document.accept("apiVersion", "kind")

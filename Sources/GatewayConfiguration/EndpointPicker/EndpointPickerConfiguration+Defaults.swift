@@ -209,7 +209,8 @@ private struct PipelineCompletion {
             check(source.source, is: .dataSource, "a data source")
             for extractor in source.extractors { check(extractor, is: .extractor, "an extractor") }
         }
-        for reference in [data.discovery, data.peerDiscovery, data.crossReplicaSyncer] {
+        if let discovery = data.discovery { check(discovery, is: .endpointSource, "an endpoint source") }
+        for reference in [data.peerDiscovery, data.crossReplicaSyncer] {
             if let reference { check(reference) }
         }
         guard let flow = configuration.flowControl else { return }

@@ -26,6 +26,8 @@ package struct PluginRoles: OptionSet, Sendable {
     package static let saturationDetector = PluginRoles(rawValue: 1 << 7)
     /// Anything else that acts on a request or in a queue.
     package static let other = PluginRoles(rawValue: 1 << 8)
+    /// Says where endpoints are listed.
+    package static let endpointSource = PluginRoles(rawValue: 1 << 9)
 
     /// What can stand in a scheduling profile.
     package static let scheduling: PluginRoles = [.filter, .scorer, .picker]

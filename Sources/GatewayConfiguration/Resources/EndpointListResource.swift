@@ -26,6 +26,16 @@ package struct EndpointEntry: Sendable {
         return document.objects("endpoints").map(EndpointEntry.init(decoding:))
     }
 
+    /// What is wrong with entries that have the name of an earlier one.
+    static func duplicates(in entries: [EndpointEntry]) -> [ConfigurationProblem] {
+        var seen: [ResourceName: SourcePosition] = [:]
+        return entries.compactMap { entry in
+            guard let first = seen.updateValue(entry.position, forKey: entry.id) else { return nil }
+            let message = "a second endpoint \(entry.id); the first is at \(first)"
+            return ConfigurationProblem(position: entry.position, path: entry.path, message: message)
+        }
+    }
+
     private init(decoding decoder: ParameterDecoder) {
         id = ResourceName(namespace: decoder.namespace(), name: decoder.requiredName("name"))
         host = decoder.requiredString("address")

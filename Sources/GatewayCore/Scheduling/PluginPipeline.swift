@@ -41,6 +41,8 @@ package struct PluginPipeline: Sendable {
     package let endpointObservers: [any EndpointObserver]
     /// How many slots a request's scratch needs.
     package let slotCount: Int
+    /// Where the endpoints come from when neither a cluster nor the configuration lists them.
+    package let endpointSource: (any EndpointSource)?
     /// What the configuration says that has no effect or looks like a mistake, in order.
     package let warnings: [ConfigurationProblem]
 
@@ -52,6 +54,7 @@ package struct PluginPipeline: Sendable {
     ///   - handler: decides which profiles run.
     ///   - producers: the producers in an order that satisfies their dependencies.
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
+    ///   - endpointSource: where the endpoints come from; `nil` when others list them.
     ///   - warnings: what to tell the user.
     package init(
         plugins: [Instance],
@@ -59,6 +62,7 @@ package struct PluginPipeline: Sendable {
         handler: any ProfileHandler,
         producers: [any DataProducer],
         slotCount: Int,
+        endpointSource: (any EndpointSource)? = nil,
         warnings: [ConfigurationProblem] = []
     ) {
         precondition(!profiles.isEmpty, "a pipeline has at least one profile")
@@ -71,6 +75,7 @@ package struct PluginPipeline: Sendable {
         responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount
+        self.endpointSource = endpointSource
         self.warnings = warnings
     }
 }

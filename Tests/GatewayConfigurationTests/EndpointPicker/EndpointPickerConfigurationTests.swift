@@ -12,7 +12,7 @@ let testPlugins: [String: PluginRoles] = [
     "anthropic-parser": .parser, "passthrough-parser": .parser, "utilization-detector": .saturationDetector,
     "concurrency-detector": .saturationDetector, "fcfs-ordering-policy": .other,
     "global-strict-fairness-policy": .other, "static-usage-limit-policy": .other, "session-id-producer": .other,
-    "file-discovery": .other,
+    "file-discovery": .endpointSource,
 ]
 
 @Suite struct EndpointPickerConfigurationTests {
@@ -30,7 +30,7 @@ let testPlugins: [String: PluginRoles] = [
             - type: core-metrics-extractor
             - type: concurrency-detector
             - type: anthropic-parser
-            - type: session-id-producer
+            - type: file-discovery
             schedulingProfiles:
             - name: prefill
               plugins: [{pluginRef: queue, weight: 2.5}, {pluginRef: random-picker}]
@@ -39,7 +39,7 @@ let testPlugins: [String: PluginRoles] = [
             dataLayer:
               injectDefaults: false
               sources: [{pluginRef: source, extractors: [{pluginRef: core-metrics-extractor}]}]
-              discovery: {pluginRef: session-id-producer}
+              discovery: {pluginRef: file-discovery}
               crossReplicaSyncInterval: 1m30s
             flowControl:
               maxBytes: 1Gi
