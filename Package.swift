@@ -23,6 +23,9 @@ let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A product target under `Sources/`.
@@ -70,6 +73,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.17.0"),
     ],
     targets: [
         // In reading order: the order of a request. Arrows point down only; scripts/check-imports holds the same table.
@@ -84,13 +90,14 @@ let package = Package(
         room(
             "MartletApp",
             [
-                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "GatewayConfiguration", "GatewayCore",
-                "ModelServerSimulator", "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
+                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto", "ExtProcServer",
+                "GatewayConfiguration", "GatewayCore", "ModelServerSimulator", "RequestControl", "RequestFormats",
+                "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                logging, nioCore, nioPosix, nioHTTP1, nioSSL,
+                asn1, crypto, logging, nioCore, nioPosix, nioHTTP1, nioSSL, x509,
             ]
         ),
         room(
@@ -157,6 +164,9 @@ let package = Package(
             "ExtProcServerTests", requestPath + ["ExtProcProto", "ExtProcServer"], [nioCore, nioPosix, nioEmbedded]),
         tests("BehaviourTests", requestPath + ["ExtProcServer", "ReverseProxy"], proxyPeers),
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
-        tests("MartletAppTests", requestPath + ["GatewayConfiguration", "MartletApp"]),
+        tests(
+            "MartletAppTests", requestPath + ["ExtProcProto", "GatewayConfiguration", "MartletApp"],
+            [asn1, crypto, logging, nioCore, nioEmbedded, nioPosix, nioSSL, nioTLS, x509]
+        ),
     ]
 )

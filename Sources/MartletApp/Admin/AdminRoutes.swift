@@ -1,35 +1,39 @@
-import DataLayer
-import GatewayCore
 import NIOHTTP1
-import RequestControl
 import Telemetry
 
 /// What the admin address answers.
 struct AdminRoutes: Sendable {
-    let controller: RequestController
     let registry: MetricRegistry
-    let gauges: PoolGauges
     let readiness: Readiness
-    let startedAt: MonotonicInstant
+    /// Sets what is only set when somebody reads the metrics.
+    var refresh: @Sendable () -> Void = {}
+    /// Why no traffic can be served now; `nil` when it can.
+    var obstacle: @Sendable () -> String? = { nil }
+    /// The state as JSON; `nil` when there is none to tell.
+    var state: (@Sendable () -> [UInt8])?
 
     /// The answer to a request.
     func answer(_ request: AdminRequest) -> AdminResponse {
         switch request.path {
-        case "/metrics": metrics(accept: request.accept)
-        case "/healthz": .text("ok")
-        case "/readyz": ready()
-        case "/api/state":
-            .json(StateReport.json(controller: controller, isDraining: readiness.isDraining, startedAt: startedAt))
-        case "/":
-            .text("martlet \(BuildInformation.version)\n\n/metrics\n/healthz\n/readyz\n/api/state")
+        case "/metrics": return metrics(accept: request.accept)
+        case "/healthz": return .text("ok")
+        case "/readyz": return ready()
+        case "/": return .text("martlet \(BuildInformation.version)\n\n\(paths.joined(separator: "\n"))")
         default:
-            .text(
-                "there is nothing at \(request.path); try /metrics, /healthz, /readyz or /api/state", status: .notFound)
+            if request.path == Self.statePath, let state { return .json(state()) }
+            let others = "\(paths.dropLast().joined(separator: ", ")) or \(paths.last ?? "")"
+            return .text("there is nothing at \(request.path); try \(others)", status: .notFound)
         }
     }
 
+    private static let statePath = "/api/state"
+
+    private var paths: [String] {
+        ["/metrics", "/healthz", "/readyz"] + (state == nil ? [] : [Self.statePath])
+    }
+
     private func metrics(accept: String) -> AdminResponse {
-        gauges.refresh()
+        refresh()
         let format = ExpositionFormat.negotiate(accept: accept)
         return AdminResponse(contentType: format.contentType, body: registry.page(format))
     }
@@ -37,10 +41,7 @@ struct AdminRoutes: Sendable {
     /// Ready once every pool has an endpoint that can be sent to; not any more once the drain has begun.
     private func ready() -> AdminResponse {
         if readiness.isDraining { return .text("draining", status: .serviceUnavailable) }
-        let state = controller.state
-        for pool in state.pools where pool.endpoints.current.available.isEmpty {
-            return .text("pool '\(pool.id.name)' has no available endpoint", status: .serviceUnavailable)
-        }
+        if let obstacle = obstacle() { return .text(obstacle, status: .serviceUnavailable) }
         return .text("ok")
     }
 }

@@ -2,6 +2,7 @@ import GatewayCore
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 
 /// An answer of the admin server.
@@ -36,12 +37,35 @@ struct AdminServer: Service {
     /// Where it listens.
     let address: SocketAddress
     private let channel: any Channel
+    private let isSecure: Bool
+
+    /// Where it can be asked.
+    var url: String { "\(isSecure ? "https" : "http")://\(BindAddress(address))" }
+
+    /// Binds `address`.
+    ///
+    /// - Throws: ``CommandError`` with `flag`, which said the address, when it cannot be bound.
+    init(
+        at address: BindAddress,
+        flag: String,
+        group: MultiThreadedEventLoopGroup,
+        routes: AdminRoutes
+    ) async throws {
+        do {
+            try await self.init(host: address.host, port: address.port, group: group, answer: routes.answer)
+        } catch let error as IOError {
+            throw CommandError("Cannot listen on \(flag) \(address): \(error).")
+        }
+    }
 
     /// Binds `host` and `port`; `answer` is called on the connection's event loop and must not block.
+    ///
+    /// - Parameter tls: asked for each new connection; `nil` for plain text.
     init(
         host: String,
         port: Int,
         group: MultiThreadedEventLoopGroup,
+        tls: (@Sendable () -> NIOSSLContext)? = nil,
         answer: @escaping @Sendable (AdminRequest) -> AdminResponse
     ) async throws {
         channel = try await ServerBootstrap(group: group)
@@ -50,6 +74,7 @@ struct AdminServer: Service {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls())) }
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                     try pipeline.addHandler(IdleStateHandler(readTimeout: .seconds(120)))
                     try pipeline.addHandler(AdminHandler(answer: answer))
@@ -59,6 +84,7 @@ struct AdminServer: Service {
             .get()
         guard let address = channel.localAddress else { throw ChannelError.unknownLocalAddress }
         self.address = address
+        isSecure = tls != nil
     }
 
     func run() async throws {

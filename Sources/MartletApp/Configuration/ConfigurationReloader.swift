@@ -1,4 +1,3 @@
-import GatewayConfiguration
 import GatewayCore
 import Logging
 import RequestControl
@@ -6,26 +5,26 @@ import Telemetry
 
 /// Brings a changed configuration into effect, whole or not at all.
 struct ConfigurationReloader: Sendable {
-    let path: String
-    let options: ServeOptions
+    /// Reads the configuration.
+    let plan: @Sendable () throws -> GatewayPlan
+    /// Binds what the plan says of listeners.
+    let bind: @Sendable (GatewayPlan) async throws -> Void
     let assembly: GatewayAssembly
     let controller: RequestController
-    let listeners: ListenerSet
     let metrics: ApplicationMetrics
     let logger: Logger
 
     /// Reads the configuration and applies it. What is wrong with it is logged, and the last good state stays.
     func reload() async {
         do {
-            let plan = try GatewayPlan(try ConfigurationSet.load(path: path), options: options)
-            let prepared = try assembly.prepare(plan)
+            let prepared = try assembly.prepare(try plan())
             for warning in prepared.warnings { logger.warning("\(warning)") }
             // Binding is the last step that can fail. Between it and the next one, a request on a new listener finds no
             // route.
-            try await listeners.apply(plan.listeners)
+            try await bind(prepared.plan)
             controller.replaceState(assembly.commit(prepared))
             metrics.reloaded(successfully: true)
-            logger.info("configuration reloaded", metadata: ["path": "\(path)", "pools": "\(plan.pools.count)"])
+            logger.info("configuration reloaded", metadata: ["pools": "\(prepared.plan.pools.count)"])
         } catch {
             metrics.reloaded(successfully: false)
             logger.error("the changed configuration is not used; the last good state stays:\n\(error)")

@@ -10,7 +10,7 @@ import ServiceLifecycle
     import Darwin
 #endif
 
-/// Notices when a configuration file or a file of a configuration folder changes.
+/// Notices when a file, or a file of a folder, changes.
 ///
 /// Looks twice a second at names, sizes, identities and times instead of subscribing to events: that works the same on
 /// every file system, and through the symbolic links by which a mounted ConfigMap is swapped.
@@ -63,22 +63,25 @@ struct ConfigurationWatcher: Service {
         }
     }
 
-    private let path: String
+    private let paths: @Sendable () -> [String]
     private let clock: any MonotonicClock
     private let interval: Duration
-    private let initial: Fingerprint
+    private let initial: [String: Fingerprint]
     private let onChange: @Sendable () async -> Void
 
-    /// Watches `path` from its state at `initial`, taken before it was first read; `onChange` is called after each
+    /// Watches the files and folders at `paths`, which is asked before each look. `onChange` is called after each
     /// change, never twice at once.
+    ///
+    /// - Parameter initial: what is watched from the start, as it was before it was first read. A path that comes later
+    ///   counts as a change once, because nobody knows whether it changed since it was read.
     init(
-        path: String,
-        initial: Fingerprint,
+        paths: @escaping @Sendable () -> [String],
+        initial: [String: Fingerprint],
         clock: any MonotonicClock,
         interval: Duration = .milliseconds(500),
         onChange: @escaping @Sendable () async -> Void
     ) {
-        self.path = path
+        self.paths = paths
         self.initial = initial
         self.clock = clock
         self.interval = interval
@@ -90,10 +93,13 @@ struct ConfigurationWatcher: Service {
             var known = initial
             while !Task.isCancelled {
                 guard (try? await clock.sleep(until: clock.now.advanced(by: interval))) != nil else { return }
-                let present = Fingerprint(path: path)
-                if present == known { continue }
+                let present = Dictionary(
+                    paths().map { ($0, Fingerprint(path: $0)) },
+                    uniquingKeysWith: { first, _ in first }
+                )
+                let isChanged = present.contains { path, fingerprint in known[path] != fingerprint }
                 known = present
-                await onChange()
+                if isChanged { await onChange() }
             }
         }
     }

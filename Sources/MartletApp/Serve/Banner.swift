@@ -21,7 +21,7 @@ struct Banner {
 
     /// The banner of `martlet serve`.
     init(listeners: [String], admin: String, pools: Int, endpoints: Int, model: String?) {
-        var lines = ["martlet \(BuildInformation.version): \(pools.counted("pool")), \(endpoints.counted("endpoint"))"]
+        var lines = [Self.counts(pools: pools, endpoints: endpoints)]
         lines += listeners.map { "listening on \($0)" }
         lines.append("admin on \(admin)")
         if let first = listeners.first {
@@ -29,6 +29,11 @@ struct Banner {
             lines.append("try: curl \(first)/v1/chat/completions -H 'content-type: application/json' -d '\(body)'")
         }
         self.lines = lines
+    }
+
+    /// The line that says what there is to serve.
+    static func counts(pools: Int, endpoints: Int) -> String {
+        "martlet \(BuildInformation.version): \(pools.counted("pool")), \(endpoints.counted("endpoint"))"
     }
 
     /// Writes the lines to standard output at once, so that a program that waits for them sees them.

@@ -1,5 +1,4 @@
 import DataLayer
-import EngineClient
 import GatewayConfiguration
 import GatewayCore
 import Logging
@@ -49,12 +48,12 @@ extension ServeApplication {
                 ? try await SimulatedEndpoints(count: options.simulated, seed: options.seed, group: group) : nil
             let fingerprint = options.configurationPath.map(ConfigurationWatcher.Fingerprint.init(path:))
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
-            let core = try Core(options, plan: plan, control: control, logger: logger)
-            let readiness = Readiness()
-            let admin = try await Self.admin(options, core: core, readiness: readiness, group: control)
+            let parts = try GatewayParts(options.settings, plan: plan, control: control, logger: logger)
+            let address = try BindAddress(options.admin, flag: "--admin")
+            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
             let proxy = try await ProxyServer(
                 group: group,
-                controller: core.controller,
+                controller: parts.controller,
                 configuration: try Self.proxyConfiguration(options)
             )
             let listeners = ListenerSet(proxy: proxy)
@@ -62,28 +61,27 @@ extension ServeApplication {
 
             var services: [any Service] = [admin]
             if let simulated { services.append(simulated) }
-            services.append(core.supervisor)
+            services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {
-                let reloader = ConfigurationReloader(
-                    path: path,
-                    options: options,
-                    assembly: core.assembly,
-                    controller: core.controller,
-                    listeners: listeners,
-                    metrics: core.applicationMetrics,
-                    logger: logger
+                services.append(
+                    parts.watcher(
+                        of: (path, fingerprint),
+                        plan: { try GatewayPlan(try ConfigurationSet.load(path: path), options: options) },
+                        bind: { try await listeners.apply($0.listeners) }
+                    )
                 )
-                let watcher = ConfigurationWatcher(path: path, initial: fingerprint, clock: core.clock) {
-                    await reloader.reload()
-                }
-                services.append(watcher)
             }
             services.append(
-                ProxyService(server: proxy, readiness: readiness, drainTimeout: options.drainTimeout, logger: logger)
+                ProxyService(
+                    server: proxy,
+                    readiness: parts.readiness,
+                    drainTimeout: options.drainTimeout,
+                    logger: logger
+                )
             )
             let banner = Banner(
                 listeners: await listeners.urls,
-                admin: "http://\(BindAddress(host: admin.address.ipAddress ?? "", port: admin.address.port ?? 0))",
+                admin: admin.url,
                 pools: plan.pools.count,
                 endpoints: plan.pools.reduce(0) { $0 + $1.endpoints.count },
                 model: simulated == nil ? nil : "martlet-sim"
@@ -106,32 +104,6 @@ extension ServeApplication {
             return try GatewayPlan(try ConfigurationSet.load(path: path), options: options)
         }
 
-        private static func admin(
-            _ options: ServeOptions,
-            core: Core,
-            readiness: Readiness,
-            group: MultiThreadedEventLoopGroup
-        ) async throws -> AdminServer {
-            let controller = core.controller
-            let gauges = PoolGauges(metrics: controller.metrics.dataLayer, clock: core.clock) {
-                controller.state.pools.map(\.endpoints)
-            }
-            let routes = AdminRoutes(
-                controller: controller,
-                registry: core.registry,
-                gauges: gauges,
-                readiness: readiness,
-                startedAt: core.clock.now
-            )
-            let address = try BindAddress(options.admin, flag: "--admin")
-            do {
-                return try await AdminServer(
-                    host: address.host, port: address.port, group: group, answer: routes.answer)
-            } catch let error as IOError {
-                throw CommandError("Cannot listen on --admin \(address): \(error).")
-            }
-        }
-
         private static func proxyConfiguration(_ options: ServeOptions) throws -> ProxyConfiguration {
             var tls = TLSConfiguration.makeClientConfiguration()
             if !options.verifiesEndpointCertificates { tls.certificateVerification = .none }
@@ -140,55 +112,17 @@ extension ServeApplication {
     }
 }
 
-extension ServeApplication {
-    /// The parts without sockets of their own.
-    private struct Core {
-        let clock = SystemMonotonicClock()
-        let registry = MetricRegistry()
-        let supervisor: PoolSupervisor
-        let applicationMetrics: ApplicationMetrics
-        let assembly: GatewayAssembly
-        let controller: RequestController
-
-        /// Joins them, and starts with `plan`; what it warns of is logged.
-        init(
-            _ options: ServeOptions,
-            plan: GatewayPlan,
-            control: MultiThreadedEventLoopGroup,
-            logger: Logger
-        ) throws {
-            applicationMetrics = try ApplicationMetrics(
-                registry: registry,
-                commit: "",
-                buildRef: BuildInformation.version
-            )
-            let metrics = try GatewayMetrics(registry: registry)
-            _ = try ProcessMetrics(registry: registry)
-            var client = EngineHTTPClientConfiguration()
-            client.verifiesCertificates = options.verifiesEndpointCertificates
-            let http = try EngineHTTPClient(group: control, configuration: client)
-            supervisor = PoolSupervisor(http: http)
-            assembly = GatewayAssembly(
-                options: options,
-                clock: clock,
-                metrics: metrics,
-                http: http,
-                timer: http.timer(clock: clock),
-                supervisor: supervisor
-            )
-            let prepared = try assembly.prepare(plan)
-            for warning in prepared.warnings { logger.warning("\(warning)") }
-            controller = RequestController(
-                state: assembly.commit(prepared),
-                configuration: RequestControlConfiguration(
-                    limits: options.limits,
-                    retry: options.retry,
-                    addsServedHeader: options.servedHeader ?? (options.simulated > 0),
-                    seed: options.seed ?? UInt64.random(in: .min ... .max)
-                ),
-                metrics: metrics,
-                clock: clock
-            )
-        }
+extension ServeOptions {
+    /// What the parts behind the proxy are told.
+    var settings: GatewaySettings {
+        var settings = GatewaySettings()
+        settings.limits = limits
+        settings.retry = retry
+        settings.addsServedHeader = servedHeader ?? (simulated > 0)
+        settings.seed = seed
+        settings.scrape.interval = scrapeInterval
+        settings.allowsExperimentalPlugins = allowsExperimentalPlugins
+        settings.verifiesEndpointCertificates = verifiesEndpointCertificates
+        return settings
     }
 }

@@ -17,10 +17,13 @@ final class GatewayAssembly: Sendable {
         let scheduler: SchedulerBox
         var runtime: PoolRuntime
         var picker: String
+        var endpoints: [EndpointDescription]
+        /// Where the endpoints come from when the plan does not have them.
+        var source: (any EndpointSource)?
         var scraping: PoolSupervisor.Run
     }
 
-    private let options: ServeOptions
+    private let settings: GatewaySettings
     private let clock: any MonotonicClock
     private let metrics: GatewayMetrics
     private let http: any OutboundHTTP
@@ -29,14 +32,14 @@ final class GatewayAssembly: Sendable {
     private let running = Mutex<[PoolID: RunningPool]>([:])
 
     init(
-        options: ServeOptions,
+        settings: GatewaySettings,
         clock: any MonotonicClock,
         metrics: GatewayMetrics,
         http: any OutboundHTTP,
         timer: any CallbackTimer,
         supervisor: PoolSupervisor
     ) {
-        self.options = options
+        self.settings = settings
         self.clock = clock
         self.metrics = metrics
         self.http = http
@@ -50,26 +53,58 @@ final class GatewayAssembly: Sendable {
         let plan: GatewayPlan
         /// What the plan and the pipelines warn of.
         let warnings: [String]
-        fileprivate let pipelines: [PluginPipeline?]
+        /// The discovery files to watch, as they were before they were read.
+        let discoveryFiles: [String: ConfigurationWatcher.Fingerprint]
+        fileprivate let pools: [PreparedPool]
+    }
+
+    /// What of a pool could fail, done.
+    fileprivate struct PreparedPool: Sendable {
+        /// The pipeline of a pool that is new or whose configuration changed.
+        let pipeline: PluginPipeline?
+        let endpoints: [EndpointDescription]
+    }
+
+    /// The discovery files whose changes are to be followed now.
+    var watchedFiles: [String] {
+        running.withLock { running in running.values.compactMap { $0.source?.watchedPath } }
     }
 
     /// Builds what `plan` needs. Nothing of it runs.
     ///
-    /// - Throws: ``ConfigurationError`` when a pipeline cannot be built.
+    /// - Throws: ``ConfigurationError`` when a pipeline cannot be built or a discovery file is wrong.
     func prepare(_ plan: GatewayPlan) throws -> Prepared {
-        let pipelines = try plan.pools.map { try pipelineIfChanged($0) }
-        let warnings = plan.warnings + pipelines.compactMap(\.self).flatMap(\.warnings).map(\.description)
-        return Prepared(plan: plan, warnings: warnings, pipelines: pipelines)
+        var warnings = plan.warnings
+        var files: [String: ConfigurationWatcher.Fingerprint] = [:]
+        let pools = try plan.pools.map { pool in
+            let pipeline = try pipelineIfChanged(pool)
+            warnings += pipeline?.warnings.map(\.description) ?? []
+            return PreparedPool(pipeline: pipeline, endpoints: try endpoints(of: pool, pipeline, files: &files))
+        }
+        return Prepared(plan: plan, warnings: warnings, discoveryFiles: files, pools: pools)
+    }
+
+    /// The endpoints of a pool: those of the plan, unless the pool has a source of its own. A source that is not
+    /// watched is read once.
+    private func endpoints(
+        of pool: GatewayPlan.Pool,
+        _ pipeline: PluginPipeline?,
+        files: inout [String: ConfigurationWatcher.Fingerprint]
+    ) throws -> [EndpointDescription] {
+        let present = running.withLock { $0[pool.id] }
+        guard let source = pipeline == nil ? present?.source : pipeline?.endpointSource else { return pool.endpoints }
+        if pipeline == nil, !source.isWatched, let present { return present.endpoints }
+        if let path = source.watchedPath { files[path] = ConfigurationWatcher.Fingerprint(path: path) }
+        return try EndpointListFile.load(path: source.path).map(EndpointDescription.init)
     }
 
     /// Makes the state of a plan: new pools start, gone ones end, the others take their new endpoints.
     func commit(_ prepared: Prepared) -> GatewayState {
         let plan = prepared.plan
-        let pipelines = prepared.pipelines
         return running.withLock { running in
             var next: [PoolID: RunningPool] = [:]
-            for (pool, pipeline) in zip(plan.pools, pipelines) {
-                next[pool.id] = update(running[pool.id], to: pool, pipeline: pipeline)
+            for (pool, ready) in zip(plan.pools, prepared.pools) {
+                next[pool.id] = update(running[pool.id], to: pool, ready)
             }
             for (id, gone) in running where next[id] == nil {
                 gone.scraping.stop()
@@ -91,7 +126,7 @@ final class GatewayAssembly: Sendable {
         let builder = PipelineBuilder(
             registry: BuiltinCatalogue.registry(),
             knownTypes: KnownPlugins.types,
-            allowsExperimental: options.allowsExperimentalPlugins
+            allowsExperimental: settings.allowsExperimentalPlugins
         )
         return try builder.build(pool.picker, context: PluginContext(clock: clock))
     }
@@ -99,10 +134,10 @@ final class GatewayAssembly: Sendable {
     private func update(
         _ present: RunningPool?,
         to pool: GatewayPlan.Pool,
-        pipeline: PluginPipeline?
+        _ ready: PreparedPool
     ) -> RunningPool {
-        let result: RunningPool
-        if let pipeline {
+        var result: RunningPool
+        if let pipeline = ready.pipeline {
             let scheduler = Scheduler(pipeline: pipeline)
             let box = present?.scheduler ?? SchedulerBox()
             box.replace(with: scheduler)
@@ -113,6 +148,8 @@ final class GatewayAssembly: Sendable {
                 scheduler: box,
                 runtime: PoolRuntime(id: pool.id, endpoints: store, scheduler: scheduler),
                 picker: CanonicalPrinter.print(pool.picker),
+                endpoints: [],
+                source: pipeline.endpointSource,
                 scraping: supervisor.start(scraper(of: store, pipeline: pipeline))
             )
         } else if let present {
@@ -120,7 +157,8 @@ final class GatewayAssembly: Sendable {
         } else {
             preconditionFailure("a new pool always has a pipeline")
         }
-        result.store.replaceEndpoints(pool.endpoints)
+        result.endpoints = ready.endpoints
+        result.store.replaceEndpoints(ready.endpoints)
         return result
     }
 
@@ -131,8 +169,7 @@ final class GatewayAssembly: Sendable {
     }
 
     private func scraper(of store: EndpointStore, pipeline: PluginPipeline) -> Scraper {
-        var configuration = ScrapeConfiguration()
-        configuration.interval = options.scrapeInterval
+        var configuration = settings.scrape
         for instance in pipeline.plugins {
             if let source = instance.plugin as? any MetricsSource { configuration.apply(source.settings) }
             if let extractor = instance.plugin as? any MetricsExtractor { configuration.engines = extractor.mappings }
@@ -159,11 +196,17 @@ private final class SchedulerBox: Sendable {
     }
 }
 
+extension EndpointSource {
+    /// The path to watch; `nil` when changes are not followed.
+    fileprivate var watchedPath: String? { isWatched ? path : nil }
+}
+
 extension ScrapeConfiguration {
+    /// What a metrics source says goes before what the command line says.
     fileprivate mutating func apply(_ settings: MetricsSourceSettings) {
-        metricsPath = settings.path
+        if settings.path != MetricsSourceSettings().path { metricsPath = settings.path }
         if settings.scheme == .https { isMetricsSecure = true }
-        metricsPort = settings.port
+        metricsPort = settings.port ?? metricsPort
         if let interval = settings.interval { self.interval = max(interval, Self.shortestInterval) }
     }
 }

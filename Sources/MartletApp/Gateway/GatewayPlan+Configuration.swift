@@ -10,16 +10,8 @@ extension GatewayPlan {
     /// - Throws: ``ConfigurationError`` for a regular expression that cannot be used; ``CommandError`` for a bad
     ///   `--listen`.
     init(_ configuration: ConfigurationSet, options: ServeOptions) throws {
-        pools = configuration.pools.map { pool in
-            Pool(
-                id: PoolID(pool.metadata.id),
-                endpoints: configuration.endpoints(of: pool).map(EndpointDescription.init),
-                picker: configuration.endpointPicker(for: pool.metadata.id)
-            )
-        }
-        let routes = try configuration.routes.sorted(by: \.precedence).map { resource in
-            PlannedRoute(route: try Route(resource), attachments: configuration.attachments(of: resource))
-        }
+        pools = Self.pools(configuration, picker: .builtinDefault)
+        let routes = try Self.routes(configuration)
         tables = [:]
         listeners = []
         for gateway in configuration.gateways { try add(gateway, routes: routes, secrets: configuration.secrets) }
@@ -30,6 +22,61 @@ extension GatewayPlan {
         }
         modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
         warnings = configuration.warnings.map(\.description) + modelMapping.warnings
+    }
+
+    /// One table of all routes for a proxy that only asks where requests go. Gateways have no effect.
+    ///
+    /// - Parameters:
+    ///   - picker: the endpoint picker of pools without one of their own.
+    ///   - poolName: without routes, the pool that everything goes to; empty for the only one.
+    ///   - namespace: the namespace of that pool.
+    /// - Throws: ``ConfigurationError`` for a regular expression that cannot be used; ``CommandError`` when nothing
+    ///   says where requests go.
+    init(
+        askedBy configuration: ConfigurationSet,
+        picker: EndpointPickerConfiguration,
+        poolName: String,
+        namespace: String
+    ) throws {
+        pools = Self.pools(configuration, picker: picker)
+        listeners = []
+        warnings = configuration.warnings.map(\.description)
+        let routes = try Self.routes(configuration)
+        let named = pools.first { $0.id == PoolID(namespace: namespace, name: poolName) }
+        if !poolName.isEmpty, named == nil {
+            let near = NearestName.find(poolName, in: pools.map(\.id.name)).map { " (did you mean '\($0)'?)" } ?? ""
+            throw CommandError(
+                "--pool-name '\(poolName)' is no pool of the namespace '\(namespace)' in the configuration\(near)."
+            )
+        }
+        if routes.isEmpty {
+            guard let pool = named ?? (pools.count == 1 ? pools.first : nil) else {
+                throw CommandError(
+                    "The configuration has \(pools.count) pools and no route that chooses among them: add an HTTPRoute "
+                        + "or give --pool-name."
+                )
+            }
+            tables = [.standalone: RouteTable(everythingTo: pool.id)]
+        } else {
+            tables = [.standalone: Self.standaloneTable(routes: routes, pools: pools)]
+            if named != nil { warnings.append("--pool-name has no effect: the configuration has routes.") }
+        }
+    }
+
+    private static func pools(_ configuration: ConfigurationSet, picker: EndpointPickerConfiguration) -> [Pool] {
+        configuration.pools.map { pool in
+            Pool(
+                id: PoolID(pool.metadata.id),
+                endpoints: configuration.endpoints(of: pool).map(EndpointDescription.init),
+                picker: configuration.endpointPicker(for: pool.metadata.id, default: picker)
+            )
+        }
+    }
+
+    private static func routes(_ configuration: ConfigurationSet) throws -> [PlannedRoute] {
+        try configuration.routes.sorted(by: \.precedence).map { resource in
+            PlannedRoute(route: try Route(resource), attachments: configuration.attachments(of: resource))
+        }
     }
 
     private mutating func add(
@@ -117,7 +164,7 @@ extension PoolID {
 }
 
 extension EndpointDescription {
-    fileprivate init(_ entry: EndpointEntry) {
+    init(_ entry: EndpointEntry) {
         self.init(
             id: EndpointID(namespace: entry.id.namespace, name: entry.id.name),
             address: EndpointAddress(host: entry.host, port: entry.port, isSecure: entry.isSecure),

@@ -38,6 +38,13 @@ struct GatewayPlan: Sendable {
     /// What is accepted and has no effect, or looks like a mistake.
     var warnings: [String] = []
 
+    /// Everything to one pool, whose endpoints its picker's source finds.
+    init(pool: PoolID, picker: EndpointPickerConfiguration) {
+        pools = [Pool(id: pool, endpoints: [], picker: picker)]
+        tables = [.standalone: RouteTable(everythingTo: pool)]
+        listeners = []
+    }
+
     /// One pool of the given endpoints behind one listener: the gateway of the short form.
     ///
     /// - Throws: ``CommandError`` for an argument that is no address, or a name that is used twice.

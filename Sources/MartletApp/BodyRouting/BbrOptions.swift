@@ -1,0 +1,108 @@
+import GatewayCore
+
+/// What `martlet bbr` was told by its flags: those of GAIE's body-based router, and Martlet's own.
+struct BbrOptions: ServesExtProc {
+    /// Ports, TLS, logs.
+    var serving = ServingOptions(grpcPort: 9004, grpcHealthPort: 9005)
+    /// Whether the proxy sends bodies in pieces (`FULL_DUPLEX_STREAMED`) instead of whole.
+    var isStreaming = false
+    /// The plugins as `type:name[:json]`, in the order in which they run.
+    var pluginTexts: [String] = []
+    /// ``pluginTexts``, read; empty for the two that are the default.
+    var plugins: [Plugin] = []
+    /// A file or folder of ConfigMaps; empty for none.
+    var resourcesPath = ""
+    /// The namespace whose ConfigMaps count; `nil` for all.
+    var namespace: String?
+
+    /// A plugin of the command line.
+    struct Plugin: Hashable, Sendable {
+        /// The plugin's type.
+        let type: String
+        /// The instance's name.
+        let name: String
+        /// The parameters in JSON; `nil` for none.
+        let parameters: String?
+
+        /// Reads `type:name[:json]`.
+        init(_ text: String) throws(CommandError) {
+            let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count >= 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+                throw CommandError("--plugin '\(text)' is not of the form TYPE:NAME or TYPE:NAME:JSON.")
+            }
+            type = parts[0]
+            name = parts[1]
+            parameters = parts.count == 3 && !parts[2].isEmpty ? parts[2] : nil
+        }
+    }
+}
+
+extension BbrOptions {
+    /// Every flag of `martlet bbr`.
+    static let flagSet = FlagSet<BbrOptions>(
+        command: "martlet bbr",
+        abstract: "A body-based router: writes the model of a request into headers, for routes to match.",
+        groups: [
+            portFlags(),
+            FlagGroup(
+                title: "Routing",
+                flags: [
+                    .boolean(
+                        "streaming", \.isStreaming,
+                        "Whether the proxy sends bodies in pieces (FULL_DUPLEX_STREAMED) instead of whole."
+                    ),
+                    .repeated(
+                        "plugin", \.pluginTexts,
+                        "A plugin as TYPE:NAME or TYPE:NAME:JSON; repeatable, in the order in which they run. With "
+                            + "one, the default two are off: they write the model and its base model."
+                    ),
+                    .text(
+                        "config", \.resourcesPath,
+                        "A file or folder of ConfigMaps that say which base model an adapter belongs to; watched. With "
+                            + "$NAMESPACE only those of that namespace count."
+                    ),
+                    .bytes("max-body-bytes", \.serving.maxBodyBytes, "The most bytes of a request body."),
+                ]
+            ),
+            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: foreignFlags()),
+        ]
+    )
+
+    /// Reads the words behind `martlet bbr`.
+    ///
+    /// - Parameters:
+    ///   - arguments: the words.
+    ///   - environment: the process's; `NAMESPACE` chooses the ConfigMaps.
+    /// - Returns: the options; `nil` when the user asks for help.
+    /// - Throws: ``CommandError`` for what cannot be used.
+    static func read(
+        _ arguments: [String],
+        environment: [String: String]
+    ) throws(CommandError) -> (options: BbrOptions, warnings: [String])? {
+        guard case .options(let parsed) = try flagSet.read(arguments) else { return nil }
+        var options = parsed.options
+        let warnings = parsed.warnings + (try options.serving.check())
+        try options.checkPorts()
+        for text in options.pluginTexts {
+            let plugin = try Plugin(text)
+            if options.plugins.contains(where: { $0.name == plugin.name }) {
+                throw CommandError("--plugin '\(text)': the name '\(plugin.name)' is used twice.")
+            }
+            options.plugins.append(plugin)
+        }
+        options.namespace = environment["NAMESPACE"].flatMap { $0.isEmpty ? nil : $0 }
+        return (options, warnings)
+    }
+
+    private func checkPorts() throws(CommandError) {
+        let ports = [
+            ("--grpc-port", serving.grpcPort), ("--grpc-health-port", serving.grpcHealthPort),
+            ("--metrics-port", serving.metricsPort),
+        ]
+        for (index, (flag, port)) in ports.enumerated() where port != 0 {
+            for (other, taken) in ports[..<index] where taken == port {
+                throw CommandError("\(flag) \(port) is the port of \(other) as well; they must differ.")
+            }
+        }
+    }
+}

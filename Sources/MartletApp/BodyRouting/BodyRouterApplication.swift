@@ -1,0 +1,108 @@
+import ExtProcProto
+import ExtProcServer
+import FoundationEssentials
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+/// `martlet bbr`: a body-based router that proxies ask by ext_proc.
+package enum BodyRouterApplication {
+    /// What the words behind `martlet bbr` ask for.
+    ///
+    /// - Throws: ``CommandError`` for what cannot be used.
+    package static func request(_ arguments: [String]) throws(CommandError) -> CommandRequest {
+        let environment = ProcessInfo.processInfo.environment
+        guard let (options, warnings) = try BbrOptions.read(arguments, environment: environment) else {
+            return .help(BbrOptions.flagSet.help)
+        }
+        return .run { try await run(options, warnings: warnings) }
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    private static func run(_ options: BbrOptions, warnings: [String]) async throws {
+        let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
+        for warning in warnings { logger.warning("\(warning)") }
+        let registry = MetricRegistry()
+        _ = try ProcessMetrics(registry: registry)
+        let path = options.resourcesPath
+        // Before it is read, so that no change is missed.
+        let fingerprint = ConfigurationWatcher.Fingerprint(path: path)
+        let routing = try routing(options, registry: registry)
+        var services = try await services(options, routing, registry: registry, logger: logger)
+        if !path.isEmpty {
+            let watcher = ConfigurationWatcher(
+                paths: { [path] },
+                initial: [path: fingerprint],
+                clock: SystemMonotonicClock()
+            ) {
+                do {
+                    try routing.reload()
+                    logger.info("configuration reloaded")
+                } catch {
+                    logger.error("the changed configuration is not used; the last good state stays:\n\(error)")
+                }
+            }
+            services.insert(watcher, at: 2)
+        }
+        try await ServiceGroup(
+            services: services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        ).run()
+    }
+
+    /// The service, and what reads the mapping of models anew.
+    struct Routing: Sendable {
+        let service: any GRPCService
+        let reload: @Sendable () throws -> Void
+    }
+
+    /// Makes the router of `options.plugins` (none stands for the default two) and of the mapping at
+    /// `options.resourcesPath`, which may be empty.
+    private static func routing(_ options: BbrOptions, registry: MetricRegistry) throws -> Routing {
+        throw CommandError("This release has no body-based router.")
+    }
+
+    /// The services in the order in which they depend on each other; the shutdown goes backwards.
+    private static func services(
+        _ options: BbrOptions,
+        _ routing: Routing,
+        registry: MetricRegistry,
+        logger: Logger
+    ) async throws -> [any Service] {
+        let readiness = Readiness()
+        readiness.poolsAreFilled()
+        var certificates = ExtProcPorts.Certificates()
+        if options.serving.isSecure {
+            certificates.serving = try ServingCertificate(options.serving.tls, protocols: ["h2"], logger: logger)
+        }
+        // Any name is answered: charts of several releases ask for different ones.
+        let health = HealthService(names: [""]) { _ in readiness.isReady ? ServingStatus.serving : .notServing }
+        let ports = try await ExtProcPorts(
+            options.serving,
+            ExtProcPorts.Contents(
+                services: [routing.service],
+                health: health,
+                routes: AdminRoutes(registry: registry, readiness: readiness)
+            ),
+            certificates: certificates,
+            traffic: MultiThreadedEventLoopGroup(numberOfThreads: options.serving.threads ?? System.coreCount),
+            control: MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        )
+        let clock = SystemMonotonicClock()
+        let drain = ExtProcDrain(
+            server: ports.server,
+            readiness: readiness,
+            drainTimeout: .zero,
+            clock: clock,
+            logger: logger
+        )
+        let title = "martlet \(BuildInformation.version): body-based router"
+        let banner = BannerService(banner: Banner(lines: [title] + ports.lines))
+        return [HealthPort(server: ports.health), ports.admin] + certificates.watchers(clock: clock) + [drain, banner]
+    }
+}

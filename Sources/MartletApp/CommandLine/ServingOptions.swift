@@ -1,0 +1,214 @@
+import Logging
+
+/// What `martlet epp` and `martlet bbr` have in common: ports, TLS, logs.
+struct ServingOptions: Sendable {
+    /// The address to bind; empty for all of the machine's.
+    var bindAddress = ""
+    /// The port of ext_proc; like every port, 0 lets the system choose.
+    var grpcPort: Int
+    /// The port of the health service, in plain text.
+    var grpcHealthPort: Int
+    /// The port of `/metrics`.
+    var metricsPort = 9090
+    /// Event loops; `nil` for one per processor.
+    var threads: Int?
+    /// The most bytes of a request body.
+    var maxBodyBytes = 32 << 20
+    /// Whether ext_proc speaks TLS.
+    var isSecure = true
+    /// The TLS of ext_proc.
+    var tls = ServingTLSOptions()
+    /// The log level in words; empty when ``zapLogLevel`` or ``verbosity`` says it.
+    var logLevel = ""
+    /// The log level in words or as a verbosity; empty when ``verbosity`` says it.
+    var zapLogLevel = ""
+    /// The log level as a verbosity.
+    var verbosity = ServingOptions.usualVerbosity
+
+    private static let usualVerbosity = 2
+
+    init(grpcPort: Int, grpcHealthPort: Int) {
+        self.grpcPort = grpcPort
+        self.grpcHealthPort = grpcHealthPort
+    }
+
+    /// The log level that the three flags say together.
+    ///
+    /// - Throws: ``CommandError`` for a word that is no level.
+    var effectiveLogLevel: Logger.Level {
+        get throws(CommandError) {
+            if !logLevel.isEmpty {
+                guard let level = Logger.Level(rawValue: logLevel) else {
+                    let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw CommandError("--log-level '\(logLevel)' is not one of \(known).")
+                }
+                return level
+            }
+            switch zapLogLevel {
+            case "": return Self.level(verbosity: verbosity)
+            case "debug", "info", "error": return Logger.Level(rawValue: zapLogLevel) ?? .info
+            case "panic": return .critical
+            default:
+                guard let number = Int(zapLogLevel), number > 0 else {
+                    throw CommandError(
+                        "--zap-log-level '\(zapLogLevel)' is not one of debug, info, error, panic or a number above 0."
+                    )
+                }
+                return Self.level(verbosity: number)
+            }
+        }
+    }
+
+    /// Up to 3 says what an operator wants to know; a negative one counts as the usual.
+    private static func level(verbosity: Int) -> Logger.Level {
+        switch verbosity < 0 ? usualVerbosity : verbosity {
+        case ...3: .info
+        case 4: .debug
+        default: .trace
+        }
+    }
+}
+
+/// The TLS of a port that this process serves.
+struct ServingTLSOptions: Hashable, Sendable {
+    /// The folder with `tls.crt` and `tls.key`; empty for a certificate that signs itself.
+    var certificatePath = ""
+    /// Whether the files are watched.
+    var reloads = false
+    /// `VersionTLS10` to `VersionTLS13`; empty for the least that is still safe.
+    var minimumVersion = ""
+    /// Go's names of the suites of TLS 1.2 and older; empty for the usual ones.
+    var cipherSuites: [String] = []
+    /// The file with the authorities of client certificates; empty when clients need none.
+    var clientAuthorityPath = ""
+}
+
+/// The options of a command that has ``ServingOptions``.
+protocol ServesExtProc: FlagOptions {
+    /// The common part.
+    var serving: ServingOptions { get set }
+}
+
+extension ServesExtProc {
+    /// The flags of the ports.
+    static func portFlags() -> FlagGroup<Self> {
+        FlagGroup(
+            title: "Ports",
+            flags: [
+                .integer("grpc-port", \.serving.grpcPort, in: 0...65_535, "The port of ext_proc; 0 is any free one."),
+                .integer(
+                    "grpc-health-port", \.serving.grpcHealthPort, in: 0...65_535,
+                    "The port of the gRPC health service, in plain text."
+                ),
+                .integer("metrics-port", \.serving.metricsPort, in: 0...65_535, "The port of /metrics, by HTTP."),
+                .text(
+                    "bind-address", \.serving.bindAddress,
+                    "The address of all ports; without it they are those of every address of the machine."
+                ),
+                .integer(
+                    "threads", \.serving.threads, in: 1...1_024, "Event loops; without it one for each processor."),
+            ]
+        )
+    }
+
+    /// The flags of ext_proc's TLS.
+    static func tlsFlags() -> FlagGroup<Self> {
+        FlagGroup(
+            title: "TLS",
+            flags: [
+                .boolean("secure-serving", \.serving.isSecure, "Whether ext_proc speaks TLS."),
+                .text(
+                    "cert-path", \.serving.tls.certificatePath,
+                    "The folder with tls.crt and tls.key; without it a certificate signs itself at the start."
+                ),
+                .boolean(
+                    "enable-cert-reload", \.serving.tls.reloads,
+                    "Whether changed certificate files are used for new connections."
+                ),
+                .text(
+                    "tls-min-version", \.serving.tls.minimumVersion,
+                    "The least version: VersionTLS10, VersionTLS11, VersionTLS12 or VersionTLS13; without it TLS 1.2."
+                ),
+                .list(
+                    "tls-cipher-suites", \.serving.tls.cipherSuites,
+                    "The suites of TLS 1.2 and older by their IANA names; those of TLS 1.3 are fixed."
+                ),
+                .text(
+                    "tls-client-ca-file", \.serving.tls.clientAuthorityPath,
+                    "The authorities of client certificates in PEM; with it, clients of ext_proc need one."
+                ),
+            ]
+        )
+    }
+
+    /// The flags of what is logged.
+    static func logFlags() -> FlagGroup<Self> {
+        let fixedForm = "logs are lines of text on standard error"
+        return FlagGroup(
+            title: "Logs",
+            flags: [
+                .text(
+                    "log-level", \.serving.logLevel,
+                    "trace, debug, info, notice, warning, error or critical; goes before the flags below."
+                ),
+                .integer("v", \.serving.verbosity, "Verbosity: up to 3 is info, 4 is debug, 5 and more is trace."),
+                .text(
+                    "zap-log-level", \.serving.zapLogLevel,
+                    "debug, info, error, panic or a verbosity; goes before -v."
+                ),
+                .withoutEffect("zap-devel", .boolean, default: "true", "Defaults for developers.", because: fixedForm),
+                .withoutEffect("zap-encoder", .text, "The form of log lines.", because: fixedForm),
+                .withoutEffect("zap-stacktrace-level", .text, "When stacks are shown.", because: fixedForm),
+                .withoutEffect("zap-time-encoding", .text, "The form of times.", because: fixedForm),
+            ]
+        )
+    }
+
+    /// The flags for what does not exist outside a cluster or in this program.
+    static func foreignFlags() -> [Flag<Self>] {
+        [
+            .withoutEffect(
+                "tracing", .boolean, default: "true", "Traces by OpenTelemetry.",
+                because: "this release sends no traces"
+            ),
+            .withoutEffect(
+                "enable-pprof", .boolean, default: "true", "Profiles of a Go program.",
+                because: "there is no Go runtime to profile"
+            ),
+            .withoutEffect(
+                "metrics-endpoint-auth", .boolean, default: "true",
+                "Whether /metrics asks the cluster who may read it.",
+                because: "without a cluster there is nobody to ask"
+            ),
+            .withoutEffect(
+                "kubeconfig", .text, "How to reach a cluster.", because: "this release does not talk to a cluster"
+            ),
+        ]
+    }
+}
+
+extension ServingOptions {
+    /// Checks what one flag alone cannot say.
+    ///
+    /// - Returns: warnings.
+    func check() throws(CommandError) -> [String] {
+        _ = try effectiveLogLevel
+        var warnings: [String] = []
+        if isSecure {
+            if tls.reloads, tls.certificatePath.isEmpty {
+                warnings.append("--enable-cert-reload has no effect without --cert-path.")
+            }
+            return warnings
+        }
+        if !tls.clientAuthorityPath.isEmpty {
+            throw CommandError("--tls-client-ca-file needs TLS: it does not go with --secure-serving=false.")
+        }
+        if tls != ServingTLSOptions() {
+            warnings.append(
+                "--cert-path, --enable-cert-reload, --tls-min-version and --tls-cipher-suites have no effect with "
+                    + "--secure-serving=false."
+            )
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,143 @@
+import DataLayer
+import ExtProcServer
+import FoundationEssentials
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import RequestControl
+import ServiceLifecycle
+import UnixSignals
+
+/// `martlet epp`: an endpoint picker that proxies ask by ext_proc.
+package enum EppApplication {
+    /// What the words behind `martlet epp` ask for.
+    ///
+    /// - Throws: ``CommandError`` for what cannot be used.
+    package static func request(_ arguments: [String]) throws(CommandError) -> CommandRequest {
+        let environment = ProcessInfo.processInfo.environment
+        guard let (options, warnings) = try EppOptions.read(arguments, environment: environment) else {
+            return .help(EppOptions.flagSet.help)
+        }
+        return .run { try await run(options, warnings: warnings) }
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    private static func run(_ options: EppOptions, warnings: [String]) async throws {
+        let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
+        for warning in warnings { logger.warning("\(warning)") }
+        let picker = try await EppApplication.Picker(options, logger: logger)
+        try await ServiceGroup(
+            services: picker.services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
+        ).run()
+    }
+}
+
+extension EppApplication {
+    /// An endpoint picker that listens and is ready to run.
+    struct Picker {
+        /// In the order in which they depend on each other; the shutdown goes backwards, so ext_proc drains first and
+        /// the health service stops last.
+        let services: [any Service]
+        /// The lines of the banner.
+        let lines: [String]
+
+        init(_ options: EppOptions, logger: Logger) async throws {
+            let traffic = MultiThreadedEventLoopGroup(numberOfThreads: options.serving.threads ?? System.coreCount)
+            let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let source = try EppPlan(options)
+            let resources = options.resourcesPath.isEmpty ? nil : options.resourcesPath
+            let fingerprint = resources.map { ($0, ConfigurationWatcher.Fingerprint(path: $0)) }
+            let plan = try source.make()
+            let parts = try GatewayParts(options.settings, plan: plan, control: control, logger: logger)
+            let certificates = try options.certificates(logger: logger)
+            let ports = try await ExtProcPorts(
+                options.serving,
+                Self.contents(options, parts: parts),
+                certificates: certificates,
+                traffic: traffic,
+                control: control
+            )
+            var services: [any Service] = [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            services.append(parts.watcher(of: fingerprint, plan: source.make))
+            services += certificates.watchers(clock: parts.clock)
+            services.append(
+                ExtProcDrain(
+                    server: ports.server,
+                    readiness: parts.readiness,
+                    drainTimeout: options.drainTimeout,
+                    clock: parts.clock,
+                    logger: logger
+                )
+            )
+            let counts = Banner.counts(
+                pools: plan.pools.count,
+                endpoints: parts.controller.state.pools.reduce(0) { $0 + $1.endpoints.current.endpoints.count }
+            )
+            lines = [counts] + ports.lines
+            services.append(BannerService(banner: Banner(lines: lines)))
+            self.services = services
+        }
+
+        private static func contents(_ options: EppOptions, parts: GatewayParts) -> ExtProcPorts.Contents {
+            let health = EppHealth(readiness: parts.readiness)
+            let healthService = HealthService(names: EppHealth.names, status: health.status)
+            var processing = ExternalProcessorConfiguration()
+            processing.emitsEndpointScores = options.emitsEndpointScores
+            processing.ignoresSubsetHints = options.ignoresSubsetHints
+            var configuration = GRPCServerConfiguration()
+            configuration.maxReceiveMessageBytes = options.maxReceiveMessageBytes
+            configuration.maxSendMessageBytes = options.maxSendMessageBytes
+            let processor = ExternalProcessorService(
+                controller: parts.controller,
+                routes: .standalone,
+                configuration: processing
+            )
+            return ExtProcPorts.Contents(
+                services: options.answersHealthOnGRPCPort ? [processor, healthService] : [processor],
+                configuration: configuration,
+                health: healthService,
+                routes: parts.adminRoutes()
+            )
+        }
+    }
+}
+
+extension EppOptions {
+    /// What the parts behind ext_proc are told.
+    var settings: GatewaySettings {
+        var settings = GatewaySettings()
+        settings.limits.maxBodyBytes = serving.maxBodyBytes
+        settings.metricsStaleness = metricsStaleness
+        settings.allowsExperimentalPlugins = allowsExperimentalPlugins
+        settings.verifiesEndpointCertificates = !modelServerMetrics.skipsVerification
+        settings.scrape.interval = scrapeInterval
+        settings.scrape.metricsPath = modelServerMetrics.path
+        if modelServerMetrics.port > 0 { settings.scrape.metricsPort = modelServerMetrics.port }
+        if modelServerMetrics.scheme == "https" { settings.scrape.isMetricsSecure = true }
+        return settings
+    }
+
+    /// The certificates of ext_proc and of the metrics port.
+    fileprivate func certificates(logger: Logger) throws(CommandError) -> ExtProcPorts.Certificates {
+        var certificates = ExtProcPorts.Certificates()
+        if serving.isSecure {
+            certificates.serving = try ServingCertificate(serving.tls, protocols: ["h2"], logger: logger)
+        }
+        if !metricsCertificatePath.isEmpty {
+            var tls = ServingTLSOptions()
+            tls.certificatePath = metricsCertificatePath
+            tls.clientAuthorityPath = metricsClientAuthorityPath
+            tls.reloads = true
+            certificates.metrics = try ServingCertificate(
+                tls,
+                flags: .metrics,
+                protocols: ["http/1.1"],
+                logger: logger
+            )
+        }
+        return certificates
+    }
+}

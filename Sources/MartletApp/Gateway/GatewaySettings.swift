@@ -1,0 +1,23 @@
+import DataLayer
+import GatewayCore
+import RequestControl
+
+/// What a front door tells the parts that all front doors share.
+struct GatewaySettings: Sendable {
+    /// The bounds on what clients send.
+    var limits = GatewayLimits()
+    /// When failed requests are sent to another endpoint.
+    var retry = RetryPolicy()
+    /// Whether responses tell who served them.
+    var addsServedHeader = false
+    /// The seed of random choices; `nil` for one that differs with each start.
+    var seed: UInt64?
+    /// How endpoints are asked for their metrics where the pool's metrics source says nothing.
+    var scrape = ScrapeConfiguration()
+    /// How old metrics may be for their endpoint to count as ready in the gauges of its pool.
+    var metricsStaleness = Duration.seconds(2)
+    /// Whether plugins that may still change are allowed.
+    var allowsExperimentalPlugins = false
+    /// Whether the certificates of endpoints that speak TLS are checked.
+    var verifiesEndpointCertificates = true
+}
