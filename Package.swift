@@ -90,7 +90,8 @@ let package = Package(
         room(
             "MartletApp",
             [
-                "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto", "ExtProcServer",
+                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
+                "ExtProcServer",
                 "GatewayConfiguration", "GatewayCore", "ModelServerSimulator", "RequestControl", "RequestFormats",
                 "ReverseProxy", "Scheduling", "Telemetry",
             ],
@@ -165,7 +166,8 @@ let package = Package(
         tests("BehaviourTests", requestPath + ["ExtProcServer", "ReverseProxy"], proxyPeers),
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests(
-            "MartletAppTests", requestPath + ["ExtProcProto", "GatewayConfiguration", "MartletApp"],
+            "MartletAppTests",
+            requestPath + ["BodyBasedRouting", "ExtProcProto", "GatewayConfiguration", "MartletApp"],
             [asn1, crypto, logging, nioCore, nioEmbedded, nioPosix, nioSSL, nioTLS, x509]
         ),
     ]

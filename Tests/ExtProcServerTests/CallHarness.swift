@@ -59,7 +59,8 @@ final class CallHarness {
     private var taken = 0
 
     init(_ gateway: GatewayFixture, configuration: ExternalProcessorConfiguration = .init()) {
-        stream = GRPCStream(1, connection: connection, messageBytesMax: 4 << 20, windowBytes: Self.window)
+        stream = GRPCStream(
+            1, connection: connection, configuration: GRPCServerConfiguration(), windowBytes: Self.window)
         let service = ExternalProcessorService(
             controller: gateway.controller,
             routes: .standalone,

@@ -8,6 +8,9 @@ package struct GRPCServerConfiguration: Sendable {
     /// The most bytes of a message that a client sends; a longer one ends its call with RESOURCE_EXHAUSTED. Default
     /// 4 MiB, as in other gRPC servers; Envoy sends up to 1 MiB of a body and a little around it.
     package var maxReceiveMessageBytes = 4 << 20
+    /// The most bytes of a message to a client; a longer one ends its call with RESOURCE_EXHAUSTED. Default `nil`: no
+    /// bound but that of what is sent, which has 62,000 bytes of a body at most.
+    package var maxSendMessageBytes: Int?
     /// The most connections at once. Default 65,536.
     package var maxConnections = 65_536
     /// The most calls at once on one connection. Envoy has one for each request. Default 65,536.

@@ -29,7 +29,7 @@ package final class GRPCStream {
 
     private let number: Int
     private unowned let connection: any GRPCConnection
-    private let messageBytesMax: Int
+    private let sentBytesMax: Int
     private let windowBytes: Int
     private var call: (any GRPCCall)?
     private var reader: GRPCMessageReader
@@ -44,12 +44,12 @@ package final class GRPCStream {
     private var unsentBytes = 0
     private var untrackedBytes = 0
 
-    init(_ number: Int, connection: any GRPCConnection, messageBytesMax: Int, windowBytes: Int) {
+    init(_ number: Int, connection: any GRPCConnection, configuration: GRPCServerConfiguration, windowBytes: Int) {
         self.number = number
         self.connection = connection
-        self.messageBytesMax = messageBytesMax
         self.windowBytes = windowBytes
-        reader = GRPCMessageReader(limit: messageBytesMax)
+        sentBytesMax = configuration.maxSendMessageBytes ?? .max
+        reader = GRPCMessageReader(limit: configuration.maxReceiveMessageBytes)
     }
 
     /// The connection's event loop.
@@ -152,6 +152,11 @@ package final class GRPCStream {
     ///   - write: appends the head.
     package func send(byteCount: Int, body: ByteBuffer?, _ write: (inout OutputRawSpan) -> Void) {
         guard !isEnded else { return }
+        let length = byteCount + (body?.readableBytes ?? 0) - GRPCPrefix.byteCount
+        if length > sentBytesMax {
+            let limit = "a message of \(length) bytes is longer than the limit of \(sentBytesMax)"
+            return end(GRPCStatus(.resourceExhausted, limit))
+        }
         let copied = body.map { $0.readableBytes <= Self.copiedBytesMax ? $0.readableBytes : 0 } ?? 0
         var buffer = output.take() ?? ByteBufferAllocator().buffer(capacity: max(512, byteCount + copied))
         buffer.writeWithOutputRawSpan(minimumWritableBytes: byteCount) { write(&$0) }

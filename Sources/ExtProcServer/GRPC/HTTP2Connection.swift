@@ -129,7 +129,7 @@ final class HTTP2Connection: ChannelInboundHandler {
         let stream = GRPCStream(
             Int(id),
             connection: self,
-            messageBytesMax: loop.configuration.maxReceiveMessageBytes,
+            configuration: loop.configuration,
             windowBytes: Self.streamWindowBytes
         )
         streams[id] = stream

@@ -1,3 +1,4 @@
+import BodyBasedRouting
 import GatewayCore
 
 /// What `martlet bbr` was told by its flags: those of GAIE's body-based router, and Martlet's own.
@@ -9,32 +10,11 @@ struct BbrOptions: ServesExtProc {
     /// The plugins as `type:name[:json]`, in the order in which they run.
     var pluginTexts: [String] = []
     /// ``pluginTexts``, read; empty for the two that are the default.
-    var plugins: [Plugin] = []
+    var plugins: [PluginSpecification] = []
     /// A file or folder of ConfigMaps; empty for none.
     var resourcesPath = ""
     /// The namespace whose ConfigMaps count; `nil` for all.
     var namespace: String?
-
-    /// A plugin of the command line.
-    struct Plugin: Hashable, Sendable {
-        /// The plugin's type.
-        let type: String
-        /// The instance's name.
-        let name: String
-        /// The parameters in JSON; `nil` for none.
-        let parameters: String?
-
-        /// Reads `type:name[:json]`.
-        init(_ text: String) throws(CommandError) {
-            let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count >= 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-                throw CommandError("--plugin '\(text)' is not of the form TYPE:NAME or TYPE:NAME:JSON.")
-            }
-            type = parts[0]
-            name = parts[1]
-            parameters = parts.count == 3 && !parts[2].isEmpty ? parts[2] : nil
-        }
-    }
 }
 
 extension BbrOptions {
@@ -84,7 +64,7 @@ extension BbrOptions {
         let warnings = parsed.warnings + (try options.serving.check())
         try options.checkPorts()
         for text in options.pluginTexts {
-            let plugin = try Plugin(text)
+            let plugin = try specification(text)
             if options.plugins.contains(where: { $0.name == plugin.name }) {
                 throw CommandError("--plugin '\(text)': the name '\(plugin.name)' is used twice.")
             }
@@ -92,6 +72,14 @@ extension BbrOptions {
         }
         options.namespace = environment["NAMESPACE"].flatMap { $0.isEmpty ? nil : $0 }
         return (options, warnings)
+    }
+
+    private static func specification(_ text: String) throws(CommandError) -> PluginSpecification {
+        do throws(ConfigurationError) {
+            return try PluginSpecification(parsing: text)
+        } catch {
+            throw CommandError("\(error)")
+        }
     }
 
     private func checkPorts() throws(CommandError) {

@@ -1,6 +1,8 @@
+import BodyBasedRouting
 import ExtProcProto
 import ExtProcServer
 import FoundationEssentials
+import GatewayConfiguration
 import GatewayCore
 import Logging
 import NIOCore
@@ -31,7 +33,7 @@ package enum BodyRouterApplication {
         let path = options.resourcesPath
         // Before it is read, so that no change is missed.
         let fingerprint = ConfigurationWatcher.Fingerprint(path: path)
-        let routing = try routing(options, registry: registry)
+        let routing = try routing(options, registry: registry, logger: logger)
         var services = try await services(options, routing, registry: registry, logger: logger)
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
@@ -63,8 +65,25 @@ package enum BodyRouterApplication {
 
     /// Makes the router of `options.plugins` (none stands for the default two) and of the mapping at
     /// `options.resourcesPath`, which may be empty.
-    private static func routing(_ options: BbrOptions, registry: MetricRegistry) throws -> Routing {
-        throw CommandError("This release has no body-based router.")
+    private static func routing(_ options: BbrOptions, registry: MetricRegistry, logger: Logger) throws -> Routing {
+        let clock = SystemMonotonicClock()
+        let metrics = try BodyRoutingMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
+        let router = try BodyRouter(plugins: options.plugins, metrics: metrics, clock: clock)
+        let reload: @Sendable () throws -> Void = {
+            guard !options.resourcesPath.isEmpty else { return }
+            let resources = try ConfigurationSet.load(path: options.resourcesPath)
+            let maps = resources.modelMaps.filter {
+                $0.metadata.id.namespace == options.namespace ?? $0.metadata.id.namespace
+            }
+            let mapping = ModelMapping(maps.map(\.entry))
+            for warning in resources.warnings.map(\.description) + mapping.warnings { logger.warning("\(warning)") }
+            router.replaceMapping(mapping)
+        }
+        try reload()
+        var limits = GatewayLimits()
+        limits.maxBodyBytes = options.serving.maxBodyBytes
+        let service = BodyRoutingService(router: router, isStreaming: options.isStreaming, limits: limits, clock: clock)
+        return Routing(service: service, reload: reload)
     }
 
     /// The services in the order in which they depend on each other; the shutdown goes backwards.

@@ -114,7 +114,8 @@ final class GatewayAssembly: Sendable {
             return GatewayState(
                 tables: plan.tables,
                 pools: plan.pools.compactMap { next[$0.id]?.runtime },
-                modelMapping: plan.modelMapping
+                modelMapping: plan.modelMapping,
+                objectives: plan.objectives
             )
         }
     }

@@ -20,6 +20,9 @@ extension GatewayPlan {
             listeners.append(Listener(address: address, routes: .standalone, certificate: nil))
             tables[.standalone] = Self.standaloneTable(routes: routes, pools: pools)
         }
+        for objective in configuration.objectives {
+            objectives[PoolID(objective.pool.target), default: [:]][objective.metadata.id.name] = objective.priority
+        }
         modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
         warnings = configuration.warnings.map(\.description) + modelMapping.warnings
     }

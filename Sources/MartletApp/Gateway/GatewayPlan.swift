@@ -35,6 +35,8 @@ struct GatewayPlan: Sendable {
     var pools: [Pool]
     /// The base models of adapters, by the configuration.
     var modelMapping = ModelMapping()
+    /// The priorities of each pool's objectives, by name.
+    var objectives: [PoolID: [String: Int]] = [:]
     /// What is accepted and has no effect, or looks like a mistake.
     var warnings: [String] = []
 

