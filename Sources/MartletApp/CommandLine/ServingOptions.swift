@@ -193,6 +193,8 @@ extension ServingOptions {
     /// - Returns: warnings.
     func check() throws(CommandError) -> [String] {
         _ = try effectiveLogLevel
+        _ = try TLSWords.version(tls.minimumVersion)
+        _ = try TLSWords.suites(tls.cipherSuites)
         var warnings: [String] = []
         if isSecure {
             if tls.reloads, tls.certificatePath.isEmpty {

@@ -137,6 +137,8 @@ struct EppFlagTests {
             (["--log-level=loud"], "--log-level 'loud' is not one of trace, debug"),
             (["--zap-log-level=loud"], "--zap-log-level 'loud' is not one of debug"),
             (["--grpc-port=65536"], "--grpc-port '65536' is not from 0 to 65535"),
+            (["--tls-min-version=1.2"], "--tls-min-version '1.2' is not one of VersionTLS10"),
+            (["--tls-cipher-suites=RC4"], "--tls-cipher-suites 'RC4'"),
             (["--threads=0"], "--threads '0' is not from 1 to 1024"),
             (["--drain-timeout=-1s"], "--drain-timeout '-1s' is below 0s"),
         ]
