@@ -103,7 +103,7 @@ let package = Package(
         ),
         room(
             "ExtProcServer",
-            ["BodyBasedRouting", "ExtProcProto", "GatewayCore", "RequestControl", "Transport"],
+            ["BodyBasedRouting", "ExtProcProto", "GatewayCore", "RequestControl", "Telemetry", "Transport"],
             [nioCore, nioPosix, nioHTTP2, nioSSL]
         ),
         room(

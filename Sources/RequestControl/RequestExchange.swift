@@ -69,7 +69,13 @@ package final class RequestExchange {
             )
             self.identity = identity
             let route = try RouteSelection(
-                incoming, model: identity.model, state: state, routes: routes, random: &random)
+                incoming,
+                model: identity.model,
+                state: state,
+                routes: routes,
+                isBehindProxy: retrier == .proxy,
+                random: &random
+            )
             self.route = route
             let request = identity.inferenceRequest(incoming, objectives: state.objectives(of: route.pool.id))
             context = SchedulingContext(

@@ -66,7 +66,8 @@ import Testing
         changed.responseHeaders = HeaderMutation(add: [.init(name: "x-via", value: "martlet")], remove: ["server"])
         let answer = EndpointAct.answer(headers: [("server", "engine"), ("x-kept", "1")], body: "a0")
         let pools = [(name: "a", endpoints: [BehaviourEndpoint(name: "a0", acts: [answer], models: ["m"])])]
-        try await withWorld(door, pools: pools, routes: [Route(rules: [(matches: [], rule: changed)])]) { world in
+        try await withWorld(door, pools: pools, routes: [Route(rules: [(matches: [model("m")], rule: changed)])]) {
+            world in
             let headers = [
                 (name: "X-Tier", value: "none"), (name: "X-Secret", value: "s"), (name: "X-Kept", value: "2"),
                 (name: "x-gateway-base-model-name", value: "spoofed"),

@@ -85,6 +85,7 @@ import Testing
         let scheduling: SchedulingMetrics
         let dataLayer: DataLayerMetrics
         let proxy: ProxyMetrics
+        let streams: StreamMetrics
         let bodyRouting: BodyRoutingMetrics
         let process: ProcessMetrics
 
@@ -94,6 +95,7 @@ import Testing
             scheduling = try SchedulingMetrics(registry: registry)
             dataLayer = try DataLayerMetrics(registry: registry)
             proxy = try ProxyMetrics(registry: registry)
+            streams = try StreamMetrics(registry: registry)
             bodyRouting = try BodyRoutingMetrics(registry: registry, commit: "abc", buildRef: "main")
             process = try ProcessMetrics(registry: registry)
         }

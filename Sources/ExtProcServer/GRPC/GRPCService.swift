@@ -26,6 +26,20 @@ package struct GRPCStatus: Hashable, Sendable {
 
     /// The code.
     package let code: Code
+    /// The code as gRPC's libraries print it.
+    package var name: String {
+        switch code {
+        case .ok: "OK"
+        case .unknown: "Unknown"
+        case .invalidArgument: "InvalidArgument"
+        case .notFound: "NotFound"
+        case .resourceExhausted: "ResourceExhausted"
+        case .failedPrecondition: "FailedPrecondition"
+        case .unimplemented: "Unimplemented"
+        case .internal: "Internal"
+        case .unavailable: "Unavailable"
+        }
+    }
     /// One sentence; empty for `ok`.
     package let message: String
 

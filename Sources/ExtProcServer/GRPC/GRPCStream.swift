@@ -1,5 +1,6 @@
 import ExtProcProto
 package import NIOCore
+import Telemetry
 
 /// What a stream asks of the connection that carries it.
 ///
@@ -32,11 +33,20 @@ package final class GRPCStream {
     private let sentBytesMax: Int
     private let windowBytes: Int
     private var call: (any GRPCCall)?
+    private var measurement: Measurement?
     private var reader: GRPCMessageReader
     /// A message of which not all bytes have come.
     private var partial: ByteBuffer?
     /// Messages that were written and not handed to the connection yet.
     private var output: ByteBuffer?
+    /// What is counted of a stream while it is open.
+    private struct Measurement {
+        let metrics: StreamMetrics
+        let startedAt = NIODeadline.now()
+        /// What the client reset has the code of its library.
+        var code = "Canceled"
+    }
+
     private var isBegun = false
     private var isEnded = false
     private var isClientDone = false
@@ -92,6 +102,18 @@ package final class GRPCStream {
         output = nil
         partial = nil
         call.take()?.closed()
+        if let measurement = measurement.take() {
+            measurement.metrics.inFlight.decrement()
+            measurement.metrics.duration.observe(
+                Double((NIODeadline.now() - measurement.startedAt).nanoseconds) / 1e9)
+            measurement.metrics.total.child(measurement.code).increment()
+        }
+    }
+
+    /// Counts the stream, from now to its end.
+    func measure(_ metrics: StreamMetrics) {
+        metrics.inFlight.increment()
+        measurement = Measurement(metrics: metrics)
     }
 
     /// The server's drain is over.
@@ -178,6 +200,7 @@ package final class GRPCStream {
         handOver()
         isEnded = true
         partial = nil
+        measurement?.code = status.name
         connection.writeEnd(status, number, isBegun: isBegun, isClientDone: isClientDone)
     }
 

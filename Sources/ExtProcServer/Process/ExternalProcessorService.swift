@@ -1,5 +1,6 @@
 package import GatewayCore
 package import RequestControl
+package import Telemetry
 
 /// The settings of an ``ExternalProcessorService``.
 package struct ExternalProcessorConfiguration: Sendable {
@@ -7,6 +8,8 @@ package struct ExternalProcessorConfiguration: Sendable {
     package var emitsEndpointScores = false
     /// Whether the proxy's list of allowed endpoints is ignored. Default false.
     package var ignoresSubsetHints = false
+    /// Counts the streams; `nil` counts none.
+    package var streamMetrics: StreamMetrics?
 
     /// The defaults.
     package init() {}
@@ -40,6 +43,7 @@ package struct ExternalProcessorService: GRPCService {
     /// Takes one exchange.
     package func makeCall(path: String, stream: GRPCStream) -> (any GRPCCall)? {
         guard path == Self.path else { return nil }
+        if let metrics = configuration.streamMetrics { stream.measure(metrics) }
         let picking = EndpointPicking(
             controller: controller,
             routes: routes,

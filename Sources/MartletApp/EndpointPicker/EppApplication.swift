@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import RequestControl
 import ServiceLifecycle
+import Telemetry
 import UnixSignals
 
 /// `martlet epp`: an endpoint picker that proxies ask by ext_proc.
@@ -55,7 +56,7 @@ extension EppApplication {
             let certificates = try options.certificates(logger: logger)
             let ports = try await ExtProcPorts(
                 options.serving,
-                Self.contents(options, parts: parts),
+                try Self.contents(options, parts: parts),
                 certificates: certificates,
                 traffic: traffic,
                 control: control
@@ -81,12 +82,13 @@ extension EppApplication {
             self.services = services
         }
 
-        private static func contents(_ options: EppOptions, parts: GatewayParts) -> ExtProcPorts.Contents {
+        private static func contents(_ options: EppOptions, parts: GatewayParts) throws -> ExtProcPorts.Contents {
             let health = EppHealth(readiness: parts.readiness)
             let healthService = HealthService(names: EppHealth.names, status: health.status)
             var processing = ExternalProcessorConfiguration()
             processing.emitsEndpointScores = options.emitsEndpointScores
             processing.ignoresSubsetHints = options.ignoresSubsetHints
+            if options.countsStreams { processing.streamMetrics = try StreamMetrics(registry: parts.registry) }
             var configuration = GRPCServerConfiguration()
             configuration.maxReceiveMessageBytes = options.maxReceiveMessageBytes
             configuration.maxSendMessageBytes = options.maxSendMessageBytes

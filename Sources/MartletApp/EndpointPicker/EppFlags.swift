@@ -97,10 +97,7 @@ extension EppOptions {
                 "refresh-prometheus-metrics-interval", .duration, default: "5s",
                 "How often the gauges of pools are set.", because: "they are set whenever they are read"
             ),
-            .withoutEffect(
-                "enable-grpc-stream-metrics", .boolean, default: "false", "Metrics of gRPC streams.",
-                because: "this release has no such metrics"
-            ),
+            .boolean("enable-grpc-stream-metrics", \.countsStreams, "Whether gRPC streams are counted and timed."),
             .text(
                 "metrics-cert-dir", \.metricsCertificatePath,
                 "The folder with tls.crt and tls.key of the metrics port; without it the port speaks plain HTTP."

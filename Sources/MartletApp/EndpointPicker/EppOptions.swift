@@ -20,7 +20,9 @@ struct EppOptions: ServesExtProc {
     var endpointTargetPorts: [String] = []
     /// Whether the subset that the proxy names is ignored.
     var ignoresSubsetHints = false
-    /// Whether the scores of endpoints are told to the proxy.
+    /// Whether the streams of ext_proc are counted and timed.
+    var countsStreams = false
+    /// Whether the proxy is told the scores of endpoints.
     var emitsEndpointScores = false
     /// How often endpoints are asked for their metrics.
     var scrapeInterval = Duration.milliseconds(50)

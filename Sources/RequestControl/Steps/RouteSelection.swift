@@ -9,6 +9,8 @@ final class RouteSelection {
 
     /// Finds the route.
     ///
+    /// - Parameter isBehindProxy: whether a proxy asked. Then the model headers are set only where routes look at
+    ///   headers: elsewhere they are another router's, which has chosen this pool by them.
     /// - Throws: ``Rejection`` `routeNotFound` when no rule matches; `internalError` when the rule has no backend with
     ///   a weight, as Gateway API demands.
     init(
@@ -16,11 +18,13 @@ final class RouteSelection {
         model: String,
         state: GatewayState,
         routes: RouteTableKey,
+        isBehindProxy: Bool,
         random: inout RandomSource
     ) throws(Rejection) {
         let modelHeaders = ModelHeaders(model: model, mapping: state.modelMapping, pools: state.pools)
         let table = state.tables[routes]
-        let subject = table?.looksAtHeaders == true ? modelHeaders.applied(to: request) : request
+        let looksAtHeaders = table?.looksAtHeaders ?? false
+        let subject = looksAtHeaders ? modelHeaders.applied(to: request) : request
         guard let rule = table?.rule(for: subject) else {
             let named = model.isEmpty ? "" : ", model '\(model)'"
             throw Rejection(
@@ -33,6 +37,7 @@ final class RouteSelection {
         }
         self.rule = rule
         self.pool = pool
-        requestHeaders = [modelHeaders.mutation, rule.requestHeaders, backend.requestHeaders].filter { !$0.isEmpty }
+        let routing = isBehindProxy && !looksAtHeaders ? HeaderMutation() : modelHeaders.mutation
+        requestHeaders = [routing, rule.requestHeaders, backend.requestHeaders].filter { !$0.isEmpty }
     }
 }

@@ -33,6 +33,8 @@ enum Buckets {
     static let shares: [Double] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
     /// Bytes of a matched prefix.
     static let prefixBytes: [Double] = [0] + (4...16).map { Double(1 << $0) }
+    /// Seconds of a stream.
+    static let streamSeconds: [Double] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600]
     /// Seconds that fetching and reading a model server's page takes.
     static let scrapeSeconds: [Double] = [
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
