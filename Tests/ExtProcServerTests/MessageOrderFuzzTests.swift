@@ -23,7 +23,7 @@ import Testing
         let end = ContinuousClock.now + .seconds(seconds)
         var seed: UInt64 = 1
         repeat {
-            for _ in 0..<2_000 {
+            for _ in 0..<4_000 {
                 try run(seed: seed)
                 seed += 1
             }

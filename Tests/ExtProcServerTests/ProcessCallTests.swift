@@ -282,6 +282,19 @@ import Testing
 
     // MARK: Faults of the peer
 
+    /// The proxy answered the client itself while the request was still coming.
+    @Test func aResponseBeforeTheRequestIsWhole() {
+        let call = CallHarness(gateway)
+        call.send(.completionHeaders().fullDuplex)
+        call.send(.answerHeaders(408))
+        call.send(.responseBody([1], isLast: true))
+        call.send(.requestBody(completionBody, isLast: true))
+        #expect(call.replies.map(\.kind) == [2, 4] && call.status == nil)
+        call.close()
+        #expect(gateway.attempts.sent.isEmpty)
+        expectNothingLeft()
+    }
+
     @Test func messagesOutOfOrder() {
         let body = EnvoyMessage.requestBody(completionBody, isLast: true)
         let sequences: [[EnvoyMessage]] = [

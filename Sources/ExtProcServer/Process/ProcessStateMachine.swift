@@ -124,6 +124,9 @@ struct ProcessStateMachine: Hashable, Sendable {
         }
     }
 
+    /// Whether the client got a response before the request was whole: the proxy's own, for no endpoint was chosen.
+    private var isAnswered: Bool { request != .decided && response != .start }
+
     private mutating func requestHeaders(_ isLast: Bool) -> Action {
         guard request == .start, response == .start else { return .fail("request_headers came twice or too late") }
         isRequestComplete = isLast
@@ -146,6 +149,7 @@ struct ProcessStateMachine: Hashable, Sendable {
                 request == .start ? "request_body came before request_headers" : "request_body came behind its end")
         }
         isRequestComplete = isLast
+        if isAnswered { return .ignore }
         switch requestMode {
         case .buffered, .bufferedPartial:
             request = .decided
@@ -159,6 +163,7 @@ struct ProcessStateMachine: Hashable, Sendable {
     private mutating func requestTrailers() -> Action {
         guard !isRequestComplete else { return .fail("request_trailers came behind the request's end") }
         isRequestComplete = request != .start
+        if request != .start, isAnswered { return .ignore }
         switch request {
         case .start: return .fail("request_trailers came before request_headers")
         case .headers, .body:
