@@ -71,3 +71,35 @@ def rule(backends, *matches, filters=None, timeouts=None):
     if timeouts:
         content["timeouts"] = timeouts
     return content
+
+
+def endpoint_list(addresses, **labels):
+    """The endpoint list of file discovery with some `host:port` addresses."""
+    entries = []
+    for number, address in enumerate(addresses):
+        host, _, port = address.rpartition(":")
+        entries.append({"name": f"endpoint-{number}", "address": host, "port": port, "labels": labels})
+    return {"endpoints": entries}
+
+
+def picker_config(endpoint_file, plugins=(), profile=()):
+    """An EndpointPickerConfig of one profile, with its endpoints from a file.
+
+    `plugins` are type names or (type, parameters) pairs; `profile` has (plugin, weight) pairs or names of plugins.
+    """
+    declared = [{"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}]
+    for plugin in plugins:
+        declared.append({"type": plugin} if isinstance(plugin, str) else {"type": plugin[0], "parameters": plugin[1]})
+    config = {
+        "apiVersion": "llm-d.ai/v1alpha1",
+        "kind": "EndpointPickerConfig",
+        "plugins": declared,
+        "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
+    }
+    if profile:
+        references = [
+            {"pluginRef": entry} if isinstance(entry, str) else {"pluginRef": entry[0], "weight": entry[1]}
+            for entry in profile
+        ]
+        config["schedulingProfiles"] = [{"name": "default", "plugins": references}]
+    return config

@@ -4,7 +4,10 @@ import pathlib
 import resource
 
 import pytest
-from harness import Gateway, Simulator
+from configurations import endpoint_list, picker_config, write
+from envoy_process import Bootstrap, Envoy
+from harness import BodyBasedRouter, EndpointPicker, Gateway, Simulator
+from model_servers import ModelServers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -13,6 +16,8 @@ def pytest_addoption(parser):
     parser.addoption("--martlet", default=str(ROOT / ".build/debug/martlet"), help="the program under test")
     parser.addoption("--promtool", default=None, help="promtool, to check the metrics page with")
     parser.addoption("--soak-seconds", type=float, default=8.0, help="how long the soak test runs")
+    parser.addoption("--soak-requests", type=int, default=3_000, help="requests of the soak test through Envoy")
+    parser.addoption("--soak-streams", type=int, default=200, help="ext_proc streams at once in the soak test")
 
 
 def pytest_configure(config):
@@ -39,6 +44,7 @@ class Services:
     def __init__(self, martlet, folder):
         self.martlet, self.folder = martlet, folder
         self.started = []
+        self._model_servers = None
 
     def simulator(self, *arguments, **options):
         service = Simulator(self.martlet, self.folder, *arguments, **options)
@@ -58,10 +64,49 @@ class Services:
         endpoints = [part for simulator in simulators for part in ("--endpoint", simulator.url)]
         return self.gateway("--served-header", *endpoints, *arguments, **options)
 
+    def model_server(self, host="127.1.0.1", **options):
+        """A model server in this process (model_servers.py)."""
+        if self._model_servers is None:
+            self._model_servers = ModelServers()
+        return self._model_servers.add(host, **options)
+
+    def endpoint_picker(self, servers, *arguments, plugins=(), profile=(), ready=True, **options):
+        """`martlet epp` over some servers, with the default plugins or those given; the list is at `endpoint_file`."""
+        number = len(self.started)
+        addresses = [server if isinstance(server, str) else server.address for server in servers]
+        endpoint_file = write(self.folder / f"endpoints-{number}.yaml", endpoint_list(addresses))
+        config = write(self.folder / f"picker-{number}.yaml", picker_config(endpoint_file, plugins, profile))
+        service = EndpointPicker(
+            self.martlet, self.folder, "--pool-name", "pool", "--config-file", config, *arguments, **options
+        )
+        service.endpoint_file = endpoint_file
+        self.started.append(service)
+        return service.start(ready)
+
+    def body_based_router(self, *arguments, **options):
+        service = BodyBasedRouter(self.martlet, self.folder, *arguments, **options)
+        self.started.append(service)
+        return service.start()
+
+    def envoy(self, bootstrap):
+        """Envoy with a bootstrap as it is."""
+        service = Envoy(self.folder, bootstrap)
+        self.started.append(service)
+        return service.start()
+
+    def envoy_over(self, picker, servers, file="one-pool.yaml"):
+        """Envoy with a bootstrap of one pool, before a picker and the servers of its list."""
+        bootstrap = Bootstrap(file)
+        bootstrap.set_server("epp", picker)
+        bootstrap.set_endpoints("pool", [server.address for server in servers])
+        return self.envoy(bootstrap)
+
     def stop(self):
         # Gateways first: a gateway whose endpoints vanish would fill its log with that.
         for service in reversed(self.started):
             service.stop()
+        if self._model_servers is not None:
+            self._model_servers.stop()
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +135,16 @@ def shared(request, martlet, tmp_path_factory):
 @pytest.fixture
 def soak_seconds(request):
     return request.config.getoption("--soak-seconds")
+
+
+@pytest.fixture
+def soak_requests(request):
+    return request.config.getoption("--soak-requests")
+
+
+@pytest.fixture
+def soak_streams(request):
+    return request.config.getoption("--soak-streams")
 
 
 @pytest.fixture

@@ -126,16 +126,16 @@ class Service:
 class Simulator(Service):
     """`martlet sim`."""
 
-    def __init__(self, martlet, folder, *arguments, port=0, model="sim-model"):
-        command = [martlet, "sim", "--listen", f"127.0.0.1:{port}", "--model", model, *arguments]
+    def __init__(self, martlet, folder, *arguments, host="127.0.0.1", port=0, model="sim-model"):
+        command = [martlet, "sim", "--listen", f"{host}:{port}", "--model", model, *arguments]
         super().__init__("sim", command, folder)
         self.model = model
 
     def start(self):
         self.launch()
-        self.url = self.await_line(r"listening on (http://127\.0\.0\.1:\d+)", "its address").group(1)
+        self.url = self.await_line(r"listening on (http://127[.\d]+:\d+)", "its address").group(1)
         self.port = int(self.url.rpartition(":")[2])
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = self.url.removeprefix("http://")
         return self
 
     def state(self):
@@ -148,29 +148,10 @@ class Simulator(Service):
         assert status in (200, 204), f"faults {faults} answered {status}: {content!r}"
 
 
-class Gateway(Service):
-    """`martlet serve`."""
+class Administered(Service):
+    """A process with an admin address: readiness, metrics and state."""
 
-    def __init__(self, martlet, folder, *arguments, listen=True, port=None):
-        command = [martlet, "serve", "--admin", "127.0.0.1:0"]
-        if listen:
-            command += ["--listen", "127.0.0.1:0"]
-        super().__init__("gateway", [*command, *arguments], folder)
-        self.port = port
-
-    def start(self, ready=True):
-        """Waits for the banner and, unless `ready` is false, until the gateway calls itself ready."""
-        self.launch()
-        self.admin = self.await_line(r"admin on (http://127\.0\.0\.1:\d+)", "the admin address").group(1)
-        if self.port is None:
-            address = self.await_line(r"listening on http://127\.0\.0\.1:(\d+)", "its address")
-            self.port = int(address.group(1))
-        else:
-            eventually(lambda: accepts(self.port), f"a listener on port {self.port}", START_SECONDS)
-        self.url = f"http://127.0.0.1:{self.port}"
-        if ready:
-            self.await_ready()
-        return self
+    admin = None
 
     def await_ready(self):
         eventually(lambda: fetch(self.admin + "/readyz")[0] == 200, "readiness", START_SECONDS)
@@ -201,6 +182,88 @@ class Gateway(Service):
             if match and all(f'{key}="{value}"' in (match.group(1) or "") for key, value in labels.items()):
                 total = (total or 0.0) + float(match.group(2))
         return total
+
+
+class Gateway(Administered):
+    """`martlet serve`."""
+
+    def __init__(self, martlet, folder, *arguments, listen=True, port=None):
+        command = [martlet, "serve", "--admin", "127.0.0.1:0"]
+        if listen:
+            command += ["--listen", "127.0.0.1:0"]
+        super().__init__("gateway", [*command, *arguments], folder)
+        self.port = port
+
+    def start(self, ready=True):
+        """Waits for the banner and, unless `ready` is false, until the gateway calls itself ready."""
+        self.launch()
+        self.admin = self.await_line(r"admin on (http://127\.0\.0\.1:\d+)", "the admin address").group(1)
+        if self.port is None:
+            address = self.await_line(r"listening on http://127\.0\.0\.1:(\d+)", "its address")
+            self.port = int(address.group(1))
+        else:
+            eventually(lambda: accepts(self.port), f"a listener on port {self.port}", START_SECONDS)
+        self.url = f"http://127.0.0.1:{self.port}"
+        if ready:
+            self.await_ready()
+        return self
+
+
+class ExtProcServer(Administered):
+    """`martlet epp` or `martlet bbr`. Plaintext unless `secure`, since most tests look at other things."""
+
+    def __init__(self, martlet, folder, command, *arguments, secure=False, grpc_port=0):
+        super().__init__(
+            command,
+            [
+                martlet, command, "--grpc-port", grpc_port, "--grpc-health-port", 0, "--metrics-port", 0,
+                "--bind-address", "127.0.0.1", f"--secure-serving={'true' if secure else 'false'}", *arguments,
+            ],
+            folder,
+        )
+        self.secure = secure
+
+    def start(self, ready=True):
+        """Waits for the three addresses and, unless `ready` is false, until it calls itself ready."""
+        self.launch()
+        scheme = "grpcs" if self.secure else "grpc"
+        self.port = int(self.await_line(rf"ext_proc on {scheme}://127\.0\.0\.1:(\d+)", "its ext_proc address").group(1))
+        self.health_port = int(self.await_line(r"health on grpc://127\.0\.0\.1:(\d+)", "its health address").group(1))
+        self.admin = self.await_line(r"metrics on (http://127\.0\.0\.1:\d+)", "its metrics address").group(1)
+        self.address = f"127.0.0.1:{self.port}"
+        if ready:
+            self.await_ready()
+        return self
+
+
+class EndpointPicker(ExtProcServer):
+    """`martlet epp`."""
+
+    def __init__(self, martlet, folder, *arguments, **options):
+        super().__init__(martlet, folder, "epp", *arguments, **options)
+
+    def await_metrics(self, predicate=lambda metrics: True):
+        """Waits until every endpoint has told metrics, and such that `predicate` holds for the values by address."""
+
+        def told():
+            endpoints = self.endpoints()
+            return all(e["metrics_age_seconds"] is not None for e in endpoints.values()) and predicate(
+                {address: endpoint["metrics"] for address, endpoint in endpoints.items()}
+            )
+
+        eventually(told, "the metrics of every endpoint", START_SECONDS)
+        return self
+
+    def leases(self):
+        """How many requests the picker takes to be in flight."""
+        return sum(endpoint["in_flight"] for endpoint in self.endpoints().values())
+
+
+class BodyBasedRouter(ExtProcServer):
+    """`martlet bbr`."""
+
+    def __init__(self, martlet, folder, *arguments, streaming=True, **options):
+        super().__init__(martlet, folder, "bbr", *(["--streaming"] if streaming else []), *arguments, **options)
 
 
 def chat(model="sim-model", text="Hello", **more):

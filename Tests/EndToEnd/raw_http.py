@@ -29,8 +29,8 @@ class Reply:
 class RawConnection:
     """A blocking connection with a deadline on every read."""
 
-    def __init__(self, port, timeout=15, wrap=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=15, wrap=None, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if wrap is not None:
             self.socket = wrap(self.socket)
