@@ -125,9 +125,13 @@ class ModelServer:
         return complete("application/json", json.dumps(told).encode(), named, status)
 
     async def events(self, count, gap):
+        loop, due = asyncio.get_running_loop(), asyncio.Queue()
+        started = loop.time()
         for number in range(count):
-            if number:
-                await asyncio.sleep(gap)  # the pace of the stream
+            # Against the start of the stream, so that late events do not add up.
+            loop.call_at(started + number * gap, due.put_nowait, number)
+        for _ in range(count):
+            number = await due.get()
             yield b'data: {"choices":[{"index":0,"delta":{"content":"%d"}}]}\n\n' % number
         yield b"data: [DONE]\n\n"
 
