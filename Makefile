@@ -10,10 +10,10 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks e2e bench-serve soak format clean
+.PHONY: help build run test checks e2e bench-serve bench-extproc soak soak-extproc format clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## release build of martlet
 	$(SWIFT) build -c release --product martlet $(RELEASE_FLAGS) -j $(JOBS)
@@ -41,11 +41,19 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	$(PYTEST) $(PYTEST_ARGUMENTS)
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
-	$(PYTEST) --martlet .build/release/martlet --soak-seconds 60 -k soak $(PYTEST_ARGUMENTS)
+	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
+
+soak-extproc: build .venv/installed ## 2,000 ext_proc streams at once, and 100,000 requests through Envoy
+	$(PYTEST)/test_extproc_soak.py --martlet .build/release/martlet --soak-streams 2000 --soak-requests 100000 \
+		$(PYTEST_ARGUMENTS)
 
 bench-serve: build ## CPU per request beside nginx; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	$(PYTHON) Benchmarks/serve/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+bench-extproc: build .venv/installed ## CPU per request of the endpoint picker beside Envoy's; fails over budget
+	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
+	.venv/bin/python Benchmarks/extproc/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift

@@ -1,146 +1,11 @@
-"""The proxies of the benchmark: how each is configured, started, found and stopped."""
+"""The proxies that bench-serve compares."""
 
-import os
 import pathlib
-import re
-import signal
-import socket
 import subprocess
-import time
-import urllib.request
 
-START_DEADLINE_SECONDS = 20
+from processes import BenchmarkError, Contender, free_port, is_ready
+
 FIND_TOOL = pathlib.Path(__file__).resolve().parents[2] / "scripts/find-tool"
-
-
-class BenchmarkError(Exception):
-    """A sentence for the person who runs the benchmark."""
-
-
-def process_tree(root):
-    """The process `root` and all its descendants, from /proc."""
-    children = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            stat = (entry / "stat").read_text()
-        except OSError:
-            continue
-        # The command name stands in brackets and may hold spaces; the parent is the second field after it.
-        parent = int(stat.rpartition(")")[2].split()[1])
-        children.setdefault(parent, []).append(int(entry.name))
-    tree, queue = [], [root]
-    while queue:
-        process = queue.pop()
-        tree.append(process)
-        queue.extend(children.get(process, []))
-    return tree
-
-
-def cpu_seconds(pid):
-    """User plus system time of a process and its descendants.
-
-    Read from each process's CPU clock (the id that clock_getcpuclockid(3) gives), which counts nanoseconds where
-    /proc/PID/stat counts 10 ms ticks.
-    """
-    total = 0.0
-    for process in process_tree(pid):
-        try:
-            total += time.clock_gettime((~process << 3) | 2)
-        except OSError:
-            continue
-    return total
-
-
-def resident_mebibytes(pid):
-    """Resident memory of a process and its descendants."""
-    pages = 0
-    for process in process_tree(pid):
-        try:
-            pages += int(pathlib.Path(f"/proc/{process}/statm").read_text().split()[1])
-        except OSError:
-            continue
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def free_port():
-    """A port of 127.0.0.1 that nobody listens on right now; for programs that cannot listen on port 0."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Contender:
-    """A process under test. `url` is where it listens."""
-
-    name = "?"
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.log_path = self.folder / f"{self.name}.log"
-        self.process = None
-        self.url = None
-
-    def launch(self, command):
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder
-            )
-
-    def log(self):
-        return self.log_path.read_text(errors="replace")
-
-    def wait_for(self, condition, what):
-        """Polls until `condition()` gives something true, and gives that."""
-        deadline = time.monotonic() + START_DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                break
-            value = condition()
-            if value:
-                return value
-            time.sleep(0.02)
-        raise BenchmarkError(f"{self.name}: {what} did not come; its log:\n{self.log()[-2000:]}")
-
-    def banner(self, pattern, count=1):
-        """The first `count` matches of a pattern in the log, or None while there are fewer."""
-        found = re.findall(pattern, self.log(), re.MULTILINE)
-        return found[:count] if len(found) >= count else None
-
-    def accepts(self, port):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return True
-        except OSError:
-            return False
-
-    def stop(self):
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def cpu_seconds(self):
-        return cpu_seconds(self.process.pid)
-
-    def resident_mebibytes(self):
-        return resident_mebibytes(self.process.pid)
-
-
-class Backends(Contender):
-    """The instant model servers, one process with a port for each endpoint."""
-
-    name = "backend"
-
-    def start(self, binary, count, chunk_gap_microseconds):
-        self.launch([binary, "--count", str(count), "--chunk-gap-microseconds", str(chunk_gap_microseconds)])
-        self.urls = self.wait_for(lambda: self.banner(r"^listening on (http://\S+)$", count), "its banner")
 
 
 class Nginx(Contender):
@@ -217,15 +82,7 @@ class Martlet(Contender):
         self.launch([path, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *endpoints])
         self.url = self.wait_for(lambda: self.banner(r"^\s*listening on (http://\S+?)/?$"), "its listener")[0]
         admin = self.wait_for(lambda: self.banner(r"^\s*admin on (http://\S+?)/?$"), "its admin address")[0]
-        self.wait_for(lambda: self.is_ready(admin), "readiness")
-
-    @staticmethod
-    def is_ready(admin):
-        try:
-            with urllib.request.urlopen(admin + "/readyz", timeout=2) as reply:
-                return reply.status == 200
-        except OSError:
-            return False
+        self.wait_for(lambda: is_ready(admin), "readiness")
 
 
 class OtherNginx(Nginx):

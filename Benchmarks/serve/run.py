@@ -15,15 +15,16 @@ import argparse
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 
-from contenders import CONTENDERS, Backends, BenchmarkError, cpu_seconds
-from report import cpu_table, latency_table, summarise
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Benchmarks/rig"))
+
+from contenders import CONTENDERS  # noqa: E402
+from processes import Backends, BenchmarkError, LoadGenerator, cpu_seconds  # noqa: E402
+from report import cpu_table, latency_table, summarise  # noqa: E402
 
 # Requests of one measurement, about a second of proxy CPU each, and the most the subject may cost relative to the
 # baseline. The ratios are those of the first version; the aim is 1.5, 1.8 and 1.2.
@@ -63,7 +64,8 @@ def arguments():
 class Bench:
     def __init__(self, options, folder):
         self.options = options
-        self.loadgen = pathlib.Path(options.tools).resolve() / "loadgen"
+        tools = pathlib.Path(options.tools).resolve()
+        self.generator = LoadGenerator(tools / "loadgen", options.connections, options.shared_prefixes)
         self.backends = Backends(folder)
         self.proxies = {name: CONTENDERS[name](folder) for name in (options.baseline, options.subject)}
         self.reads = {}
@@ -80,34 +82,18 @@ class Bench:
         for contender in (*self.proxies.values(), self.backends):
             contender.stop()
 
-    def load(self, url, workload, requests, rate=0, seed=1):
-        """One run of the load generator; its report. Any failed request is an error of the benchmark."""
-        command = [
-            self.loadgen, "--url", url, "--workload", workload, "--requests", str(requests), "--seed", str(seed),
-            "--connections", str(self.options.connections), "--requests-per-second", str(rate),
-            "--shared-prefixes", str(self.options.shared_prefixes),
-        ]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise BenchmarkError(f"loadgen on {url}, {workload}: {done.stdout}{done.stderr}")
-        report = json.loads(done.stdout)
-        if report["errors"]:
-            reasons, first = report["error_reasons"], report["first_error"]
-            raise BenchmarkError(f"loadgen on {url}, {workload}: {reasons}; the first: {first}")
-        return report
-
     def cpu_per_request(self, name, workload, requests, seed):
         """Microseconds of CPU of one proxy per request, over one fixed count of requests."""
         proxy = self.proxies[name]
         before = proxy.cpu_seconds()
-        report = self.load(proxy.url, workload, requests, seed=seed)
+        report = self.generator.load(proxy.url, workload, requests, seed=seed)
         spent = proxy.cpu_seconds() - before
         self.reads.setdefault(workload, {})[name] = report["body_reads_per_reply"]
         return spent / requests * 1e6
 
     def latency(self, url, workload, seed):
         """Median microseconds to the reply's end, or to its first byte for a stream, at a modest fixed rate."""
-        report = self.load(url, workload, self.options.latency_requests, rate=self.options.latency_rate, seed=seed)
+        report = self.generator.load(url, workload, self.options.latency_requests, rate=self.options.latency_rate, seed=seed)
         return report["first_byte_us" if workload == "sse" else "latency_us"]["p50"]
 
     def measure(self):
@@ -118,7 +104,7 @@ class Bench:
             cpu = results["cpu_us"][workload] = {name: [] for name in names}
             latency = results["latency_us"][workload] = {name: [] for name in ("direct", *names)}
             for name in names:
-                self.load(self.proxies[name].url, workload, max(1, requests // 10), seed=999)
+                self.generator.load(self.proxies[name].url, workload, max(1, requests // 10), seed=999)
             for round_number in range(1, options.rounds + 1):
                 # The second of a pair may find a warmer or a hotter machine: take turns at being first.
                 for name in names if round_number % 2 else reversed(names):
