@@ -93,7 +93,8 @@ class Bench:
 
     def latency(self, url, workload, seed):
         """Median microseconds to the reply's end, or to its first byte for a stream, at a modest fixed rate."""
-        report = self.generator.load(url, workload, self.options.latency_requests, rate=self.options.latency_rate, seed=seed)
+        requests, rate = self.options.latency_requests, self.options.latency_rate
+        report = self.generator.load(url, workload, requests, rate=rate, seed=seed)
         return report["first_byte_us" if workload == "sse" else "latency_us"]["p50"]
 
     def measure(self):
