@@ -42,7 +42,10 @@ def endpoints(simulators, app):
     return {
         "kind": "Endpoints",
         "endpoints": [
-            {"name": f"{app}-{index}", "address": "127.0.0.1", "port": str(simulator.port), "labels": {"app": app}}
+            {
+                "name": f"{app}-{index}", "address": simulator.address.rpartition(":")[0], "port": str(simulator.port),
+                "labels": {"app": app},
+            }
             for index, simulator in enumerate(simulators)
         ],
     }

@@ -83,6 +83,12 @@ class Services:
         self.started.append(service)
         return service.start(ready)
 
+    def endpoint_picker_of(self, path, *arguments, **options):
+        """`martlet epp` over resources, as `martlet serve` takes them: pools, routes, endpoints."""
+        service = EndpointPicker(self.martlet, self.folder, "--config", path, *arguments, **options)
+        self.started.append(service)
+        return service.start()
+
     def body_based_router(self, *arguments, **options):
         service = BodyBasedRouter(self.martlet, self.folder, *arguments, **options)
         self.started.append(service)
