@@ -70,7 +70,7 @@ class ModelServer:
         self.address = f"{self.host}:{self.port}"
 
     async def serve(self, reader, writer):
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             if head.startswith(b"PRI * HTTP/2.0"):
                 await Http2Server(self, reader, writer).run(head)

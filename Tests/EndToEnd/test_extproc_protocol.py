@@ -73,7 +73,7 @@ def test_a_request_and_its_response(stream, servers):
 def test_every_byte_comes_back(stream, size):
     """Pieces of a megabyte in, chunks of 62,000 bytes at most out, and the order of headers and body kept."""
     body = json.dumps({"model": "m", "prompt": "x" * size}).encode()
-    answer = ask(stream, body)
+    answer = ask(stream, body, path="/v1/completions")
     assert answer.endpoint
     assert answer.body == body
 
@@ -97,7 +97,7 @@ def test_the_last_piece_may_end_the_body(stream):
 
 
 def test_nothing_is_said_before_the_body_is_whole(stream):
-    stream.send(request_headers(), request_body(b'{"model":"m",'))
+    stream.send(request_headers("/v1/completions"), request_body(b'{"model":"m",'))
     assert stream.is_silent()
     stream.send(request_body(b'"prompt":"x"}', True))
     assert stream.receive().WhichOneof("response") == "request_headers"
@@ -337,7 +337,7 @@ def test_tls_with_http2(services, servers):
     with TLSTunnel(picker.address) as tunnel, open_channel(tunnel.address) as channel:
         stream = Stream(channel)
         body = json.dumps({"model": "m", "prompt": "x" * 2_000_000}).encode()
-        assert ask(stream, body).body == body
+        assert ask(stream, body, path="/v1/completions").body == body
         assert respond(stream, *pieces(body, 2**20)).body == body
         stream.close()
         assert tunnel.agreed == ["h2"]

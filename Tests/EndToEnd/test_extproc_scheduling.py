@@ -1,5 +1,6 @@
 """Which endpoint the picker names, what it refuses, and what it reads from responses."""
 
+import itertools
 import json
 
 import grpc
@@ -11,6 +12,7 @@ from harness import eventually, fetch
 # The scorers of upstream's own hermetic tests, all with the same weight.
 SCORERS = ["queue-scorer", "kv-cache-utilization-scorer", "prefix-cache-scorer", "lora-affinity-scorer"]
 TARGET = "sql-lora-1fdg2"
+NUMBERS = itertools.count()
 USAGE = {"prompt_tokens": 7, "completion_tokens": 10, "total_tokens": 17}
 
 
@@ -53,8 +55,9 @@ def set_state(picker, pods, *states):
     picker.await_metrics(heard)
 
 
-def completion(model=TARGET, prompt="hello"):
-    return {"model": model, "prompt": prompt, "max_tokens": 100, "temperature": 0}
+def completion(model=TARGET, prompt=None):
+    """A request; without a prompt one that no endpoint has seen, so that prefixes decide nothing."""
+    return {"model": model, "prompt": prompt or f"prompt {next(NUMBERS)}", "max_tokens": 100, "temperature": 0}
 
 
 @pytest.mark.parametrize(
