@@ -17,7 +17,7 @@ def pytest_addoption(parser):
     parser.addoption("--promtool", default=None, help="promtool, to check the metrics page with")
     parser.addoption("--soak-seconds", type=float, default=8.0, help="how long the soak test runs")
     parser.addoption("--soak-requests", type=int, default=3_000, help="requests of the soak test through Envoy")
-    parser.addoption("--soak-streams", type=int, default=200, help="ext_proc streams at once in the soak test")
+    parser.addoption("--soak-streams", type=int, default=60, help="ext_proc streams at once in the soak test")
 
 
 def pytest_configure(config):
