@@ -120,7 +120,8 @@ def two_pools(shared, pods):
         for path, cluster, asked in (("/primary", "qwen", primary_only), ("/secondary", "qwen-next", secondary_only))
     ]
     hosts = bootstrap.manager["route_config"]["virtual_hosts"]
-    hosts.append({"name": "secondary", "domains": ["secondary.example.com"], "routes": bootstrap.routes[1:2]})
+    routes = [bootstrap.routes[1], bootstrap.routes[-1]]
+    hosts.append({"name": "secondary", "domains": ["secondary.example.com"], "routes": routes})
     return shared.envoy(bootstrap), pods, others
 
 
