@@ -204,6 +204,19 @@ def test_a_picker_that_is_gone_closes_the_pool(services):
     assert server.requests == 1
 
 
+def test_a_buffered_body_is_chosen_for_too(services):
+    """One message for the whole body: with the flag that the bootstrap names, none is too long for the picker."""
+    server = services.model_server("127.1.24.2")
+    picker = services.endpoint_picker([server], "--grpc-max-recv-msg-size", "33Mi")
+    envoy = services.envoy_over(picker, [server], "fail-open-buffered.yaml")
+    for length in 1_000, 12_000_000, 33_000_000:
+        body = body_of(length)
+        seen = exchange(envoy.port, body).json()
+        assert seen["sha256"] == hashlib.sha256(body).hexdigest()
+        assert seen["headers"].get("x-gateway-destination-endpoint") == server.address, f"{length} bytes: round robin"
+    assert exchange(envoy.port, body_of(34_000_000)).status == 413
+
+
 def test_a_body_over_the_limit_is_refused(services):
     """413 with a reason, and nothing of it at the server."""
     server = services.model_server("127.1.4.1")
