@@ -16,6 +16,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from google.protobuf import struct_pb2
+from harness import end_event_loop
 
 PROCESS = "/envoy.service.ext_proc.v3.ExternalProcessor/Process"
 ENDPOINT = "x-gateway-destination-endpoint"
@@ -335,7 +336,7 @@ class TLSTunnel:
         return self
 
     def __exit__(self, *_):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        end_event_loop(self.loop)
 
     async def serve(self, reader, writer):
         outer_reader, outer_writer = await asyncio.open_connection(self.host, int(self.port), ssl=self.context)

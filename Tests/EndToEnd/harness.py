@@ -1,5 +1,6 @@
 """Gateways and model servers as processes: started on ports of the kernel's choice, stopped by process id."""
 
+import asyncio
 import json
 import os
 import pathlib
@@ -26,6 +27,19 @@ def eventually(condition, what, within=10.0):
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {within} s: {what}")
         time.sleep(POLL_INTERVAL_SECONDS)  # the poll interval
+
+
+def end_event_loop(loop):
+    """Ends what runs on an event loop of another thread, and then the loop."""
+
+    async def cancel_all():
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(cancel_all(), loop).result(timeout=10)
+    loop.call_soon_threadsafe(loop.stop)
 
 
 def free_port():

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import h2.config
 import h2.connection
 import h2.events
+from harness import end_event_loop
 
 METRICS = """\
 # TYPE vllm:num_requests_running gauge
@@ -245,13 +246,6 @@ class ModelServers:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=10)
 
     def stop(self):
-        async def cancel_all():
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-        self.run(cancel_all())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        end_event_loop(self.loop)
         self.thread.join(timeout=10)
         self.loop.close()
