@@ -10,7 +10,7 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks e2e bench-serve bench-extproc soak soak-extproc format clean
+.PHONY: help build run test checks e2e bench-serve bench-extproc soak soak-extproc fuzz-extproc format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ soak: build .venv/installed ## a thousand idle connections and 500 streams for a
 soak-extproc: build .venv/installed ## 2,000 ext_proc streams at once, and 100,000 requests through Envoy
 	$(PYTEST)/test_extproc_soak.py --martlet .build/release/martlet --soak-streams 2000 --soak-requests 100000 \
 		$(PYTEST_ARGUMENTS)
+
+fuzz-extproc: ## messages of ext_proc in any order for ten minutes
+	MARTLET_FUZZ_SECONDS=600 $(SWIFT) test --filter MessageOrderFuzzTests -j $(JOBS)
 
 bench-serve: build ## CPU per request beside nginx; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)

@@ -81,7 +81,7 @@ def test_help(martlet, command, flag):
     (["epp", "--config-file=a", "--config-text=b"], "--config-file and --config-text say the same thing twice"),
     (["epp", "--lora-info-metric=x"], "engineConfigs"),
     (["epp", "--secure-serving", "false"], "write --flag=false"),
-    (["bbr", "--plugin=x"], "--plugin 'x' is not of the form TYPE:NAME"),
+    (["bbr", "--plugin=x"], "--plugin: \"x\" is not of the form"),
     (["bbr", "--grpc-port=9005"], "9005 is the port of --grpc-port as well"),
 ])
 def test_flags_that_cannot_be_used(martlet, arguments, sentence):
