@@ -103,7 +103,10 @@ let package = Package(
         ),
         room(
             "ExtProcServer",
-            ["BodyBasedRouting", "ExtProcProto", "GatewayCore", "RequestControl", "Telemetry", "Transport"],
+            [
+                "BodyBasedRouting", "ExtProcProto", "GatewayCore", "HTTP2Engine", "RequestControl", "Telemetry",
+                "Transport",
+            ],
             [nioCore, nioPosix, nioHTTP2, nioSSL]
         ),
         room(
@@ -144,7 +147,7 @@ let package = Package(
         tests("RequestFormatsTests", ["RequestFormats"]),
         tests("PrefixIndexTests", ["PrefixIndex"]),
         tests("ExtProcProtoTests", ["ExtProcProto"], exclude: ["Fixtures"]),
-        tests("HTTP2EngineTests", ["HTTP2Engine"]),
+        tests("HTTP2EngineTests", ["HTTP2Engine"], [nioCore, nioEmbedded, nioHTTP2]),
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
         tests("BodyBasedRoutingTests", ["BodyBasedRouting", "GatewayCore", "RequestFormats", "Telemetry"]),

@@ -130,8 +130,7 @@ final class EngineDriver {
     }
 
     private func takeOutput() {
-        sent += engine.output
-        engine.clearOutput()
+        engine.takeOutput { bytes in bytes.withUnsafeBytes { sent += $0 } }
     }
 
     /// Sends what may be sent, and gives the frames since the last call.

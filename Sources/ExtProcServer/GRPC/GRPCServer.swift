@@ -5,6 +5,16 @@ package import Transport
 
 /// The settings of a ``GRPCServer``.
 package struct GRPCServerConfiguration: Sendable {
+    /// What speaks HTTP/2.
+    package enum Engine: Sendable, CaseIterable {
+        /// HTTP2Engine.
+        case own
+        /// swift-nio-http2, should the other one have a fault.
+        case nioHTTP2
+    }
+
+    /// What speaks HTTP/2. Default ``Engine/own``.
+    package var engine = Engine.own
     /// The most bytes of a message that a client sends; a longer one ends its call with RESOURCE_EXHAUSTED. Default
     /// 4 MiB, as in other gRPC servers; Envoy sends up to 1 MiB of a body and a little around it.
     package var maxReceiveMessageBytes = 4 << 20
@@ -71,7 +81,10 @@ package final class GRPCServer: Sendable {
             allowsHalfClosure: false
         ) { channel, loop in
             if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls())) }
-            try HTTP2Connection.install(on: channel, loop: loop)
+            switch loop.configuration.engine {
+            case .own: try HTTP2EngineConnection.install(on: channel, loop: loop)
+            case .nioHTTP2: try HTTP2Connection.install(on: channel, loop: loop)
+            }
         }
         return Listening(address: listening.address)
     }
@@ -84,12 +97,22 @@ package final class GRPCServer: Sendable {
     }
 }
 
+/// A connection as its loop sees it.
+protocol GRPCLoopConnection: AnyObject {
+    /// Closes the connection if its client has been waited for too long. Called about once a second.
+    func sweep(_ now: NIODeadline)
+    /// Tells the client to open no more streams, and closes the connection behind the last one.
+    func drain()
+    /// Ends every call and closes.
+    func abort()
+}
+
 /// Everything of the server that belongs to one event loop. Confined to it.
 final class GRPCLoop: ServerLoop {
     let configuration: GRPCServerConfiguration
     let services: [any GRPCService]
     private let eventLoop: any EventLoop
-    private var connections: [ObjectIdentifier: HTTP2Connection] = [:]
+    private var connections: [ObjectIdentifier: any GRPCLoopConnection] = [:]
     private var whenEmpty: EventLoopPromise<Void>?
 
     init(eventLoop: any EventLoop, configuration: GRPCServerConfiguration, services: [any GRPCService]) {
@@ -98,12 +121,12 @@ final class GRPCLoop: ServerLoop {
         self.services = services
     }
 
-    func add(_ connection: HTTP2Connection) {
+    func add(_ connection: any GRPCLoopConnection) {
         connections[ObjectIdentifier(connection)] = connection
         if whenEmpty != nil { connection.drain() }
     }
 
-    func remove(_ connection: HTTP2Connection) {
+    func remove(_ connection: any GRPCLoopConnection) {
         connections[ObjectIdentifier(connection)] = nil
         finishIfEmpty()
     }

@@ -6,7 +6,7 @@ import NIOHTTP2
 ///
 /// The frames are taken as they come, without a channel for each stream: a picker's streams carry a handful of messages
 /// each, and a channel with its pipeline would cost more than all of them. Confined to its event loop.
-final class HTTP2Connection: ChannelInboundHandler {
+final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 

@@ -67,6 +67,11 @@ package final class RawConnection: Sendable {
         try await channel.writeAndFlush(ByteBuffer(string: text))
     }
 
+    /// Sends bytes and waits until the system has taken them.
+    package func send(bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+    }
+
     /// Starts to read.
     package func read() async throws {
         try await channel.setOption(.autoRead, value: true).get()

@@ -104,8 +104,10 @@ package struct HTTP2ServerEngine: ~Copyable {
         budgets.refill()
     }
 
-    /// Empties ``output``, whose bytes were taken.
-    package mutating func clearOutput() {
+    /// Gives what there is of ``output`` to `take`, and empties it.
+    package mutating func takeOutput(_ take: (RawSpan) -> Void) {
+        guard !output.isEmpty else { return }
+        take(output.span.bytes)
         output.removeAll(keepingCapacity: output.capacity <= 64 << 10)
     }
 
