@@ -147,7 +147,7 @@ let package = Package(
         tests("RequestFormatsTests", ["RequestFormats"]),
         tests("PrefixIndexTests", ["PrefixIndex"]),
         tests("ExtProcProtoTests", ["ExtProcProto"], exclude: ["Fixtures"]),
-        tests("HTTP2EngineTests", ["HTTP2Engine"], [nioCore, nioEmbedded, nioHTTP2]),
+        tests("HTTP2EngineTests", ["HTTP2Engine"], [nioCore, nioEmbedded, nioHTTP2], exclude: ["Fixtures"]),
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
         tests("BodyBasedRoutingTests", ["BodyBasedRouting", "GatewayCore", "RequestFormats", "Telemetry"]),

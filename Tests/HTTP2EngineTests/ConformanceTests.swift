@@ -126,7 +126,7 @@ import Testing
         Case(
             "a stream's window beyond 2^31-1", Client.headers(1) + Client.windowUpdate(1, 0x7FFF_FFFF),
             .flowControlError),
-        Case("PRIORITY of a wrong length", Client.headers(1) + Client.frame(2, 1, [0]), .frameSizeError),
+        Case("PRIORITY of a wrong length, on a stream", Client.headers(1) + Client.frame(2, 1, [0]), .frameSizeError),
         Case("trailers that end nothing", Client.headers(1) + Client.headers(1, trailers), .protocolError),
         Case(
             "pseudo-headers in trailers", Client.headers(1) + Client.headers(1, Client.request, isLast: true),

@@ -99,6 +99,10 @@ final class EngineDriver {
         engine.finish(open, with: HTTP2CallEnd(status: status), resetsBehindIt: resets)
     }
 
+    func finish(_ stream: UInt32, with end: HTTP2CallEnd, resets: Bool) {
+        if let stream = open[stream] { engine.finish(stream, with: end, resetsBehindIt: resets) }
+    }
+
     func allow(_ count: Int, _ stream: UInt32) {
         if let stream = open[stream] { engine.allow(count, stream) }
     }
@@ -109,6 +113,11 @@ final class EngineDriver {
         engine.reset(open, .cancel)
     }
 
+    func isRemoteDone(_ stream: UInt32) -> Bool {
+        open[stream].map { engine.streams.states[$0.place].isRemoteDone } ?? true
+    }
+
+    var isOverloaded: Bool { engine.isOverloaded }
     func announceEnd() { engine.announceEnd() }
     func refuseStreams() { engine.refuseStreams() }
     func refill() { engine.refill() }
