@@ -121,6 +121,26 @@ import Testing
         }
     }
 
+    /// The client opens its windows, for what waits, and breaks the protocol in the same breath.
+    @Test(arguments: Engine.allCases) func aFaultWhileBytesWait(_ engine: Engine) async throws {
+        try await serve(engine) { served in
+            let connection = try await RawConnection.connect(port: served.port)
+            let call = ClientFrames.headers(1, path: "/test/Stream") + ClientFrames.data(1, message([0, 0, 4, 0]))
+            try await connection.send(bytes: ClientFrames.hello + call)
+            try await connection.received.wait(for: "a window's worth") {
+                ClientFrames.dataBytes($0.bytes, 1) == 65_535
+            }
+            let windows = ClientFrames.windowUpdate(0, 1 << 20) + ClientFrames.windowUpdate(1, 1 << 20)
+            try await connection.send(bytes: windows + ClientFrames.data(0, [1]))
+            try await connection.received.wait(for: "the end") { $0.isClosed }
+            let client = try await ExtProcClient.connect(port: served.port)
+            let stream = try await client.open("/test/Echo")
+            try await stream.send(bytes: message([1]), isLast: true)
+            #expect(try await stream.ended().messages == [[1]])
+            try await client.close()
+        }
+    }
+
     @Test(arguments: Engine.allCases) func aResetWithinAMessage(_ engine: Engine) async throws {
         try await serve(engine) { served in
             let client = try await ExtProcClient.connect(port: served.port)

@@ -152,7 +152,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         let stream = GRPCStream(
             id.rawValue,
             connection: self,
-            messageBytesMax: loop.configuration.maxReceiveMessageBytes,
+            configuration: loop.configuration,
             windowBytes: HTTP2Connection.streamWindowBytes
         )
         while places.count <= id.place { places.append(Place()) }
@@ -184,6 +184,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     }
 
     private func closeStreams() {
+        engine.abandon()
         let open = places
         places = []
         writers = []

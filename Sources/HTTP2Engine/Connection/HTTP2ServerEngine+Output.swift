@@ -79,8 +79,15 @@ extension HTTP2ServerEngine {
 
     // MARK: What may go
 
+    /// Forgets all streams and ignores everything further, because the connection is over.
+    package mutating func abandon() {
+        hasFailed = true
+    }
+
     /// What may be sent next; `nil` when there is nothing, or nothing that the client's windows let pass.
     package mutating func nextOutput() -> HTTP2Output? {
+        // Of streams whose connection has failed nothing is sent any more: only what stands in the output already.
+        guard !hasFailed else { return nil }
         while firstReady >= 0 {
             let place = firstReady
             let stream = HTTP2Stream(number: streams.states[place].number, place: place)
