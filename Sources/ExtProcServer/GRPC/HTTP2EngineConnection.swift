@@ -17,7 +17,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     /// After so many bytes they are sent, and the channel says whether it takes more.
     private static let batchBytesMax = 256 << 10
     /// What a client that takes nothing may cause of answers to its frames.
-    private static let unsentControlBytesMax = 8 << 20
+    private static let unsentControlBytesMax = 2 << 20
     private static let keepalivePing: UInt64 = 0x6d61_7274
     private static let drainPing: UInt64 = 0x6472_6169
 

@@ -7,7 +7,7 @@ package struct HTTP2CallEnd: Hashable, Sendable {
     /// Whether the client is told that messages must not be compressed.
     package let refusesEncodings: Bool
 
-    /// Makes an end; see the properties. More than 8 KiB of `message` are cut off.
+    /// Makes an end; see the properties. More than 1 KiB of `message` are cut off.
     package init(status: Int, message: [UInt8] = [], refusesEncodings: Bool = false) {
         self.status = status
         self.refusesEncodings = refusesEncodings
@@ -22,8 +22,8 @@ package struct HTTP2CallEnd: Hashable, Sendable {
         self.message = Array(kept[..<cut])
     }
 
-    /// A header block must fit a frame of any client.
-    private static let messageBytesMax = 8 << 10
+    /// A header block must fit a frame of any client, and many ends may wait for one that takes nothing.
+    private static let messageBytesMax = 1 << 10
 }
 
 /// The header blocks of gRPC's responses, without the dynamic table: nothing of it has to be kept, and the peer may

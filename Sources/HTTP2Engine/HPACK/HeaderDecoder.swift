@@ -52,16 +52,19 @@ struct HeaderDecoder {
             guard header.listSize <= 4 &* listLimit else { throw .listTooLarge }
             let first = bytes.byte(at: offset)
             if first & 0x80 != 0 {
-                try indexed(number(7, bytes), &header)
+                let index = try number(7, bytes)
+                try indexed(index, &header)
             } else if first & 0x40 != 0 {
-                try literal(number(6, bytes), bytes, &header, isKept: true)
+                let index = try number(6, bytes)
+                try literal(index, bytes, &header, isKept: true)
             } else if first & 0x20 != 0 {
                 let size = try number(5, bytes)
                 guard mayResize, size <= table.limit else { throw .invalidSizeUpdate }
                 table.resize(size)
                 continue
             } else {
-                try literal(number(4, bytes), bytes, &header, isKept: false)
+                let index = try number(4, bytes)
+                try literal(index, bytes, &header, isKept: false)
             }
             mayResize = false
         }
@@ -69,7 +72,7 @@ struct HeaderDecoder {
 
     // MARK: Fields
 
-    private func indexed(_ index: Int, _ header: inout HeaderBlock) throws(HPACKError) {
+    private mutating func indexed(_ index: Int, _ header: inout HeaderBlock) throws(HPACKError) {
         guard index > 0 else { throw .invalidIndex }
         if index <= StaticTable.count {
             let entry = StaticTable.entry(index)
