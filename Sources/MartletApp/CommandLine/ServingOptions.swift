@@ -1,7 +1,10 @@
+import ExtProcServer
 import Logging
 
 /// What `martlet epp` and `martlet bbr` have in common: ports, TLS, logs.
 struct ServingOptions: Sendable {
+    /// What speaks HTTP/2: `own` or `nio-http2`.
+    var http2Engine = "own"
     /// The address to bind; empty for all of the machine's.
     var bindAddress = ""
     /// The port of ext_proc; like every port, 0 lets the system choose.
@@ -30,6 +33,19 @@ struct ServingOptions: Sendable {
     init(grpcPort: Int, grpcHealthPort: Int) {
         self.grpcPort = grpcPort
         self.grpcHealthPort = grpcHealthPort
+    }
+
+    /// What speaks HTTP/2.
+    ///
+    /// - Throws: ``CommandError`` for a word that is no engine.
+    var engine: GRPCServerConfiguration.Engine {
+        get throws(CommandError) {
+            switch http2Engine {
+            case "own": return .own
+            case "nio-http2": return .nioHTTP2
+            default: throw CommandError("--http2-engine '\(http2Engine)' is not own or nio-http2.")
+            }
+        }
     }
 
     /// The log level that the three flags say together.
@@ -104,6 +120,10 @@ extension ServesExtProc {
                 .text(
                     "bind-address", \.serving.bindAddress,
                     "The address of all ports; without it they are those of every address of the machine."
+                ),
+                .text(
+                    "http2-engine", \.serving.http2Engine,
+                    "What speaks HTTP/2 on the gRPC ports: own, or nio-http2 should the other one have a fault."
                 ),
                 .integer(
                     "threads", \.serving.threads, in: 1...1_024, "Event loops; without it one for each processor."),
@@ -192,6 +212,7 @@ extension ServingOptions {
     ///
     /// - Returns: warnings.
     func check() throws(CommandError) -> [String] {
+        _ = try engine
         _ = try effectiveLogLevel
         _ = try TLSWords.version(tls.minimumVersion)
         _ = try TLSWords.suites(tls.cipherSuites)

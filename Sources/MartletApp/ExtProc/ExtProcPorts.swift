@@ -63,17 +63,21 @@ struct ExtProcPorts {
                 answer: contents.routes.answer
             )
         }
+        var healthConfiguration = GRPCServerConfiguration()
+        healthConfiguration.engine = try options.engine
         let health = try await GRPCServer(
             group: control,
-            configuration: GRPCServerConfiguration(),
+            configuration: healthConfiguration,
             services: [contents.health]
         )
         let healthPort = try await Self.bind(options, options.grpcHealthPort, flag: "--grpc-health-port") {
             try await health.listen(host: $0, port: $1, tls: nil)
         }
+        var configuration = contents.configuration
+        configuration.engine = try options.engine
         let server = try await GRPCServer(
             group: traffic,
-            configuration: contents.configuration,
+            configuration: configuration,
             services: contents.services
         )
         let servingTLS = certificates.serving.map { certificate in { @Sendable in certificate.context } }
