@@ -50,6 +50,17 @@ protocol ExchangeProcessor {
     mutating func ended(_ end: ExchangeEnd)
 }
 
+extension RawSpan {
+    /// Whether the bytes in `range` begin with `lowercased`, with ASCII capitals and small letters taken as equal.
+    fileprivate func begins(_ range: Range<Int>, with lowercased: StaticString) -> Bool {
+        let count = lowercased.utf8CodeUnitCount
+        return range.count >= count
+            && extracting(range.lowerBound..<range.lowerBound + count).withUnsafeBytes {
+                $0.equalsIgnoringASCIICase(lowercased)
+            }
+    }
+}
+
 /// The head of a response, as far as it matters.
 struct ExchangeResponseHead {
     /// The status; 0 when there is none.
@@ -62,8 +73,8 @@ struct ExchangeResponseHead {
     /// Reads it from a message.
     init(_ headers: HeadersPart, _ request: ProcessingRequest, in bytes: RawSpan) {
         status = headers.fields.first(":status", in: bytes).flatMap { Int(bytes.text($0.value)) } ?? 0
-        let type = headers.fields.first("content-type", in: bytes).map { bytes.text($0.value).lowercased() }
-        isEventStream = type?.hasPrefix("text/event-stream") ?? false
+        let type = headers.fields.first("content-type", in: bytes)
+        isEventStream = type.map { bytes.begins($0.value, with: "text/event-stream") } ?? false
         served = request.servedEndpoint(in: bytes)
     }
 }

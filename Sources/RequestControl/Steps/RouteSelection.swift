@@ -21,10 +21,12 @@ final class RouteSelection {
         isBehindProxy: Bool,
         random: inout RandomSource
     ) throws(Rejection) {
-        let modelHeaders = ModelHeaders(model: model, mapping: state.modelMapping, pools: state.pools)
         let table = state.tables[routes]
         let looksAtHeaders = table?.looksAtHeaders ?? false
-        let subject = looksAtHeaders ? modelHeaders.applied(to: request) : request
+        let modelHeaders =
+            isBehindProxy && !looksAtHeaders
+            ? nil : ModelHeaders(model: model, mapping: state.modelMapping, pools: state.pools)
+        let subject = looksAtHeaders ? modelHeaders?.applied(to: request) ?? request : request
         guard let rule = table?.rule(for: subject) else {
             let named = model.isEmpty ? "" : ", model '\(model)'"
             throw Rejection(
@@ -37,7 +39,7 @@ final class RouteSelection {
         }
         self.rule = rule
         self.pool = pool
-        let routing = isBehindProxy && !looksAtHeaders ? HeaderMutation() : modelHeaders.mutation
-        requestHeaders = [routing, rule.requestHeaders, backend.requestHeaders].filter { !$0.isEmpty }
+        requestHeaders = [modelHeaders?.mutation, rule.requestHeaders, backend.requestHeaders].compactMap(\.self)
+            .filter { !$0.isEmpty }
     }
 }
