@@ -27,6 +27,12 @@ package enum BuiltinCatalogue {
 
         registry.register(DestinationEndpointServedVerifier.self)
 
+        registry.register(OpenAIParser.self)
+        registry.register(AnthropicParser.self)
+        registry.register(VLLMHTTPParser.self)
+        registry.register(SGLangHTTPParser.self)
+        registry.register(PassthroughParser.self)
+
         registry.register(FileDiscovery.self)
         return registry
     }

@@ -105,6 +105,7 @@ extension PluginRoles {
         if type is any ProfileHandler.Type { insert(.profileHandler) }
         if type is any MetricsSource.Type { insert(.dataSource) }
         if type is any MetricsExtractor.Type { insert(.extractor) }
+        if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
         let actsElsewhere =
             type is any DataProducer.Type || type is any PreRequest.Type || type is any ResponseObserver.Type

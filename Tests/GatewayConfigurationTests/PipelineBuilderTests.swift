@@ -37,7 +37,8 @@ private func problems(
 extension PluginPipeline {
     /// Every order that a pipeline has, as text; implicit plugins have a plus sign.
     fileprivate var outline: String {
-        let names = plugins.map { plugin in
+        // The default parsers are the same everywhere.
+        let names = plugins.filter { !($0.isImplicit && $0.plugin is any RequestParser) }.map { plugin in
             (plugin.isImplicit ? "+" : "") + plugin.name + (plugin.name == plugin.type ? "" : "(\(plugin.type))")
         }
         let producers = producers.map { type(of: $0).descriptor.type }

@@ -1,3 +1,7 @@
+/// Names a format of requests that is read, where a configuration lists it in `requestHandler.parsers`. The formats are
+/// the gateway's own; the plugin's type says which one it is.
+public protocol RequestParser: Plugin {}
+
 /// Says how the metrics pages of endpoints are fetched. The data layer does the fetching.
 public protocol MetricsSource: Plugin {
     /// What the configuration says.

@@ -74,7 +74,7 @@ final class GatewayAssembly: Sendable {
     ///
     /// - Throws: ``ConfigurationError`` when a pipeline cannot be built or a discovery file is wrong.
     func prepare(_ plan: GatewayPlan) throws -> Prepared {
-        var warnings = plan.warnings
+        var warnings = plan.warnings + plan.parserWarnings
         var files: [String: ConfigurationWatcher.Fingerprint] = [:]
         let pools = try plan.pools.map { pool in
             let pipeline = try pipelineIfChanged(pool)
@@ -114,6 +114,7 @@ final class GatewayAssembly: Sendable {
             return GatewayState(
                 tables: plan.tables,
                 pools: plan.pools.compactMap { next[$0.id]?.runtime },
+                parsers: plan.parsers,
                 modelMapping: plan.modelMapping,
                 objectives: plan.objectives
             )
