@@ -18,6 +18,8 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     private static let batchBytesMax = 256 << 10
     /// What a client that takes nothing may cause of answers to its frames.
     private static let unsentControlBytesMax = 2 << 20
+    /// How long the client may take to answer that it will open no more streams.
+    private static let drainPatience = TimeAmount.seconds(1)
     private static let keepalivePing: UInt64 = 0x6d61_7274
     private static let drainPing: UInt64 = 0x6472_6169
 
@@ -27,15 +29,18 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     private var places: [Place] = []
     /// Streams that may have written something while bytes were read.
     private var writers: [GRPCStream] = []
+    /// The room of the last ones, for the next.
+    private var pastWriters: [GRPCStream] = []
     private var batch = HTTP2OutputBatch()
     private var lastPath = ""
     private var isReading = false
     private var isSending = false
     private var sendsAgain = false
     private var unsentControlBytes = 0
-    private var isDraining = false
+    private var drainedAt: NIODeadline?
     private var refusesStreams = false
-    private var isClosing = false
+    /// When the connection is closed even if the client has not taken the last bytes.
+    private var closesAt: NIODeadline?
     private var lastRead = NIODeadline.now()
     private var pingedAt: NIODeadline?
 
@@ -99,11 +104,9 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         isReading = false
         lastRead = .now()
         pingedAt = nil
-        if !writers.isEmpty {
-            let writers = writers
-            self.writers.removeAll(keepingCapacity: true)
-            for stream in writers { stream.handOver() }
-        }
+        swap(&writers, &pastWriters)
+        for stream in pastWriters { stream.handOver() }
+        pastWriters.removeAll(keepingCapacity: true)
         send()
         context.fireChannelReadComplete()
     }
@@ -176,8 +179,9 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
 
     private func close(_ id: HTTP2Stream) {
         guard let stream = places[id.place].stream.take() else { return }
-        places[id.place].waiting.drop()
+        let dropped = places[id.place].waiting.drop()
         stream.closed()
+        for promise in dropped { promise.fail(ChannelError.ioOnClosedChannel) }
         guard refusesStreams, engine.streamCount == 0 else { return }
         engine.refuseStreams()
         closeBehindOutput()
@@ -189,8 +193,8 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         places = []
         writers = []
         for var place in open {
-            place.waiting.drop()
             place.stream?.closed()
+            for promise in place.waiting.drop() { promise.fail(ChannelError.ioOnClosedChannel) }
         }
     }
 
@@ -206,7 +210,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         repeat {
             sendsAgain = false
             gather(context)
-            if isClosing, batch.byteCount > 0 { batch.append(closePromise(context)) }
+            if closesAt != nil, batch.byteCount > 0 { batch.append(closePromise(context)) }
             batch.flush(context)
         } while sendsAgain
         isSending = false
@@ -245,9 +249,9 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     private func take(_ count: Int, of id: HTTP2Stream, _ context: ChannelHandlerContext) {
         var missing = count
         while missing > 0 {
-            let (bytes, written) = places[id.place].waiting.take(missing)
-            missing -= bytes.readableBytes
-            batch.append(bytes, written: written, context)
+            let piece = places[id.place].waiting.take(missing)
+            missing -= piece.bytes.readableBytes
+            batch.append(piece, context)
         }
     }
 
@@ -258,12 +262,10 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     func sweep(_ now: NIODeadline) {
         engine.refill()
         let configuration = loop.configuration
-        if isClosing {
-            // The client has had a second to take the last bytes.
-            context?.close(promise: nil)
-        } else if isDraining, !refusesStreams {
-            // It has had a second to answer that it will open no more streams.
-            refuseStreams()
+        if let closesAt {
+            if now >= closesAt { context?.close(promise: nil) }
+        } else if let drainedAt, !refusesStreams {
+            if now - drainedAt >= Self.drainPatience { refuseStreams() }
         } else if let pingedAt {
             if now - pingedAt > TimeAmount(configuration.keepaliveTimeout) { context?.close(promise: nil) }
         } else if !engine.hasBegun {
@@ -278,8 +280,8 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     /// Tells the client to open no more streams, and closes the connection behind the last one. Those that it opened
     /// before it knew are taken: they are all here when it has answered the ping that follows (RFC 9113, 6.8).
     func drain() {
-        guard !isDraining else { return }
-        isDraining = true
+        guard drainedAt == nil else { return }
+        drainedAt = .now()
         guard engine.hasBegun else { return refuseStreams() }
         engine.announceEnd()
         engine.ping(Self.drainPing)
@@ -297,12 +299,12 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     func abort() {
         for place in places { place.stream?.abort() }
         engine.refuseStreams()
-        closeBehindOutput()
+        closeBehindOutput(patience: .seconds(1))
     }
 
     /// Closes the connection when the engine's last words have gone. They must be in its output.
-    private func closeBehindOutput() {
-        isClosing = true
+    private func closeBehindOutput(patience: TimeAmount = .seconds(5)) {
+        closesAt = .now() + patience
         send()
     }
 

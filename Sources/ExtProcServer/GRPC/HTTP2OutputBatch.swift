@@ -2,23 +2,29 @@ import NIOCore
 
 /// Bytes of one stream that wait until they may be sent.
 struct WaitingBytes {
-    private var pieces: [(bytes: ByteBuffer, written: EventLoopPromise<Void>?)] = []
+    struct Piece {
+        var bytes: ByteBuffer
+        /// Succeeds when the system has taken the piece.
+        var written: EventLoopPromise<Void>?
+    }
+
+    private var pieces: [Piece] = []
     private var first = 0
 
     mutating func append(_ bytes: ByteBuffer, _ written: EventLoopPromise<Void>?) {
-        pieces.append((bytes, written))
+        pieces.append(Piece(bytes: bytes, written: written))
     }
 
-    /// The next bytes, at most `count`, and the promise of the piece that they end. As many must be there.
-    mutating func take(_ count: Int) -> (bytes: ByteBuffer, written: EventLoopPromise<Void>?) {
+    /// The next bytes, at most `count`; with the promise if they are the rest of a piece. Something must be there.
+    mutating func take(_ count: Int) -> Piece {
         if pieces[first].bytes.readableBytes > count {
             guard let part = pieces[first].bytes.readSlice(length: count) else {
                 preconditionFailure("a piece is longer than what is taken of it")
             }
-            return (part, nil)
+            return Piece(bytes: part)
         }
         let piece = pieces[first]
-        pieces[first] = (ByteBuffer(), nil)
+        pieces[first] = Piece(bytes: ByteBuffer())
         first += 1
         if first == pieces.count {
             pieces.removeAll(keepingCapacity: first <= 64)
@@ -27,13 +33,14 @@ struct WaitingBytes {
         return piece
     }
 
-    /// Drops everything.
-    mutating func drop() {
-        guard !pieces.isEmpty else { return }
-        let dropped = pieces[first...]
+    /// Drops everything; returns the promises, which are to be failed when nobody holds the bytes any more: what they
+    /// wake may write again.
+    mutating func drop() -> [EventLoopPromise<Void>] {
+        guard !pieces.isEmpty else { return [] }
+        let promises = pieces[first...].compactMap(\.written)
         pieces = []
         first = 0
-        for piece in dropped { piece.written?.fail(ChannelError.ioOnClosedChannel) }
+        return promises
     }
 }
 
@@ -59,17 +66,16 @@ struct HTTP2OutputBatch {
     }
 
     /// Adds a piece.
-    /// - Parameter written: succeeds when the system has taken the piece.
-    mutating func append(_ bytes: ByteBuffer, written: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
-        byteCount += bytes.readableBytes
-        guard bytes.readableBytes > Self.copiedBytesMax else {
+    mutating func append(_ piece: WaitingBytes.Piece, _ context: ChannelHandlerContext) {
+        byteCount += piece.bytes.readableBytes
+        guard piece.bytes.readableBytes > Self.copiedBytesMax else {
             makeReady()
-            buffer.writeImmutableBuffer(bytes)
-            if let written { self.written.append(written) }
+            buffer.writeImmutableBuffer(piece.bytes)
+            if let promise = piece.written { written.append(promise) }
             return
         }
         writeBuffer(context)
-        context.write(NIOAny(bytes), promise: written)
+        context.write(NIOAny(piece.bytes), promise: piece.written)
     }
 
     /// Adds a promise for everything so far. Something must have been added since the last flush.

@@ -20,7 +20,7 @@ extension HTTP2ServerEngine {
     /// - Returns: whether they will be sent; `false` when the stream is over. The connection must be closed when
     ///   ``isOverloaded`` is true thereafter.
     package mutating func send(_ count: Int, _ stream: HTTP2Stream) -> Bool {
-        guard streams.isOpen(stream), streams.states[stream.place].end == nil else { return false }
+        guard !hasFailed, streams.isOpen(stream), streams.states[stream.place].end == nil else { return false }
         streams.states[stream.place].waiting &+= count
         waitingBytes &+= count
         enqueue(stream.place)

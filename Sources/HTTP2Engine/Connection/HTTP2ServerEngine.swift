@@ -52,6 +52,7 @@ package struct HTTP2ServerEngine: ~Copyable {
     /// The highest stream that is still taken.
     var lastAccepted = HTTP2Numbers.largestStream
     var receiveWindow: Int
+    /// Nothing further is read or sent.
     var hasFailed = false
 
     // What the peer's settings say, and its windows.
