@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 package import NIOCore
 
 /// A request's body in a transport buffer.

@@ -3,7 +3,7 @@ package import NIOPosix
 import Synchronization
 
 /// Everything of a server that belongs to one event loop: its connections. Confined to that loop.
-package protocol ServerLoop: AnyObject {
+package protocol ServerLoop: AnyObject, SendableMetatype {
     /// Closes what has been waited for too long. Called about once a second.
     func sweep(at now: NIODeadline)
     /// Lets what is running finish and closes every connection behind its last exchange. The future succeeds when none

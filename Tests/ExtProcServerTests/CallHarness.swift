@@ -17,6 +17,9 @@ final class RecordingConnection: GRPCConnection {
     var takesBytes = true {
         didSet { if takesBytes { release() } }
     }
+    private(set) var flushCount = 0
+    /// What a flush makes happen.
+    var onFlush: () -> Void = {}
     private var waiting: [EventLoopPromise<Void>] = []
 
     var eventLoop: any EventLoop { embedded }
@@ -39,7 +42,10 @@ final class RecordingConnection: GRPCConnection {
         allowed[stream, default: 0] += bytes
     }
 
-    func flush() {}
+    func flush() {
+        flushCount += 1
+        onFlush()
+    }
 
     private func release() {
         let promises = waiting
@@ -120,13 +126,18 @@ final class CallHarness {
 
 extension EnvoyMessage {
     /// The headers of a completion request.
-    static func completionHeaders(_ more: [(name: String, value: String)] = [], isLast: Bool = false) -> EnvoyMessage {
+    static func completionHeaders(
+        _ more: [(name: String, value: String)] = [],
+        isLast: Bool = false,
+        valuesFirst: Bool = false
+    ) -> EnvoyMessage {
         .requestHeaders(
             [
                 (name: ":method", value: "POST"), (name: ":path", value: "/v1/completions"),
                 (name: ":authority", value: "localhost"), (name: "content-type", value: "application/json"),
             ] + more,
-            isLast: isLast
+            isLast: isLast,
+            valuesFirst: valuesFirst
         )
     }
 

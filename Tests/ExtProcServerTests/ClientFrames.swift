@@ -36,6 +36,7 @@ enum ClientFrames {
         let flags: UInt8
         let stream: UInt32
         let length: Int
+        let payload: [UInt8]
     }
 
     /// The whole frames in `bytes`.
@@ -49,7 +50,7 @@ enum ClientFrames {
             frames.append(
                 Received(
                     type: bytes[offset + 3], flags: bytes[offset + 4], stream: UInt32(number(offset + 5, 4)),
-                    length: length))
+                    length: length, payload: Array(bytes[offset + 9..<offset + 9 + length])))
             offset += 9 + length
         }
         return frames

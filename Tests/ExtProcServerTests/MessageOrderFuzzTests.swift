@@ -80,7 +80,7 @@ import Testing
     private func anything(_ random: inout RandomSource, _ record: inout Record) -> EnvoyMessage {
         let isLast = Bool.random(using: &random)
         switch Int.random(in: 0..<8, using: &random) {
-        case 0: return .completionHeaders(isLast: isLast)
+        case 0: return .completionHeaders(isLast: isLast, valuesFirst: Bool.random(using: &random))
         case 1: return .requestHeaders([], isLast: isLast)
         case 2, 3:
             let whole = Bool.random(using: &random) ? completionBody : []

@@ -268,6 +268,16 @@ import Testing
         call.close()
     }
 
+    @Test func metadataIsNoHeader() {
+        let call = CallHarness(gateway)
+        let hint = (0..<6_000).map { "10.0.\($0 / 250).\($0 % 250):8000" } + ["127.0.0.1:8001"]
+        call.send(.completionHeaders().fullDuplex.subset(list: hint))
+        call.send(.requestBody(completionBody, isLast: true))
+        #expect(call.replies.first?.destination == "127.0.0.1:8001")
+        call.close()
+        expectNothingLeft()
+    }
+
     @Test func aFloodOfHeaders() {
         let call = CallHarness(gateway)
         call.send(.completionHeaders((0..<200).map { ("x-\($0)", "1") }).fullDuplex)
@@ -307,6 +317,18 @@ import Testing
             let call = CallHarness(gateway)
             for message in sequence { call.send(message) }
             #expect(call.status?.code == .failedPrecondition)
+            call.close()
+        }
+        expectNothingLeft()
+    }
+
+    @Test func valuesInFrontOfTheirNames() {
+        for fields in [[("x-request-id", "mine")], [("x-empty", ""), ("x-request-id", "mine")]] {
+            let call = CallHarness(gateway)
+            let headers = fields.map { (name: $0.0, value: $0.1) } + [(name: ":path", value: "/v1/completions")]
+            call.send(.requestHeaders(headers, isLast: true, valuesFirst: true).fullDuplex)
+            #expect(call.replies.first?.kind == 1)
+            #expect(call.replies.first?.value("x-request-id") == nil, "the request has one of its own")
             call.close()
         }
         expectNothingLeft()

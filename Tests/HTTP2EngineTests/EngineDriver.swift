@@ -117,7 +117,6 @@ final class EngineDriver {
         open[stream].map { engine.streams.states[$0.place].isRemoteDone } ?? true
     }
 
-    var isOverloaded: Bool { engine.isOverloaded }
     func announceEnd() { engine.announceEnd() }
     func refuseStreams() { engine.refuseStreams() }
     func refill() { engine.refill() }

@@ -49,7 +49,9 @@ private struct BodyRouting: ExchangeProcessor {
 
     mutating func decide(_ request: IncomingRequest) -> ExchangeDecision {
         let contentType = request.headers.first("content-type")
-        let result = request.body.withBytes { router.route(contentType: contentType, body: $0) }
+        // Of a body that was not shown, or only in part, nothing is read.
+        let body: any BodyBytes = request.hasUnseenBody ? ArrayBody([]) : request.body
+        let result = body.withBytes { router.route(contentType: contentType, body: $0) }
         switch result {
         case .success(let route):
             return .forward(ForwardedRequest(headers: HeaderChanges([route.headers]), metadata: nil, body: nil))

@@ -1,7 +1,7 @@
 package import NIOCore
 package import NIOPosix
 package import NIOSSL
-package import Transport
+import Transport
 
 /// The settings of a ``GRPCServer``.
 package struct GRPCServerConfiguration: Sendable {

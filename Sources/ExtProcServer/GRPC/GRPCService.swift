@@ -53,6 +53,25 @@ package struct GRPCStatus: Hashable, Sendable {
     }
 }
 
+extension GRPCStatus {
+    /// What of a message is sent: it may name what a client sent.
+    private static let messageBytesMax = 512
+
+    /// The message as the trailer `grpc-message` has it: bytes outside the printable ASCII range, and `%`, as `%XX`.
+    var escapedMessage: [UInt8] {
+        let digits = Array("0123456789ABCDEF".utf8)
+        var bytes: [UInt8] = []
+        for byte in message.utf8.prefix(Self.messageBytesMax) {
+            if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+                bytes.append(byte)
+            } else {
+                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0xF)]]
+            }
+        }
+        return bytes
+    }
+}
+
 /// A service that a ``GRPCServer`` offers: it takes the calls of the paths that it knows.
 package protocol GRPCService: Sendable {
     /// Starts the call of `path`, such as `/grpc.health.v1.Health/Check`; `nil` when the service has no such method.

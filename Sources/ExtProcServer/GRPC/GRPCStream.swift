@@ -151,8 +151,9 @@ package final class GRPCStream {
     }
 
     private func gather(_ slice: ByteBuffer, _ part: GRPCMessagePart) {
-        // The announced length is the client's word, but it is within the limit.
-        var message = partial.take() ?? ByteBufferAllocator().buffer(capacity: part.messageLength)
+        // The announced length is the client's word: room is made for it as it is kept.
+        let room = min(part.messageLength, max(4 << 10, 32 * slice.readableBytes))
+        var message = partial.take() ?? ByteBufferAllocator().buffer(capacity: room)
         message.writeImmutableBuffer(slice)
         if part.isLast {
             call?.received(message)

@@ -24,7 +24,10 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
     private var consumedBytes = 0
     private var isDraining = false
     private var hasSpoken = false
+    private let openedAt = NIODeadline.now()
     private var lastRead = NIODeadline.now()
+    /// When a connection that has said goodbye is closed, whether or not the client has taken it.
+    private var closesAt: NIODeadline?
     private var pingedAt: NIODeadline?
 
     private init(loop: GRPCLoop) {
@@ -193,10 +196,12 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
     /// one.
     func sweep(_ now: NIODeadline) {
         let configuration = loop.configuration
-        if let pingedAt {
+        if let closesAt {
+            if now >= closesAt { context?.close(promise: nil) }
+        } else if let pingedAt {
             if now - pingedAt > TimeAmount(configuration.keepaliveTimeout) { context?.close(promise: nil) }
         } else if !hasSpoken {
-            if now - lastRead > TimeAmount(configuration.handshakeTimeout) { context?.close(promise: nil) }
+            if now - openedAt > TimeAmount(configuration.handshakeTimeout) { context?.close(promise: nil) }
         } else if now - lastRead > TimeAmount(configuration.keepaliveInterval) {
             pingedAt = now
             write(.ping(HTTP2PingData(withInteger: 0x6d61_7274), ack: false), .rootStream)
@@ -220,6 +225,7 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
     /// Writes a GOAWAY. The close waits until it is written, and with it everything that the streams wrote before.
     private func sayGoodbye(andClose closes: Bool) {
         guard let context else { return }
+        if closes { closesAt = .now() + .seconds(5) }
         let written = context.eventLoop.makePromise(of: Void.self)
         let channel = context.channel
         if closes { written.futureResult.whenComplete { _ in channel.close(promise: nil) } }
@@ -247,7 +253,9 @@ extension HTTP2Connection: GRPCConnection {
     func writeEnd(_ status: GRPCStatus, _ stream: Int, isBegun: Bool, isClientDone: Bool) {
         var trailers = isBegun ? HPACKHeaders() : Self.responseHeaders
         trailers.add(name: "grpc-status", value: String(status.code.rawValue))
-        if !status.message.isEmpty { trailers.add(name: "grpc-message", value: status.message.grpcEscaped) }
+        if !status.message.isEmpty {
+            trailers.add(name: "grpc-message", value: String(decoding: status.escapedMessage, as: UTF8.self))
+        }
         if status.code == .unimplemented { trailers.add(name: "grpc-accept-encoding", value: "identity") }
         let id = HTTP2StreamID(stream)
         guard !isClientDone, let context else {
@@ -273,21 +281,5 @@ extension HTTP2Connection: GRPCConnection {
     func flush() {
         // Behind the bytes that are being read everything is flushed at once.
         if !isReading { context?.flush() }
-    }
-}
-
-extension String {
-    /// The text as the trailer `grpc-message` has it: bytes outside the printable ASCII range, and `%`, as `%XX`.
-    fileprivate var grpcEscaped: String {
-        let digits = Array("0123456789ABCDEF")
-        var text = ""
-        for byte in utf8 {
-            if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += ["%", digits[Int(byte >> 4)], digits[Int(byte & 0xF)]]
-            }
-        }
-        return text
     }
 }

@@ -41,6 +41,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     private var refusesStreams = false
     /// When the connection is closed even if the client has not taken the last bytes.
     private var closesAt: NIODeadline?
+    private let openedAt = NIODeadline.now()
     private var lastRead = NIODeadline.now()
     private var pingedAt: NIODeadline?
 
@@ -269,7 +270,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         } else if let pingedAt {
             if now - pingedAt > TimeAmount(configuration.keepaliveTimeout) { context?.close(promise: nil) }
         } else if !engine.hasBegun {
-            if now - lastRead > TimeAmount(configuration.handshakeTimeout) { context?.close(promise: nil) }
+            if now - openedAt > TimeAmount(configuration.handshakeTimeout) { context?.close(promise: nil) }
         } else if now - lastRead > TimeAmount(configuration.keepaliveInterval) {
             pingedAt = now
             engine.ping(Self.keepalivePing)
@@ -337,15 +338,12 @@ extension HTTP2EngineConnection: GRPCConnection {
             return
         }
         places[id.place].waiting.append(bytes, written)
-        guard engine.isOverloaded, let context else { return }
-        // Not from within a stream's call.
-        context.eventLoop.assumeIsolated().execute { self.context?.close(promise: nil) }
     }
 
     func writeEnd(_ status: GRPCStatus, _ stream: Int, isBegun: Bool, isClientDone: Bool) {
         let end = HTTP2CallEnd(
             status: status.code.rawValue,
-            message: status.message.grpcEscapedBytes,
+            message: status.escapedMessage,
             refusesEncodings: status.code == .unimplemented
         )
         engine.finish(HTTP2Stream(rawValue: stream), with: end, resetsBehindIt: true)
@@ -360,22 +358,5 @@ extension HTTP2EngineConnection: GRPCConnection {
     func flush() {
         // Behind the bytes that are being read everything is sent at once.
         if !isReading { send() }
-    }
-}
-
-extension String {
-    /// The text as the trailer `grpc-message` has it: bytes outside the printable ASCII range, and `%`, as `%XX`.
-    var grpcEscapedBytes: [UInt8] {
-        guard !isEmpty else { return [] }
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in utf8 {
-            if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
-                bytes.append(byte)
-            } else {
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0xF)]]
-            }
-        }
-        return bytes
     }
 }

@@ -29,6 +29,9 @@ struct WaitingBytes {
         if first == pieces.count {
             pieces.removeAll(keepingCapacity: first <= 64)
             first = 0
+        } else if first > 64, 2 * first > pieces.count {
+            pieces.removeFirst(first)
+            first = 0
         }
         return piece
     }

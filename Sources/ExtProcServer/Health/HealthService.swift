@@ -37,13 +37,14 @@ private final class HealthCall: GRPCCall {
     }
 
     /// How often a watched service is looked at.
-    private static let watchInterval = TimeAmount.milliseconds(250)
+    private static let watchInterval = TimeAmount.seconds(1)
 
     private let stream: GRPCStream
     private let status: @Sendable (String) -> ServingStatus?
     private let kind: Kind
     private var watch: Scheduled<Void>?
     private var told: ServingStatus?
+    private var isClosed = false
 
     init(_ stream: GRPCStream, status: @escaping @Sendable (String) -> ServingStatus?, kind: Kind) {
         self.stream = stream
@@ -68,6 +69,7 @@ private final class HealthCall: GRPCCall {
     }
 
     func closed() {
+        isClosed = true
         watch?.cancel()
     }
 
@@ -98,7 +100,8 @@ private final class HealthCall: GRPCCall {
         watch = stream.eventLoop.assumeIsolated().scheduleTask(in: Self.watchInterval) {
             self.tellIfChanged(service)
             self.stream.flush()
-            self.lookAgain(service)
+            // The flush may have found the connection broken.
+            if !self.isClosed { self.lookAgain(service) }
         }
     }
 

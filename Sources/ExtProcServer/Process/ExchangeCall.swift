@@ -82,7 +82,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
         case .requestBody(let piece):
             perform(order.receive(.requestBody(isLast: piece.isEndOfStream))) {
                 noteSubset(request, bytes)
-                append(slice(piece.body, of: message))
+                append(slice(piece.body, of: message), isLast: piece.isEndOfStream)
             }
         case .requestTrailers:
             perform(order.receive(.requestTrailers)) { noteSubset(request, bytes) }
@@ -150,21 +150,21 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
         if headers.fields.count > limits.maxHeaderFields {
             let count = headers.fields.count
             refuse(.headersTooLarge, "The request has \(count) header fields; the limit is \(limits.maxHeaderFields).")
-        } else if bytes.byteCount > limits.maxHeaderBytes {
+        } else if bytes.byteCount > limits.maxHeaderBytes, headers.fields.byteCount(in: bytes) > limits.maxHeaderBytes {
             refuse(.headersTooLarge, "The request's header is longer than the limit of \(limits.maxHeaderBytes) bytes.")
         }
     }
 
-    /// Keeps a piece of the request's body. The first one is kept as it is; a body of several is gathered into one
-    /// buffer, because parsing and hashing want it in one piece.
-    private func append(_ piece: ByteBuffer) {
+    /// Keeps a piece of the request's body. The first one is kept as it is, unless it is a small part of what was read
+    /// with it; a body of several is gathered into one buffer, because parsing and hashing want it in one piece.
+    private func append(_ piece: ByteBuffer, isLast: Bool) {
         let length = (body?.readableBytes ?? 0) + piece.readableBytes
         let limit = processor.limits.maxBodyBytes
         if length > limit {
             return refuse(.bodyTooLarge, "The request's body is longer than the limit of \(limit) bytes.")
         }
         guard var gathered = body.take() else {
-            body = piece
+            body = isLast || piece.readableBytes >= 16 << 10 ? piece : ByteBuffer(bytes: piece.readableBytesView)
             return
         }
         if gathered.writableBytes < piece.readableBytes {
@@ -223,8 +223,8 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             }
         refuse(
             .internalError,
-            "The proxy's ext_proc filter is set so that no endpoint can be chosen: its request_body_mode \(why). Set "
-                + "FULL_DUPLEX_STREAMED."
+            "The proxy's ext_proc filter is set so that nothing can be decided by the request's body: its "
+                + "request_body_mode \(why). Set FULL_DUPLEX_STREAMED."
         )
     }
 

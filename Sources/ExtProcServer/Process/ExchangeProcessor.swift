@@ -50,6 +50,15 @@ protocol ExchangeProcessor {
     mutating func ended(_ end: ExchangeEnd)
 }
 
+extension HeaderFields {
+    /// The bytes of all names and values.
+    func byteCount(in bytes: RawSpan) -> Int {
+        var count = 0
+        forEach(in: bytes) { count += $0.name.count + $0.value.count }
+        return count
+    }
+}
+
 extension RawSpan {
     /// Whether the bytes in `range` begin with `lowercased`, with ASCII capitals and small letters taken as equal.
     fileprivate func begins(_ range: Range<Int>, with lowercased: StaticString) -> Bool {

@@ -31,7 +31,9 @@ struct RequestStart {
                 }
                 return
             }
-            let start = min(bounds.lowerBound, field.name.lowerBound)
+            // Protobuf lets a value stand in front of its name; an empty one stands nowhere.
+            let valueStart = field.value.isEmpty ? Int.max : field.value.lowerBound
+            let start = min(bounds.lowerBound, field.name.lowerBound, valueStart)
             let end = max(
                 bounds.upperBound == Int.max ? 0 : bounds.upperBound, field.name.upperBound, field.value.upperBound)
             bounds = start..<max(start, end)

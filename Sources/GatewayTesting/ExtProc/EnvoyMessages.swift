@@ -9,11 +9,14 @@ package struct EnvoyMessage: Hashable, Sendable {
     }
 
     /// `request_headers`, with the header's fields in order, pseudo-headers among them.
+    ///
+    /// - Parameter valuesFirst: whether each value stands in front of its name, as protobuf allows.
     package static func requestHeaders(
         _ fields: [(name: String, value: String)],
-        isLast: Bool = false
+        isLast: Bool = false,
+        valuesFirst: Bool = false
     ) -> EnvoyMessage {
-        EnvoyMessage(2, headers(fields, isLast))
+        EnvoyMessage(2, headers(fields, isLast, valuesFirst: valuesFirst))
     }
 
     /// `response_headers`.
@@ -88,8 +91,15 @@ package struct EnvoyMessage: Hashable, Sendable {
         return message
     }
 
-    private static func headers(_ fields: [(name: String, value: String)], _ isLast: Bool) -> [UInt8] {
-        let map = fields.flatMap { field(1, field(1, Array($0.name.utf8)) + field(3, Array($0.value.utf8))) }
+    private static func headers(
+        _ fields: [(name: String, value: String)],
+        _ isLast: Bool,
+        valuesFirst: Bool = false
+    ) -> [UInt8] {
+        let map = fields.flatMap { name, value in
+            let (name, value) = (field(1, Array(name.utf8)), field(3, Array(value.utf8)))
+            return field(1, valuesFirst ? value + name : name + value)
+        }
         return field(1, map) + flag(3, isLast)
     }
 

@@ -1,6 +1,6 @@
-package import NIOCore
+import NIOCore
 import NIOHPACK
-package import NIOHTTP2
+import NIOHTTP2
 import NIOPosix
 
 /// A client of gRPC on one connection, which plays Envoy.

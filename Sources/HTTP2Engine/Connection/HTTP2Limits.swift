@@ -26,8 +26,6 @@ package struct HTTP2Limits: Hashable, Sendable {
     /// Streams a second that are reset for the peer's faults or refused, and frames a second for streams that are
     /// closed. Default 10,000.
     package var streamFaultsPerSecond = 10_000
-    /// The most bytes of answers that may wait for the peer's windows. Default 256 MiB.
-    package var maxWaitingBytes = 256 << 20
 
     /// The defaults.
     package init() {}
@@ -40,6 +38,9 @@ struct FloodBudgets {
     private var emptyFrames = 0
     private var unprocessedResets = 0
     private var streamFaults = 0
+    /// Frames that may still come for streams that were closed, and cost nothing: two for each that was opened, its
+    /// reset and its end.
+    private var lateFrames = 0
 
     init(_ limits: HTTP2Limits) {
         self.limits = limits
@@ -50,6 +51,17 @@ struct FloodBudgets {
         emptyFrames = 0
         unprocessedResets = 0
         streamFaults = 0
+    }
+
+    mutating func streamOpened() {
+        lateFrames = min(lateFrames &+ 2, 2 &* limits.maxConcurrentStreams)
+    }
+
+    /// Takes a frame for a stream that is closed; whether it is one of those that every stream may have.
+    mutating func takeLateFrame() -> Bool {
+        guard lateFrames > 0 else { return false }
+        lateFrames &-= 1
+        return true
     }
 
     mutating func spendControlFrame(cost: Int = 1) throws(HTTP2Error) {

@@ -49,7 +49,7 @@ extension HTTP2ServerEngine {
         guard head.stream <= highest, head.stream & 1 == 1 else {
             throw HTTP2Error(.protocolError, "a frame belongs to a stream that was not opened")
         }
-        try budgets.spendControlFrame()
+        if !budgets.takeLateFrame() { try budgets.spendControlFrame() }
     }
 
     mutating func receivedPing(

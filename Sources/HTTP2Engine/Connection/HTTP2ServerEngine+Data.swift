@@ -16,7 +16,7 @@ extension HTTP2ServerEngine {
             stream: nil, left: isPadded ? head.length &- 1 : head.length, isLast: head.has(FrameFlags.endStream))
         reading = isPadded ? .paddingLength : .data
         guard let stream = streams.find(head.stream) else {
-            if head.length == 0 { try budgets.spendEmptyFrame() }
+            if head.length == 0, !budgets.takeLateFrame() { try budgets.spendEmptyFrame() }
             try receivedForUnopened(head.stream)
             return nil
         }

@@ -78,6 +78,7 @@ extension HTTP2ServerEngine {
             return nil
         }
         highest = number
+        budgets.streamOpened()
         guard number <= lastAccepted else {
             closedStreams.add(number, .resetHere)
             return nil

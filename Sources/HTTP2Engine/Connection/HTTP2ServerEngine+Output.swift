@@ -15,10 +15,10 @@ extension HTTP2ServerEngine {
         endBlock(start)
     }
 
-    /// Adds `count` bytes to those that wait to be sent on a stream, which must have begun and not be finished.
+    /// Adds `count` bytes to those that wait to be sent on a stream, which must have begun and not be finished. How
+    /// many may wait is the caller's to bound.
     ///
-    /// - Returns: whether they will be sent; `false` when the stream is over. The connection must be closed when
-    ///   ``isOverloaded`` is true thereafter.
+    /// - Returns: whether they will be sent; `false` when the stream is over.
     package mutating func send(_ count: Int, _ stream: HTTP2Stream) -> Bool {
         guard !hasFailed, streams.isOpen(stream), streams.states[stream.place].end == nil else { return false }
         streams.states[stream.place].waiting &+= count
@@ -26,9 +26,6 @@ extension HTTP2ServerEngine {
         enqueue(stream.place)
         return true
     }
-
-    /// Whether more bytes wait for the client's windows than the limit.
-    package var isOverloaded: Bool { waitingBytes > limits.maxWaitingBytes }
 
     /// Ends a stream behind what waits.
     ///
@@ -73,8 +70,9 @@ extension HTTP2ServerEngine {
 
     /// Tells the client that streams which it opens from now on are not looked at.
     package mutating func refuseStreams(_ code: HTTP2ErrorCode = .noError) {
-        lastAccepted = highest
-        output.appendGoAway(last: highest, code)
+        // What was named once must not rise again (RFC 9113, 6.8).
+        lastAccepted = min(lastAccepted, highest)
+        output.appendGoAway(last: lastAccepted, code)
     }
 
     // MARK: What may go
@@ -88,11 +86,14 @@ extension HTTP2ServerEngine {
     package mutating func nextOutput() -> HTTP2Output? {
         // Of streams whose connection has failed nothing is sent any more: only what stands in the output already.
         guard !hasFailed else { return nil }
-        while firstReady >= 0 {
-            let place = firstReady
+        var place = firstReady
+        while place >= 0 {
             let stream = HTTP2Stream(number: streams.states[place].number, place: place)
+            let next = streams.states[place].next
+            defer { place = next }
             if streams.states[place].waiting > 0 {
-                guard sendWindow > 0 else { return nil }
+                // An end needs no window: those behind may go.
+                guard sendWindow > 0 else { continue }
                 guard streams.states[place].sendWindow > 0 else {
                     dequeue(place)
                     continue

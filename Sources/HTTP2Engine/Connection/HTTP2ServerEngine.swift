@@ -129,7 +129,7 @@ package struct HTTP2ServerEngine: ~Copyable {
             return try advance(chunk, &offset)
         } catch {
             hasFailed = true
-            output.appendGoAway(last: highest, error.code)
+            output.appendGoAway(last: min(lastAccepted, highest), error.code)
             throw error
         }
     }

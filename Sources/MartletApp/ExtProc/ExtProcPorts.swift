@@ -63,7 +63,12 @@ struct ExtProcPorts {
                 answer: contents.routes.answer
             )
         }
+        // Anybody may ask, on the loop that also watches the endpoints: a few questions from a few places are enough.
         var healthConfiguration = GRPCServerConfiguration()
+        healthConfiguration.maxConnections = 256
+        healthConfiguration.maxConcurrentStreams = 32
+        healthConfiguration.maxReceiveMessageBytes = 4 << 10
+        healthConfiguration.maxHeaderBytes = 8 << 10
         healthConfiguration.engine = try options.engine
         let health = try await GRPCServer(
             group: control,
