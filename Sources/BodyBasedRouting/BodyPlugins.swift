@@ -21,7 +21,7 @@ protocol BodyPlugin: Sendable {
         _ values: FieldValues,
         mapping: ModelMapping,
         metrics: BodyRoutingMetrics,
-        changes: inout HeaderChanges
+        changes: inout RoutingHeaders
     ) throws(Rejection)
 }
 
@@ -84,7 +84,7 @@ struct BodyFieldToHeader: BodyPlugin {
         _ values: FieldValues,
         mapping: ModelMapping,
         metrics: BodyRoutingMetrics,
-        changes: inout HeaderChanges
+        changes: inout RoutingHeaders
     ) throws(Rejection) {
         switch values[field] {
         case nil:
@@ -127,7 +127,7 @@ struct BaseModelToHeader: BodyPlugin {
         _ values: FieldValues,
         mapping: ModelMapping,
         metrics: BodyRoutingMetrics,
-        changes: inout HeaderChanges
+        changes: inout RoutingHeaders
     ) throws(Rejection) {
         guard let value = values[field] else { return }
         guard case .text(let model) = value else { return changes.set(header, "") }

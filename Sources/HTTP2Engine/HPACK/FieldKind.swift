@@ -10,8 +10,6 @@ enum FieldKind: UInt8 {
     case contentType
     case contentLength
     case te
-    case grpcEncoding
-    case grpcTimeout
     /// A field about the connection, which HTTP/2 has other means for (RFC 9113, 8.2.2).
     case connectionSpecific
 
@@ -45,8 +43,6 @@ enum FieldKind: UInt8 {
         case 10 where bytes.isEqual(range, "connection"): .connectionSpecific
         case 10 where bytes.isEqual(range, "keep-alive"): .connectionSpecific
         case 12 where bytes.isEqual(range, "content-type"): .contentType
-        case 12 where bytes.isEqual(range, "grpc-timeout"): .grpcTimeout
-        case 13 where bytes.isEqual(range, "grpc-encoding"): .grpcEncoding
         case 14 where bytes.isEqual(range, "content-length"): .contentLength
         case 16 where bytes.isEqual(range, "proxy-connection"): .connectionSpecific
         case 17 where bytes.isEqual(range, "transfer-encoding"): .connectionSpecific

@@ -49,12 +49,8 @@ package struct HeaderBlock {
     private(set) var path = 0..<0
     private var scheme = 0..<0
     private var contentTypePlace = 0..<0
-    private var timeoutPlace = 0..<0
-    private var encodingPlace = 0..<0
     /// `content-length`.
     private(set) var contentLength: Int?
-    /// Whether `te` is `trailers`.
-    package private(set) var takesTrailers = false
 
     init() {}
 
@@ -83,10 +79,6 @@ package struct HeaderBlock {
     package var pathText: String { text(path) }
     /// Whether `content-type` begins with `application/grpc`.
     package var isGRPC: Bool { bytes.span.bytes.begins(contentTypePlace, with: "application/grpc") }
-    /// `grpc-timeout`; empty when there is none.
-    package var timeout: String { text(timeoutPlace) }
-    /// `grpc-encoding`; empty when there is none.
-    package var encoding: String { text(encodingPlace) }
 
     private func text(_ range: Range<Int>) -> String {
         String(decoding: bytes[range], as: UTF8.self)
@@ -107,10 +99,7 @@ package struct HeaderBlock {
         path = 0..<0
         scheme = 0..<0
         contentTypePlace = 0..<0
-        timeoutPlace = 0..<0
-        encodingPlace = 0..<0
         contentLength = nil
-        takesTrailers = false
     }
 
     /// Counts a field; whether it is within the limit and may be added.
@@ -156,11 +145,8 @@ package struct HeaderBlock {
     private mutating func addKnown(_ kind: FieldKind, _ value: Range<Int>) {
         switch kind {
         case .contentType: contentTypePlace = value
-        case .grpcTimeout: timeoutPlace = value
-        case .grpcEncoding: encodingPlace = value
         case .te:
-            takesTrailers = bytes.span.bytes.isEqual(value, "trailers")
-            if !takesTrailers { note(.connectionSpecificField) }
+            if !bytes.span.bytes.isEqual(value, "trailers") { note(.connectionSpecificField) }
         case .connectionSpecific: note(.connectionSpecificField)
         case .contentLength:
             let length = number(value)
