@@ -6,6 +6,7 @@ import resource
 import pytest
 from configurations import endpoint_list, picker_config, write
 from envoy_process import Bootstrap, Envoy
+from extproc_client import Stream, open_channel
 from harness import BodyBasedRouter, EndpointPicker, Gateway, Simulator
 from model_servers import ModelServers
 
@@ -159,3 +160,18 @@ def promtool(request):
     if tool is None:
         pytest.skip("no --promtool given")
     return tool
+
+
+@pytest.fixture(scope="module")
+def channel(picker):
+    """A channel to the endpoint picker of a file, its fixture `picker`."""
+    with open_channel(picker.address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def stream(channel):
+    """An ext_proc stream of one test, on the file's channel."""
+    stream = Stream(channel)
+    yield stream
+    stream.cancel()

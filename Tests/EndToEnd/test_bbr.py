@@ -47,13 +47,6 @@ def channel(router):
         yield channel
 
 
-@pytest.fixture
-def stream(channel):
-    stream = Stream(channel)
-    yield stream
-    stream.cancel()
-
-
 def completion(model):
     return {"model": model, "prompt": "Hello"}
 

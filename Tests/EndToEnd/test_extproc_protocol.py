@@ -28,19 +28,6 @@ def picker(shared, servers):
     )
 
 
-@pytest.fixture(scope="module")
-def channel(picker):
-    with open_channel(picker.address) as channel:
-        yield channel
-
-
-@pytest.fixture
-def stream(channel):
-    stream = Stream(channel)
-    yield stream
-    stream.cancel()
-
-
 def addresses(servers):
     return {server.address for server in servers}
 

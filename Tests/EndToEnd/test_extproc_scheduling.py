@@ -26,19 +26,6 @@ def picker(shared, pods):
     return shared.endpoint_picker(pods, plugins=SCORERS, profile=[(scorer, 1) for scorer in SCORERS])
 
 
-@pytest.fixture(scope="module")
-def channel(picker):
-    with open_channel(picker.address) as channel:
-        yield channel
-
-
-@pytest.fixture
-def stream(channel):
-    stream = Stream(channel)
-    yield stream
-    stream.cancel()
-
-
 def set_state(picker, pods, *states):
     """Gives each pod (waiting, use of its cache, adapters) and waits until the picker has heard of it."""
     for pod, (waiting, kv_cache, *adapters) in zip(pods, states):
