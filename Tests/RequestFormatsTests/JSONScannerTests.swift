@@ -27,7 +27,7 @@ import Testing
         let error = try #require(syntaxError(text))
         #expect(error.code == .invalidJSON)
         #expect(error.byteOffset == offset)
-        #expect(error.message.hasSuffix("at byte \(offset)"))
+        #expect(error.description.hasSuffix(" (byte \(offset))"))
     }
 
     @Test(

@@ -32,7 +32,7 @@ enum JSONFault {
         case .trailingBytes:
             (code, text) = (.invalidJSON, "more bytes follow the end of the document")
         }
-        return FormatError(code, "the request body is not valid JSON: \(text), at byte \(offset)", byteOffset: offset)
+        return FormatError(code, "the request body is not valid JSON: \(text)", byteOffset: offset)
     }
 
     /// A printable name of a byte: the character itself when it is visible ASCII, else its value in hexadecimal.
