@@ -2,6 +2,7 @@ import DataLayer
 import GatewayCore
 import GatewayTesting
 import RequestControl
+import Synchronization
 import Telemetry
 import Testing
 
@@ -72,6 +73,18 @@ import Testing
         #expect(back.map(\.isLast) == [false, false, false, true] && back.flatMap(\.body) == body)
         call.close()
         expectNothingLeft()
+    }
+
+    @Test func theBodyIsNotKeptForTheResponse() throws {
+        let filter = BodyWitness()
+        let gateway = try GatewayFixture(ports: [8000], filters: [filter])
+        let call = CallHarness(gateway)
+        call.send(.completionHeaders().fullDuplex)
+        call.send(.requestBody(completionBody, isLast: true))
+        let (seen, body) = try #require(filter.witnessed.withLock { $0 })
+        #expect(seen == completionBody.count && body.count == 0)
+        #expect(call.replies.last?.body == completionBody)
+        call.close()
     }
 
     @Test func trailersEndTheRequest() {
@@ -381,5 +394,21 @@ import Testing
         #expect(call.connection.allowed[1] ?? 0 > allowed)
         call.close()
         expectNothingLeft()
+    }
+}
+
+/// Remembers the body of the last request, and how long it was then.
+private final class BodyWitness: Filter {
+    static let descriptor = PluginDescriptor(type: "body-witness", summary: "")
+
+    let witnessed = Mutex<(Int, any BodyBytes)?>(nil)
+
+    init() {}
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
+        let body = context.request.body
+        witnessed.withLock { $0 = (body.count, body) }
     }
 }

@@ -184,10 +184,13 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             case .body(let isPart): isPart
             case .headersAndPieces: false
             }
-        switch processor.decide(start.request(body: body, hasUnseenBody: hasUnseenBody, subset: subset)) {
+        let shown = ReleasableBody(body)
+        switch processor.decide(start.request(body: shown, hasUnseenBody: hasUnseenBody, subset: subset)) {
         case .reply(let reply): immediate(reply)
         case .forward(let forwarded): send(forwarded, answer)
         }
+        // Whatever happens next, the proxy has the body: nobody here sends it again.
+        shown.release()
         body = nil
     }
 

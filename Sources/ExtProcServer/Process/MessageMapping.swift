@@ -2,7 +2,6 @@ import ExtProcProto
 import GatewayCore
 import NIOCore
 import RequestControl
-import Transport
 
 /// The request's headers as they came: what of a request is known before its body.
 struct RequestStart {
@@ -62,13 +61,13 @@ struct RequestStart {
     }
 
     /// The whole request.
-    func request(body: ByteBuffer?, hasUnseenBody: Bool, subset: EndpointSubset?) -> IncomingRequest {
+    func request(body: any BodyBytes, hasUnseenBody: Bool, subset: EndpointSubset?) -> IncomingRequest {
         var request = IncomingRequest(
             method: method,
             target: target,
             authority: authority,
             headers: headers,
-            body: BufferBody(body),
+            body: body,
             receivedAt: receivedAt,
             hasUnseenBody: hasUnseenBody
         )

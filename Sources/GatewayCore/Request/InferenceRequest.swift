@@ -16,7 +16,8 @@ public final class InferenceRequest: Sendable {
     public let isStreaming: Bool
     /// The request's header fields.
     public let headers: HeaderMap
-    /// The whole body.
+    /// The whole body. It may be let go of once the request was sent where it will not be sent again from here: then it
+    /// is empty, and ``promptRanges`` lead nowhere. Plugins read it while they produce data or choose.
     public let body: any BodyBytes
     /// The byte ranges of the body that form the prompt, in the order in which a chat template lays them out.
     public let promptRanges: [Range<Int>]
