@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -43,10 +44,20 @@ def end_event_loop(loop):
 
 
 def free_port():
-    """A port of 127.0.0.1 that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody uses right now, for what cannot bind port 0.
+
+    Outside the range from which the kernel takes the ports of outgoing connections: of those one would be given to a
+    client in between, now and then.
+    """
+    first_ephemeral = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first_ephemeral - 12_000, first_ephemeral)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
 
 
 def accepts(port, host="127.0.0.1"):
