@@ -65,8 +65,9 @@ final class CallHarness {
     private var taken = 0
 
     init(_ gateway: GatewayFixture, configuration: ExternalProcessorConfiguration = .init()) {
-        stream = GRPCStream(
-            1, connection: connection, configuration: GRPCServerConfiguration(), windowBytes: Self.window)
+        var server = GRPCServerConfiguration()
+        server.streamWindowBytes = Self.window
+        stream = GRPCStream(1, connection: connection, configuration: server)
         let service = ExternalProcessorService(
             controller: gateway.controller,
             routes: .standalone,

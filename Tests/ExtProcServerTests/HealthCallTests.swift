@@ -10,8 +10,9 @@ import Testing
     private let connection = RecordingConnection()
 
     private func watch() throws -> GRPCStream {
-        let stream = GRPCStream(
-            1, connection: connection, configuration: GRPCServerConfiguration(), windowBytes: 1 << 16)
+        var configuration = GRPCServerConfiguration()
+        configuration.streamWindowBytes = 1 << 16
+        let stream = GRPCStream(1, connection: connection, configuration: configuration)
         let service = HealthService(names: [""]) { _ in .serving }
         stream.start(try #require(service.makeCall(path: "/grpc.health.v1.Health/Watch", stream: stream)))
         stream.received(ByteBuffer(bytes: [0, 0, 0, 0, 0]))

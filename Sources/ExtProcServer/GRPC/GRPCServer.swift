@@ -27,6 +27,9 @@ package struct GRPCServerConfiguration: Sendable {
     package var maxConcurrentStreams = 65_536
     /// The most bytes of a call's header fields. Default 64 KiB.
     package var maxHeaderBytes = 64 << 10
+    /// What the client may send of one call, in bytes, before it must wait. Default 2 MiB: a prompt of 256 kB needs no
+    /// update of the window.
+    package var streamWindowBytes = 2 << 20
     /// How long a client may take to begin to speak HTTP/2. Default 10 s.
     package var handshakeTimeout = Duration.seconds(10)
     /// After how long without a byte a client is asked for a sign of life. Default 60 s.
@@ -110,7 +113,7 @@ protocol GRPCLoopConnection: AnyObject {
 /// Everything of the server that belongs to one event loop. Confined to it.
 final class GRPCLoop: ServerLoop {
     let configuration: GRPCServerConfiguration
-    let services: [any GRPCService]
+    private let services: [any GRPCService]
     private let eventLoop: any EventLoop
     private var connections: [ObjectIdentifier: any GRPCLoopConnection] = [:]
     private var whenEmpty: EventLoopPromise<Void>?
@@ -119,6 +122,19 @@ final class GRPCLoop: ServerLoop {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.services = services
+    }
+
+    /// Gives a stream the call of its path, by the first service that has it, or ends the stream with UNIMPLEMENTED.
+    ///
+    /// - Parameter isLast: whether the client has ended its side with the header fields.
+    func startCall(_ path: String, on stream: GRPCStream, isLast: Bool) {
+        for service in services {
+            guard let call = service.makeCall(path: path, stream: stream) else { continue }
+            stream.start(call)
+            if isLast { stream.receivedEnd() }
+            return
+        }
+        stream.end(GRPCStatus(.unimplemented, "there is no method '\(path)'"))
     }
 
     func add(_ connection: any GRPCLoopConnection) {

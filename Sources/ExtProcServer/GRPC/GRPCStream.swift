@@ -28,6 +28,14 @@ package final class GRPCStream {
     /// A message's bytes up to this many are copied behind its head instead of being sent on their own.
     private static let copiedBytesMax = 4096
 
+    /// What is counted of a stream while it is open.
+    private struct Measurement {
+        let metrics: StreamMetrics
+        let startedAt = NIODeadline.now()
+        /// What the client reset has the code of its library.
+        var code = "Canceled"
+    }
+
     private let number: Int
     private unowned let connection: any GRPCConnection
     private let sentBytesMax: Int
@@ -39,14 +47,6 @@ package final class GRPCStream {
     private var partial: ByteBuffer?
     /// Messages that were written and not handed to the connection yet.
     private var output: ByteBuffer?
-    /// What is counted of a stream while it is open.
-    private struct Measurement {
-        let metrics: StreamMetrics
-        let startedAt = NIODeadline.now()
-        /// What the client reset has the code of its library.
-        var code = "Canceled"
-    }
-
     private var isBegun = false
     private var isEnded = false
     private var isClientDone = false
@@ -54,10 +54,10 @@ package final class GRPCStream {
     private var unsentBytes = 0
     private var untrackedBytes = 0
 
-    init(_ number: Int, connection: any GRPCConnection, configuration: GRPCServerConfiguration, windowBytes: Int) {
+    init(_ number: Int, connection: any GRPCConnection, configuration: GRPCServerConfiguration) {
         self.number = number
         self.connection = connection
-        self.windowBytes = windowBytes
+        windowBytes = configuration.streamWindowBytes
         sentBytesMax = configuration.maxSendMessageBytes ?? .max
         reader = GRPCMessageReader(limit: configuration.maxReceiveMessageBytes)
     }

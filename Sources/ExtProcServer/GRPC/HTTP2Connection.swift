@@ -10,9 +10,7 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
     typealias InboundIn = HTTP2Frame
     typealias OutboundOut = HTTP2Frame
 
-    /// What the client may send of one call before it must wait. A prompt of 256 kB needs no update of the window.
-    static let streamWindowBytes = 2 << 20
-    /// What it may send of all calls; large, so that a connection's calls wait for their own windows only.
+    /// What the client may send of all calls; large, so that a connection's calls wait for their own windows only.
     private static let connectionWindowBytes = 1 << 30
 
     private let loop: GRPCLoop
@@ -40,7 +38,7 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
         connection.initialSettings = [
             HTTP2Setting(parameter: .maxConcurrentStreams, value: loop.configuration.maxConcurrentStreams),
             HTTP2Setting(parameter: .maxHeaderListSize, value: loop.configuration.maxHeaderBytes),
-            HTTP2Setting(parameter: .initialWindowSize, value: streamWindowBytes),
+            HTTP2Setting(parameter: .initialWindowSize, value: loop.configuration.streamWindowBytes),
         ]
         connection.controlFrameRateLimit.maximumCount = 5_000
         connection.maximumConnectionGlitches = 10_000
@@ -129,24 +127,13 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
             if headers.endStream { known.receivedEnd() }
             return
         }
-        let stream = GRPCStream(
-            Int(id),
-            connection: self,
-            configuration: loop.configuration,
-            windowBytes: Self.streamWindowBytes
-        )
+        let stream = GRPCStream(Int(id), connection: self, configuration: loop.configuration)
         streams[id] = stream
         let path = headers.headers.first(name: ":path") ?? ""
         guard headers.headers.first(name: "content-type")?.hasPrefix("application/grpc") ?? false else {
             return stream.end(GRPCStatus(.internal, "the content-type must be application/grpc"))
         }
-        for service in loop.services {
-            guard let call = service.makeCall(path: path, stream: stream) else { continue }
-            stream.start(call)
-            if headers.endStream { stream.receivedEnd() }
-            return
-        }
-        stream.end(GRPCStatus(.unimplemented, "there is no method '\(path)'"))
+        loop.startCall(path, on: stream, isLast: headers.endStream)
     }
 
     private func receivedData(_ data: HTTP2Frame.FramePayload.Data, _ id: HTTP2StreamID) {

@@ -50,7 +50,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         var limits = HTTP2Limits()
         limits.maxConcurrentStreams = loop.configuration.maxConcurrentStreams
         limits.maxHeaderBytes = loop.configuration.maxHeaderBytes
-        limits.streamWindowBytes = HTTP2Connection.streamWindowBytes
+        limits.streamWindowBytes = loop.configuration.streamWindowBytes
         engine = HTTP2ServerEngine(limits)
     }
 
@@ -153,12 +153,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
     }
 
     private func begin(_ id: HTTP2Stream, isLast: Bool) {
-        let stream = GRPCStream(
-            id.rawValue,
-            connection: self,
-            configuration: loop.configuration,
-            windowBytes: HTTP2Connection.streamWindowBytes
-        )
+        let stream = GRPCStream(id.rawValue, connection: self, configuration: loop.configuration)
         while places.count <= id.place { places.append(Place()) }
         places[id.place].stream = stream
         guard engine.header.isGRPC else {
@@ -166,16 +161,8 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         }
         // Nearly all calls of a connection are of one method.
         if !engine.header.isPath(lastPath) { lastPath = engine.header.pathText }
-        for service in loop.services {
-            guard let call = service.makeCall(path: lastPath, stream: stream) else { continue }
-            stream.start(call)
-            if isLast {
-                stream.receivedEnd()
-                writers.append(stream)
-            }
-            return
-        }
-        stream.end(GRPCStatus(.unimplemented, "there is no method '\(lastPath)'"))
+        loop.startCall(lastPath, on: stream, isLast: isLast)
+        if isLast { writers.append(stream) }
     }
 
     private func close(_ id: HTTP2Stream) {
