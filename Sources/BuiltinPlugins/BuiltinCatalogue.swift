@@ -34,6 +34,8 @@ package enum BuiltinCatalogue {
         registry.register(PassthroughParser.self)
 
         registry.register(FileDiscovery.self)
+
+        for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
         return registry
     }
 }

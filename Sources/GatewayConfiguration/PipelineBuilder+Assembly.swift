@@ -36,11 +36,14 @@ struct PipelineAssembly {
 
     // MARK: - Plugins
 
-    /// Makes the plugins of the configuration in its order. Those that are not `listed` are marked as implicit.
+    /// Makes the plugins of the configuration, each behind those that it refers to, and keeps them in the order of the
+    /// configuration. Those that are not `listed` are marked as implicit.
     mutating func makePlugins(listed: Set<String>) {
-        for plugin in configuration.plugins {
+        for plugin in configuration.plugins.orderedByReference(registry: registry, problems: &problems) {
             make(plugin.type, name: plugin.name, plugin.parameters, isImplicit: !listed.contains(plugin.name))
         }
+        let places = Dictionary(configuration.plugins.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        instances.sort { places[$0.name, default: .max] < places[$1.name, default: .max] }
     }
 
     private mutating func make(_ type: String, name: String, _ parameters: ConfigurationValue?, isImplicit: Bool) {
@@ -50,6 +53,9 @@ struct PipelineAssembly {
         do {
             let plugin = try registry.make(type: type, name: name, parameters: decoder, context: &context)
             instances.append(.init(name: name, type: type, isImplicit: isImplicit, plugin: plugin))
+            if let advice = registry[type]?.descriptor.deprecation {
+                warn("plugin type '\(type)' is deprecated: \(advice)", at: place)
+            }
             warnings += decoder.warnings
         } catch let error as ConfigurationError {
             problems.add(error)

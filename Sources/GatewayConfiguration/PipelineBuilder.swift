@@ -8,18 +8,15 @@ package import GatewayCore
 /// pipeline.
 package struct PipelineBuilder: Sendable {
     private let registry: PluginRegistry
-    private let knownTypes: [String]
     private let allowsExperimental: Bool
 
     /// Makes a builder.
     ///
     /// - Parameters:
     ///   - registry: the plugin types that can be made.
-    ///   - knownTypes: further type names of the format, which are refused as not available instead of as unknown.
     ///   - allowsExperimental: whether plugins of alpha stability may be used.
-    package init(registry: PluginRegistry, knownTypes: [String] = [], allowsExperimental: Bool = false) {
+    package init(registry: PluginRegistry, allowsExperimental: Bool = false) {
         self.registry = registry
-        self.knownTypes = knownTypes
         self.allowsExperimental = allowsExperimental
     }
 
@@ -67,20 +64,20 @@ package struct PipelineBuilder: Sendable {
         var problems = ProblemList()
         for plugin in configuration.plugins {
             let place = Place(position: plugin.position, path: plugin.path + ".type")
-            if let entry = registry[plugin.type] {
-                if entry.descriptor.stability == .alpha, !allowsExperimental {
-                    problems.report(
-                        "plugin type '\(plugin.type)' has alpha stability, which needs --allow-experimental-plugins",
-                        at: place
-                    )
-                }
-            } else if knownTypes.contains(plugin.type) {
-                problems.report("plugin type '\(plugin.type)' is known but not available in this release", at: place)
-            } else {
+            guard let entry = registry[plugin.type]?.descriptor else {
                 problems.report(
                     "plugin type '\(plugin.type)' is not registered",
                     at: place,
-                    suggestion: NearestName.find(plugin.type, in: registry.typeNames + knownTypes)
+                    suggestion: NearestName.find(plugin.type, in: registry.typeNames)
+                )
+                continue
+            }
+            if let obstacle = entry.obstacle {
+                problems.report("plugin type '\(plugin.type)' cannot be used: \(obstacle)", at: place)
+            } else if entry.stability == .alpha, !allowsExperimental {
+                problems.report(
+                    "plugin type '\(plugin.type)' has alpha stability, which needs --allow-experimental-plugins",
+                    at: place
                 )
             }
         }
@@ -89,9 +86,10 @@ package struct PipelineBuilder: Sendable {
 }
 
 extension PluginRegistry {
-    /// What the instances of each registered type can be used for.
+    /// What the instances of each type that can be used are good for.
     package var roles: [String: PluginRoles] {
-        Dictionary(uniqueKeysWithValues: entries.map { ($0.descriptor.type, PluginRoles(of: $0.type)) })
+        let usable = entries.lazy.filter { $0.descriptor.obstacle == nil }
+        return Dictionary(uniqueKeysWithValues: usable.map { ($0.descriptor.type, PluginRoles(of: $0.type)) })
     }
 }
 
@@ -107,10 +105,17 @@ extension PluginRoles {
         if type is any MetricsExtractor.Type { insert(.extractor) }
         if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
-        let actsElsewhere =
-            type is any DataProducer.Type || type is any PreRequest.Type || type is any ResponseObserver.Type
-            || type is any EndpointObserver.Type
-        if actsElsewhere { insert(.other) }
+        if Self.actsElsewhere(type) { insert(.other) }
+    }
+}
+
+extension PluginRoles {
+    /// Whether a type acts on requests outside of profiles.
+    private static func actsElsewhere(_ type: any Plugin.Type) -> Bool {
+        type is any DataProducer.Type || type is any PreRequest.Type || type is any Screener.Type
+            || type is any Admitter.Type || type is any AgentIdentifier.Type || type is any LoadEstimator.Type
+            || type is any ResponseHeaderProcessor.Type || type is any ResponseReporter.Type
+            || type is any ResponseObserver.Type || type is any EndpointObserver.Type
     }
 }
 

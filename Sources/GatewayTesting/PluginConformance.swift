@@ -202,18 +202,19 @@ public struct PluginConformance: Sendable {
     private func check(
         _ handler: any ProfileHandler,
         _ candidates: Candidates,
-        _ context: SchedulingContext
+        _ fresh: SchedulingContext
     ) -> [String] {
+        var context = fresh
         let profiles = ["default"]
         let found = ProfileProgress.found(ProfileResult(profile: "default", endpoints: [candidates[0]]))
         for end in [found, .drained] {
             let progress = [end]
-            let more = handler.nextProfiles(profiles, progress: progress, context: context)
+            let more = handler.nextProfiles(profiles, progress: progress, context: &context)
             if !more.isEmpty { return ["the profile handler asks for \(more) after its only profile ran"] }
         }
-        let first = handler.nextProfiles(profiles, progress: [.notRun], context: context)
+        let first = handler.nextProfiles(profiles, progress: [.notRun], context: &context)
         if first.contains(where: { $0 != 0 }) { return ["the profile handler asks for \(first) of one profile"] }
-        if !first.isEmpty, (try? handler.decide(profiles, progress: [found], context: context)) == nil {
+        if !first.isEmpty, (try? handler.decide(profiles, progress: [found], context: &context)) == nil {
             return ["the profile handler refuses the result of the profile that it asked for"]
         }
         return []

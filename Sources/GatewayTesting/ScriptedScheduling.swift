@@ -71,14 +71,14 @@ private struct OneProfile: ProfileHandler {
     init() {}
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int] {
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
         progress[0].hasRun ? [] : [0]
     }
 
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         guard let result = progress[0].result else { throw Rejection(.internalError, "decided without a result") }
         return SchedulingDecision(primary: result)

@@ -22,7 +22,10 @@ package final class RequestExchange {
     private var accounting: ResponseAccounting?
     private var lease: RequestLease?
     private var tried: [EndpointID] = []
-    private var pickedProfile = ""
+    /// The decision of the last attempt, with the endpoint that serves it first.
+    private var decision: SchedulingDecision?
+    /// The address that the last attempt was sent to, as `host:port`.
+    private var destination = ""
     private var attemptCount = 0
     private var isEventStream = false
     private var status = 0
@@ -77,7 +80,11 @@ package final class RequestExchange {
                 random: &random
             )
             self.route = route
-            let request = identity.inferenceRequest(incoming, objectives: state.objectives(of: route.pool.id))
+            let request = identity.inferenceRequest(
+                incoming,
+                objectives: state.objectives(of: route.pool.id),
+                agent: route.pool.scheduler.agent(in: incoming.headers)
+            )
             context = SchedulingContext(
                 request: request,
                 now: controller.now(),
@@ -134,7 +141,7 @@ package final class RequestExchange {
     /// - Parameter address: `host:port`, with an IPv6 host in brackets. One that is not in the pool changes nothing.
     package func served(by address: String) {
         guard let route, let chosen = lease.take() else { return }
-        guard chosen.endpoint.address.authority != address,
+        guard address != destination,
             let endpoint = route.pool.endpoints.current.endpoints.first(where: { $0.address.authority == address })
         else {
             lease = consume chosen
@@ -143,17 +150,24 @@ package final class RequestExchange {
         release(chosen, outcome: .servedElsewhere, detail: "", usage: nil)
         guard var context = self.context.take() else { return }
         defer { self.context = context }
-        let decision = SchedulingDecision(primary: ProfileResult(profile: pickedProfile, endpoints: [endpoint]))
-        route.pool.scheduler.willSend(decision, context: &context)
-        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
+        let served = SchedulingDecision(
+            primary: ProfileResult(profile: decision?.primary.profile ?? "", endpoints: [endpoint]),
+            secondary: decision?.secondary ?? []
+        )
+        route.pool.scheduler.willSend(served, context: &context)
+        lease = open(served, context, route)
+        destination = address
+        decision = served
     }
 
     /// What the plugins add to the response's header.
     ///
     /// - Parameter served: the endpoint that the proxy says has answered; `nil` when it does not say.
     package func responseFields(served: String?) -> [HeaderMutation.Field] {
-        guard let context, let route else { return [] }
-        return route.pool.scheduler.responseFields(of: context.request, served: served)
+        guard let context, let route, let decision else { return [] }
+        return route.pool.scheduler.responseFields(
+            of: ServedResponse(request: context.request, decision: decision, scratch: context.scratch, served: served)
+        )
     }
 
     /// Reports that the response's first byte goes to the client: from here on nothing is retried.
@@ -163,6 +177,7 @@ package final class RequestExchange {
 
     /// Reports a piece of the response's body.
     package func responseBodyReceived(_ bytes: RawSpan) {
+        if bytes.byteCount > 0 { lease?.firstByteReceived() }
         accounting?.bytesReceived(bytes, at: controller.now())
     }
 
@@ -181,6 +196,7 @@ package final class RequestExchange {
         }
         let started = controller.now()
         let decision: SchedulingDecision
+        context.requestHeaders = HeaderMutation()
         do throws(Rejection) {
             defer { self.context = context }
             decision = try decide(&context, route)
@@ -189,12 +205,33 @@ package final class RequestExchange {
             controller.metrics.scheduling.attempts(.failure, targetModel: model).increment()
             throw error
         }
-        let endpoint = decision.endpoint
-        pickedProfile = decision.primary.profile
-        lease = route.pool.endpoints.open(endpoint, tokens: context.request.inputTokens)
-        count(endpoint, model: context.request.targetModel, seconds: controller.now().seconds(since: started))
+        lease = open(decision, context, route)
+        let seconds = controller.now().seconds(since: started)
+        count(decision.endpoint, model: context.request.targetModel, seconds: seconds)
         defer { attemptCount += 1 }
-        return reply(with: decision.primary, route: route)
+        let reply = reply(with: decision, pluginHeaders: context.requestHeaders, route: route)
+        destination = reply.destinations[0].authority
+        self.decision = decision
+        return reply
+    }
+
+    /// Opens the lease of a decision. The endpoints of other profiles work for the request too: those of prefill until
+    /// the response begins.
+    private func open(
+        _ decision: SchedulingDecision,
+        _ context: SchedulingContext,
+        _ route: RouteSelection
+    ) -> RequestLease {
+        let scheduler = route.pool.scheduler
+        return route.pool.endpoints.open(
+            decision.endpoint,
+            load: scheduler.load(of: context, on: decision.endpoint),
+            supporting: decision.secondary.map { result in
+                let load = scheduler.load(of: context, on: result.endpoints[0])
+                let lastsToEnd = load.lastsToEnd && result.profile != "prefill"
+                return SupportingLoad(endpoint: result.endpoints[0], tokens: load.tokens, lastsToEnd: lastsToEnd)
+            }
+        )
     }
 
     private func decide(
@@ -225,13 +262,17 @@ package final class RequestExchange {
         ).increment()
     }
 
-    private func reply(with pick: ProfileResult, route: RouteSelection) -> RoutingReply {
+    private func reply(
+        with decision: SchedulingDecision,
+        pluginHeaders: HeaderMutation,
+        route: RouteSelection
+    ) -> RoutingReply {
         var responseHeaders = route.rule.responseHeaders
         if controller.configuration.addsServedHeader {
             responseHeaders.set.append(
                 HeaderMutation.Field(
                     name: HeaderNames.destinationEndpointServed,
-                    value: pick.endpoints[0].address.authority
+                    value: decision.endpoint.address.authority
                 )
             )
         }
@@ -240,8 +281,10 @@ package final class RequestExchange {
             let field = HeaderMutation.Field(name: "\(HeaderNames.requestID)", value: identity.id)
             requestHeaders.append(HeaderMutation(set: [field]))
         }
+        if !pluginHeaders.isEmpty { requestHeaders.append(pluginHeaders) }
         return RoutingReply(
-            pick: pick,
+            pick: decision.primary,
+            destinations: decision.destinations,
             attempt: attemptCount,
             requestHeaders: requestHeaders,
             body: identity?.replacement(in: incoming.body),
@@ -323,6 +366,17 @@ package final class RequestExchange {
             return Rejection(.upstreamFailed, "The endpoint answered \(status), after \(tries).")
         case .timeout:
             return Rejection(.upstreamTimeout, "The endpoint did not answer in the time that the route allows.")
+        }
+    }
+}
+
+extension SchedulingDecision {
+    /// The addresses that the request may be sent to, best first.
+    fileprivate var destinations: [EndpointAddress] {
+        primary.endpoints.map { endpoint in
+            let own = endpoint.address
+            guard let destinationPort, destinationPort != own.port else { return own }
+            return EndpointAddress(host: own.host, port: destinationPort, isSecure: own.isSecure)
         }
     }
 }

@@ -5,6 +5,8 @@ import RequestFormats
 package struct RoutingReply: Sendable {
     /// The endpoints that the serving profile picked, best first, and what their rivals scored.
     package let pick: ProfileResult
+    /// Where the request goes: the addresses of the picked endpoints, best first.
+    package let destinations: [EndpointAddress]
     /// The attempt's number: 0 for the first, counting up with each retry.
     package let attempt: Int
     /// Changes to the request's header, in the order in which they apply.
@@ -20,6 +22,9 @@ package struct RoutingReply: Sendable {
 
     /// The endpoint that the request goes to.
     package var endpoint: EndpointSnapshot { pick.endpoints[0] }
+
+    /// The address that the request goes to.
+    package var destination: EndpointAddress { destinations[0] }
 }
 
 /// A piece of a request's body that other bytes take the place of. All other bytes stay what the client sent.

@@ -109,7 +109,7 @@ final class RequestRelay {
     private func attempt(_ routing: RoutingReply) {
         self.routing = routing
         scheduleTimers(routing)
-        let address = routing.endpoint.address
+        let address = routing.destination
         // A retry takes a new connection: when one kept-alive connection was stale, the others may be too.
         if routing.attempt == 0, let connection = upstreams.takeIdle(address) {
             send(on: connection, routing)

@@ -2,8 +2,9 @@ package import GatewayCore
 
 /// Turns a request and its candidates into a decision.
 ///
-/// Synchronous and bounded: every producer runs once, every profile at most once. One instance serves a pool's requests
-/// from any thread; all state of a decision is in its arguments.
+/// Screeners narrow the candidates, producers compute data about them, admitters may refuse the request, profiles
+/// choose. Synchronous and bounded: every producer runs once, every profile at most once. One instance serves a pool's
+/// requests from any thread; all state of a decision is in its arguments.
 package final class Scheduler: Sendable {
     private let pipeline: PluginPipeline
     private let runners: [ProfileRunner]
@@ -24,8 +25,8 @@ package final class Scheduler: Sendable {
     /// - Parameters:
     ///   - context: the request with a scratch of ``slotCount`` slots; producers fill it.
     ///   - candidates: the endpoints that may serve it.
-    /// - Throws: ``Rejection``: `saturated` when the filters left no candidate, what the profile handler throws,
-    ///   `internalError` when a plugin broke its contract.
+    /// - Throws: ``Rejection``: `noEndpoints` when screeners left no candidate, `saturated` when filters did, what an
+    ///   admitter or the profile handler throws, `internalError` when a plugin broke its contract.
     package func schedule(
         _ context: inout SchedulingContext,
         candidates: Candidates
@@ -40,14 +41,24 @@ package final class Scheduler: Sendable {
         candidates: Candidates,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
+        var candidates = candidates
+        for screener in pipeline.screeners where !candidates.isEmpty {
+            screener.screen(&candidates, context: &context)
+            if candidates.isEmpty {
+                throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")
+            }
+        }
         for producer in pipeline.producers {
             producer.produce(for: candidates, context: &context)
+        }
+        for admitter in pipeline.admitters {
+            try admitter.admit(candidates, context: &context)
         }
         let progress = try runProfiles(candidates, context: &context, trace: &trace)
         guard progress.contains(where: { $0.result != nil }) else {
             throw Rejection(.saturated, "no endpoints available for the given request")
         }
-        return try pipeline.handler.decide(profileNames, progress: progress, context: context)
+        return try pipeline.handler.decide(profileNames, progress: progress, context: &context)
     }
 
     /// Runs what the handler asks for, round by round. Each profile runs at most once, so a handler that never has
@@ -59,7 +70,7 @@ package final class Scheduler: Sendable {
     ) throws(Rejection) -> [ProfileProgress] {
         var progress = [ProfileProgress](repeating: .notRun, count: runners.count)
         while true {
-            let round = pipeline.handler.nextProfiles(profileNames, progress: progress, context: context)
+            let round = pipeline.handler.nextProfiles(profileNames, progress: progress, context: &context)
             if round.isEmpty { return progress }
             for index in round {
                 guard runners.indices.contains(index) else {
@@ -91,11 +102,27 @@ package final class Scheduler: Sendable {
         }
     }
 
+    /// For whom a request with `headers` is, by the first plugin that knows; `nil` when none does.
+    package func agent(in headers: HeaderMap) -> String? {
+        pipeline.agentIdentifiers.lazy.compactMap { $0.agent(in: headers) }.first
+    }
+
+    /// What the request of `context` adds to the load of `endpoint`.
+    package func load(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> LoadEstimate {
+        pipeline.loadEstimator?.load(of: context, on: endpoint) ?? LoadEstimate(tokens: context.request.inputTokens)
+    }
+
     /// What the plugins add to the header of a response, in the order of the configuration.
-    ///
-    /// - Parameter served: the endpoint that a proxy says has answered; `nil` when nobody says.
-    package func responseFields(of request: InferenceRequest, served: String?) -> [HeaderMutation.Field] {
-        pipeline.responseHeaderProcessors.flatMap { $0.responseFields(of: request, served: served) }
+    package func responseFields(of response: ServedResponse) -> [HeaderMutation.Field] {
+        pipeline.responseHeaderProcessors.flatMap { $0.responseFields(of: response) }
+    }
+
+    /// Whether any plugin wants to report the token usage of responses.
+    package var reportsUsage: Bool { !pipeline.responseReporters.isEmpty }
+
+    /// What the plugins tell the proxy in front about a response's token usage, in the order of the configuration.
+    package func report(_ usage: TokenUsage, of request: InferenceRequest) -> [ReportedNumber] {
+        pipeline.responseReporters.flatMap { $0.report(usage, of: request) }
     }
 
     /// Tells the plugins how an attempt ended. Once per attempt.

@@ -63,7 +63,7 @@ package final class GatewaySimulation {
     ) throws {
         self.configuration = configuration
         maker = RequestMaker(workload: configuration.workload, seed: configuration.seed)
-        let builder = PipelineBuilder(registry: plugins, knownTypes: KnownPlugins.types)
+        let builder = PipelineBuilder(registry: plugins)
         let scheduler = Scheduler(pipeline: try builder.build(picker, context: PluginContext(clock: clock)))
         let metrics = try GatewayMetrics(registry: registry)
         store = EndpointStore(

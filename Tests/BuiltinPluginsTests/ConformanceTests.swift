@@ -8,7 +8,10 @@ import Testing
     /// The parameters of the types that cannot do without.
     private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
 
-    @Test(arguments: BuiltinCatalogue.registry().typeNames)
+    private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
+        .filter { $0.obstacle == nil }.map(\.type)
+
+    @Test(arguments: available)
     func everyBuiltInPluginConforms(type: String) {
         let conformance = PluginConformance(
             registry: BuiltinCatalogue.registry(),
@@ -33,12 +36,8 @@ import Testing
         }
     }
 
-    @Test func everyTypeIsKnownAndDescribed() {
-        for entry in BuiltinCatalogue.registry().entries {
-            #expect(KnownPlugins.types.contains(entry.descriptor.type))
-            #expect(entry.descriptor.summary.hasSuffix("."))
-        }
-        #expect(Set(KnownPlugins.types).count == KnownPlugins.types.count)
+    @Test func everyTypeIsDescribed() {
+        for entry in BuiltinCatalogue.registry().entries { #expect(entry.descriptor.summary.hasSuffix(".")) }
     }
 
     /// A suite that finds nothing in a broken plugin would prove nothing.
@@ -73,12 +72,14 @@ private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
 
     func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] { [] }
 
-    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int] { [0] }
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
+        [0]
+    }
 
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         throw Rejection(.internalError, "never")
     }

@@ -8,7 +8,10 @@ import Testing
     @Test(arguments: [("10.0.0.1:8000", "10.0.0.1:8000"), (nil, "fail: missing destination endpoint served metadata")])
     func tellsWhoServed(served: String?, expected: String) throws {
         let verifier = try make(DestinationEndpointServedVerifier.self)
-        let fields = verifier.responseFields(of: InferenceRequest(id: "r", model: "m"), served: served)
+        let result = ProfileResult(profile: "default", endpoints: [.sample("e0")])
+        let fields = verifier.responseFields(
+            of: ServedResponse(request: .sample(), decision: SchedulingDecision(primary: result), served: served)
+        )
         #expect(fields == [.init(name: "x-conformance-test-served-endpoint", value: expected)])
     }
 }

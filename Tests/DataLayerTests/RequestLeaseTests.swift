@@ -21,6 +21,32 @@ import Testing
         #expect(store.ledger.openLeases == 0)
     }
 
+    /// Those who compute the prompt are free when the response begins; the request itself counts to its end.
+    @Test func whatCountsForThePromptOnlyEndsWithTheFirstByte() {
+        let store = EndpointStore(pool: PoolID(name: "pool"), clock: ManualClock())
+        store.replaceEndpoints([.made("a"), .made("b"), .made("c")])
+        let endpoints = store.current.endpoints
+        var lease = store.open(
+            endpoints[0],
+            load: LoadEstimate(tokens: 100),
+            supporting: [
+                SupportingLoad(endpoint: endpoints[1], tokens: 100, lastsToEnd: false),
+                SupportingLoad(endpoint: endpoints[2], tokens: 7, lastsToEnd: true),
+            ]
+        )
+        #expect(endpoints.map(\.load.requests) == [1, 1, 1])
+        #expect(endpoints.map(\.load.tokens) == [100, 100, 7])
+        #expect(store.ledger.openLeases == 1)
+        lease.firstByteReceived()
+        lease.firstByteReceived()
+        #expect(endpoints.map(\.load.requests) == [1, 0, 1])
+        #expect(endpoints.map(\.load.tokens) == [0, 0, 7])
+        lease.close(.completed)
+        #expect(endpoints.map(\.load.requests) == [0, 0, 0])
+        #expect(endpoints.map(\.load.tokens) == [0, 0, 0])
+        #expect(store.ledger.openLeases == 0)
+    }
+
     @Test func aDroppedLeaseIsClosedAndCountedAsALeak() throws {
         let metrics = try DataLayerMetrics.made()
         let store = EndpointStore(pool: PoolID(name: "pool"), clock: ManualClock(), metrics: metrics)

@@ -12,11 +12,7 @@ private func build(
 ) throws -> PluginPipeline {
     let head = "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n"
     let configuration = try EndpointPickerConfiguration.decode(text: head + yaml, file: "epp.yaml")
-    let builder = PipelineBuilder(
-        registry: registry,
-        knownTypes: KnownPlugins.types,
-        allowsExperimental: allowsExperimental
-    )
+    let builder = PipelineBuilder(registry: registry, allowsExperimental: allowsExperimental)
     return try builder.build(configuration, context: PluginContext(clock: SystemMonotonicClock()))
 }
 
@@ -175,11 +171,12 @@ extension PluginPipeline {
             """
         ),
         (
-            "plugins: [{type: disagg-profile-handler}, {type: decode-filter, name: d}]",
+            "plugins: [{type: precise-prefix-cache-producer}, {type: k8s-notification-source, name: d}]",
             """
-            epp.yaml:3:11: plugins[0].type: plugin type 'disagg-profile-handler' is known but not available in this \
-            release
-            epp.yaml:3:43: plugins[1].type: plugin type 'decode-filter' is known but not available in this release
+            epp.yaml:3:11: plugins[0].type: plugin type 'precise-prefix-cache-producer' cannot be used: this release \
+            does not read the engines' KV-cache events
+            epp.yaml:3:50: plugins[1].type: plugin type 'k8s-notification-source' cannot be used: this release does \
+            not watch a cluster
             """
         ),
         (

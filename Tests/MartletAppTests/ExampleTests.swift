@@ -42,7 +42,7 @@ struct ExampleTests {
         let plan = try GatewayPlan(configuration, options: ServeOptions())
         #expect(!plan.pools.isEmpty)
         #expect(!plan.listeners.isEmpty)
-        let builder = PipelineBuilder(registry: BuiltinCatalogue.registry(), knownTypes: KnownPlugins.types)
+        let builder = PipelineBuilder(registry: BuiltinCatalogue.registry())
         let pipelines = try plan.pools.map { pool in
             try builder.build(pool.picker, context: PluginContext(clock: SystemMonotonicClock()))
         }

@@ -71,14 +71,14 @@ struct ClosureHandler: ProfileHandler {
     /// Runs every profile once, all in the first round.
     static let all = ClosureHandler { progress in progress.indices.filter { !progress[$0].hasRun } }
 
-    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int] {
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
         next(progress)
     }
 
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         let results = progress.compactMap(\.result)
         return SchedulingDecision(primary: results[0], secondary: Array(results.dropFirst()))

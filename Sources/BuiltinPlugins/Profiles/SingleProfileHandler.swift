@@ -13,7 +13,7 @@ struct SingleProfileHandler: ProfileHandler {
     func nextProfiles(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) -> [Int] {
         progress[0].hasRun ? [] : [0]
     }
@@ -21,7 +21,7 @@ struct SingleProfileHandler: ProfileHandler {
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         guard let result = progress[0].result else {
             throw Rejection(.saturated, "scheduling profile '\(profiles[0])' found no endpoint")

@@ -11,8 +11,8 @@ struct DestinationEndpointServedVerifier: ResponseHeaderProcessor {
     /// It has no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
-    func responseFields(of request: InferenceRequest, served: String?) -> [HeaderMutation.Field] {
-        let value = served ?? "fail: missing destination endpoint served metadata"
+    func responseFields(of response: ServedResponse) -> [HeaderMutation.Field] {
+        let value = response.served ?? "fail: missing destination endpoint served metadata"
         return [HeaderMutation.Field(name: "x-conformance-test-served-endpoint", value: value)]
     }
 }

@@ -2,7 +2,8 @@ package import GatewayCore
 
 /// A request's right to one place at one endpoint, from ``EndpointStore/open(_:tokens:)`` to its end.
 ///
-/// While the lease is open it counts in the endpoint's load. It is bound to the load instance of that life of the
+/// While the lease is open it counts in the endpoint's load, and in those of further endpoints that work for the same
+/// request. It is bound to the load instance of that life of the
 /// endpoint, so its end never touches the count of a later life. It cannot be copied, and it is closed exactly once: by
 /// ``close(_:detail:)``, or, if the gateway loses it, by its deinitialiser as ``GatewayCore/RequestOutcome/abandoned``,
 /// which counts as a leak. It may move between threads, but one at a time uses it.
@@ -12,17 +13,31 @@ package struct RequestLease: ~Copyable, Sendable {
     /// When the lease was opened.
     package let openedAt: MonotonicInstant
     private let store: EndpointStore
-    private let tokens: Int
+    /// The tokens that count now.
+    private var tokens: Int
+    private let lastsToEnd: Bool
+    /// The further endpoints that count now.
+    private var supporting: [SupportingLoad]
     private let trial: Int?
     private var isOpen = true
 
-    init(store: EndpointStore, endpoint: EndpointSnapshot, tokens: Int, trial: Int?, openedAt: MonotonicInstant) {
+    init(
+        store: EndpointStore,
+        endpoint: EndpointSnapshot,
+        load: LoadEstimate,
+        supporting: [SupportingLoad],
+        trial: Int?,
+        openedAt: MonotonicInstant
+    ) {
         self.store = store
         self.endpoint = endpoint
-        self.tokens = tokens
+        tokens = load.tokens
+        lastsToEnd = load.lastsToEnd
+        self.supporting = supporting
         self.trial = trial
         self.openedAt = openedAt
         endpoint.load.add(tokens: tokens)
+        for support in supporting { support.endpoint.load.add(tokens: support.tokens) }
         store.ledger.leaseOpened()
     }
 
@@ -38,6 +53,18 @@ package struct RequestLease: ~Copyable, Sendable {
         store.responseBegan(EndpointLife(endpoint), openedAt: openedAt)
     }
 
+    /// Tells that the first byte of the response's body arrived: the prompt is computed, so what counted only until
+    /// then counts no more. Further calls do nothing.
+    package mutating func firstByteReceived() {
+        if !lastsToEnd, tokens > 0 {
+            endpoint.load.releaseTokens(tokens)
+            tokens = 0
+        }
+        guard !supporting.isEmpty else { return }
+        for support in supporting where !support.lastsToEnd { support.endpoint.load.remove(tokens: support.tokens) }
+        supporting.removeAll { !$0.lastsToEnd }
+    }
+
     /// Ends the lease: takes the request off the endpoint's load and reports the outcome to its health.
     ///
     /// - Parameters:
@@ -50,6 +77,7 @@ package struct RequestLease: ~Copyable, Sendable {
 
     private borrowing func settle(_ outcome: RequestOutcome, detail: String) {
         endpoint.load.remove(tokens: tokens)
+        for support in supporting { support.endpoint.load.remove(tokens: support.tokens) }
         store.ledger.leaseClosed()
         store.requestClosed(
             EndpointLife(endpoint),
@@ -58,5 +86,22 @@ package struct RequestLease: ~Copyable, Sendable {
             trial: trial,
             openedAt: openedAt
         )
+    }
+}
+
+/// A further endpoint that works for a request beside the one that answers it, such as one that computes its prompt.
+package struct SupportingLoad: Sendable {
+    /// The endpoint as it was when it was chosen.
+    package let endpoint: EndpointSnapshot
+    /// The tokens that it has to work on.
+    package let tokens: Int
+    /// Whether it works until the request's end; else only until the response's first byte.
+    package let lastsToEnd: Bool
+
+    /// Makes a share; `tokens` is 0 or more.
+    package init(endpoint: EndpointSnapshot, tokens: Int, lastsToEnd: Bool) {
+        self.endpoint = endpoint
+        self.tokens = tokens
+        self.lastsToEnd = lastsToEnd
     }
 }

@@ -135,9 +135,23 @@ package final class EndpointStore: EndpointSink {
         updateHealth(of: life) { $0.scrapeRefused(detail: detail, startedAt: startedAt, at: $1) }
     }
 
-    /// Opens a lease on `endpoint` for a request of `tokens` estimated prompt tokens, 0 or more. Always succeeds: a
-    /// request that was decided on a view keeps its endpoint even when that left or was ejected meanwhile.
+    /// Opens a lease on `endpoint` for a request of `tokens` tokens, 0 or more, that count until its end.
     package func open(_ endpoint: EndpointSnapshot, tokens: Int) -> RequestLease {
+        open(endpoint, load: LoadEstimate(tokens: tokens, lastsToEnd: true))
+    }
+
+    /// Opens a lease on `endpoint`. Always succeeds: a request that was decided on a view keeps its endpoint even when
+    /// that left or was ejected meanwhile.
+    ///
+    /// - Parameters:
+    ///   - endpoint: the endpoint that answers the request.
+    ///   - load: what the request adds to its load.
+    ///   - supporting: the further endpoints that work for it.
+    package func open(
+        _ endpoint: EndpointSnapshot,
+        load: LoadEstimate,
+        supporting: [SupportingLoad] = []
+    ) -> RequestLease {
         let now = clock.now
         let trial: Int? = state.withLock { state in
             guard state.unhealthyCount > 0, let position = state.table.position(of: EndpointLife(endpoint)) else {
@@ -147,7 +161,14 @@ package final class EndpointStore: EndpointSink {
             if changed { state.view = nil }
             return trial
         }
-        return RequestLease(store: self, endpoint: endpoint, tokens: tokens, trial: trial, openedAt: now)
+        return RequestLease(
+            store: self,
+            endpoint: endpoint,
+            load: load,
+            supporting: supporting,
+            trial: trial,
+            openedAt: now
+        )
     }
 
     func responseBegan(_ life: EndpointLife, openedAt: MonotonicInstant) {

@@ -134,21 +134,21 @@ extension EndpointSnapshot {
     func replacing(labels: [String: String]) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, models: models, load: load
+            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
         )
     }
 
     func replacing(models: [String]) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, models: models, load: load
+            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
         )
     }
 
     func replacing(metrics: EndpointMetrics, updatedAt: MonotonicInstant) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: updatedAt, models: models, load: load
+            metricsUpdatedAt: updatedAt, models: models, attributes: attributes, load: load
         )
     }
 }

@@ -33,7 +33,7 @@ struct EndpointPicking: ExchangeProcessor {
         case .send(let routing):
             self.exchange = exchange
             responseHeaders = routing.responseHeaders
-            let destination = routing.destination
+            let destination = routing.destinationList
             return .forward(
                 ForwardedRequest(
                     headers: routing.headerChanges(destination: destination),

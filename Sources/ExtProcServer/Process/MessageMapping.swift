@@ -105,9 +105,9 @@ extension ProcessingRequest {
 
 extension RoutingReply {
     /// The chosen endpoints as the protocol writes them: `ip:port`, best first.
-    var destination: String {
-        if pick.endpoints.count == 1 { return endpoint.address.authority }
-        return pick.endpoints.map(\.address.authority).joined(separator: ",")
+    var destinationList: String {
+        if destinations.count == 1 { return destination.authority }
+        return destinations.map(\.authority).joined(separator: ",")
     }
 
     /// The changes to the request's header.

@@ -14,7 +14,8 @@ public final class EndpointLoad: Sendable {
     /// Requests that are open on the endpoint.
     public var requests: Int { requestCount.load(ordering: .relaxed) }
 
-    /// Estimated prompt tokens of the requests that are open on the endpoint.
+    /// Tokens that the requests which are open on the endpoint give it to work on: those of their prompts until the
+    /// responses' first bytes, unless a ``LoadEstimator`` counts otherwise.
     public var tokens: Int { tokenCount.load(ordering: .relaxed) }
 
     /// Adds one request of `tokens` prompt tokens. For the ledger only: whoever calls it owes one ``remove(tokens:)``.
@@ -26,6 +27,11 @@ public final class EndpointLoad: Sendable {
     /// Takes back what ``add(tokens:)`` added. For the ledger only.
     package func remove(tokens: Int) {
         requestCount.wrappingSubtract(1, ordering: .relaxed)
+        tokenCount.wrappingSubtract(tokens, ordering: .relaxed)
+    }
+
+    /// Takes back tokens of a request that goes on. For the ledger only.
+    package func releaseTokens(_ tokens: Int) {
         tokenCount.wrappingSubtract(tokens, ordering: .relaxed)
     }
 }

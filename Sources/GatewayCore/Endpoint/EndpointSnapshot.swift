@@ -19,6 +19,9 @@ public final class EndpointSnapshot: Sendable {
     public let metricsUpdatedAt: MonotonicInstant?
     /// The names of the models and adapters that it serves; `nil` when it has not told.
     public let models: [String]?
+    /// Further numbers that were read about it, by `name/producer`, such as `GPUUtilization/dcgm-extractor`. Empty
+    /// unless the configuration reads some.
+    public let attributes: [String: Double]
     /// What the gateway itself has in flight there; live, not part of the moment.
     public let load: EndpointLoad
 
@@ -32,6 +35,7 @@ public final class EndpointSnapshot: Sendable {
         metrics: EndpointMetrics = EndpointMetrics(),
         metricsUpdatedAt: MonotonicInstant? = nil,
         models: [String]? = nil,
+        attributes: [String: Double] = [:],
         load: EndpointLoad = EndpointLoad()
     ) {
         self.id = id
@@ -42,6 +46,7 @@ public final class EndpointSnapshot: Sendable {
         self.metrics = metrics
         self.metricsUpdatedAt = metricsUpdatedAt
         self.models = models
+        self.attributes = attributes
         self.load = load
     }
 

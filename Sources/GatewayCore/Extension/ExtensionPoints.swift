@@ -31,8 +31,8 @@ public protocol ProfileHandler: Plugin {
     ///   - profiles: all profile names in configuration order.
     ///   - progress: how far each profile got, by profile index. A profile that is not `notRun` must not be asked for
     ///     again: the scheduler answers that with an internal error.
-    ///   - context: the request.
-    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: SchedulingContext) -> [Int]
+    ///   - context: the request; what is written into its scratch is seen by the profiles that run next.
+    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int]
 
     /// The decision, when no more profiles run. Called only when at least one profile found endpoints.
     ///
@@ -40,8 +40,29 @@ public protocol ProfileHandler: Plugin {
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
-        context: SchedulingContext
+        context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision
+}
+
+/// Removes endpoints before anything is computed about them, whichever profiles run.
+public protocol Screener: Plugin {
+    /// Narrows `candidates`. Runs before the producers, in configuration order; an empty result refuses the request.
+    func screen(_ candidates: inout Candidates, context: inout SchedulingContext)
+}
+
+/// Refuses requests that should not be scheduled now.
+public protocol Admitter: Plugin {
+    /// Returns when the request may be scheduled. Runs behind the producers and before the profiles, in configuration
+    /// order. `candidates` is never empty.
+    ///
+    /// - Throws: ``Rejection``, usually `saturated`.
+    func admit(_ candidates: Candidates, context: inout SchedulingContext) throws(Rejection)
+}
+
+/// Says for whom a request is, from its header, before it is scheduled.
+public protocol AgentIdentifier: Plugin {
+    /// The agent, which fairness is kept for when the request names no fairness id; `nil` when the header does not say.
+    func agent(in headers: HeaderMap) -> String?
 }
 
 /// Computes data about a request that filters and scorers read.
@@ -52,22 +73,35 @@ public protocol DataProducer: Plugin {
 
 /// Learns of a decision just before the request is sent.
 public protocol PreRequest: Plugin {
-    /// Called once per attempt: for a retry again, with the endpoint of that attempt.
+    /// Called once per attempt: for a retry again, with the endpoint of that attempt. May add to the context's
+    /// ``SchedulingContext/requestHeaders``.
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext)
 }
 
 /// Adds fields to a response's header.
 public protocol ResponseHeaderProcessor: Plugin {
     /// The fields to set. Called once per response, before any of it goes to the client.
-    ///
-    /// - Parameter served: the endpoint that a proxy says has answered, as `host:port`; `nil` when nobody says.
-    func responseFields(of request: InferenceRequest, served: String?) -> [HeaderMutation.Field]
+    func responseFields(of response: ServedResponse) -> [HeaderMutation.Field]
+}
+
+/// Turns the token usage of a response into metadata for the proxy in front.
+public protocol ResponseReporter: Plugin {
+    /// The numbers to report. Called at most once per response, at its end; a gateway without a proxy in front does not
+    /// call it.
+    func report(_ usage: TokenUsage, of request: InferenceRequest) -> [ReportedNumber]
 }
 
 /// Learns how a request ended. Called synchronously on the response's path: it must not block.
 public protocol ResponseObserver: Plugin {
     /// Called once per attempt, when the request's lease on `endpoint` closes.
     func didEnd(_ request: InferenceRequest, endpoint: EndpointSnapshot, outcome: RequestOutcome, usage: TokenUsage?)
+}
+
+/// Says how much a request adds to the load of the endpoint that it goes to. Of several in a pipeline the first counts;
+/// without one a request counts its prompt tokens until the response's first byte.
+public protocol LoadEstimator: Plugin {
+    /// What the request of `context` adds to the load of `endpoint`. Called when its lease is opened.
+    func load(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> LoadEstimate
 }
 
 /// Keeps per-endpoint state that must be dropped when an endpoint leaves.

@@ -34,6 +34,7 @@ public struct PluginContext: Sendable {
     /// What was declared to be written, in order.
     package private(set) var produced: [Declaration] = []
     private var slots: [String: Int] = [:]
+    private var made: [String: any Plugin] = [:]
 
     /// Makes a context for building one pipeline.
     public init(clock: any MonotonicClock) {
@@ -72,6 +73,17 @@ public struct PluginContext: Sendable {
             )
         )
         return DataReader(slot: slot)
+    }
+
+    /// The plugin called `name`, when it was made already and acts as a `Role`; else `nil`. A ``ReferringPlugin`` finds
+    /// those that its parameters name.
+    public func plugin<Role>(named name: String, as role: Role.Type = Role.self) -> Role? {
+        made[name] as? Role
+    }
+
+    /// Notes a plugin for those that refer to it.
+    mutating func note(_ plugin: any Plugin, named name: String) {
+        made[name] = plugin
     }
 
     private mutating func slot(for key: String) -> Int {

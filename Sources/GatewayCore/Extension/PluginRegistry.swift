@@ -17,11 +17,50 @@ public struct PluginRegistry: Sendable {
 
     /// Adds a type. Registering a name twice is a fault of the program.
     public mutating func register<Type: Plugin>(_ type: Type.Type) {
-        let descriptor = type.descriptor
+        register(type, descriptor: type.descriptor)
+    }
+
+    /// Adds another name of a type, by which older configurations know it.
+    ///
+    /// - Parameters:
+    ///   - type: the type.
+    ///   - alias: the other name.
+    ///   - stability: the stability under this name; `nil` for the type's own.
+    ///   - isDeprecated: whether configurations are told to write the type's own name.
+    public mutating func register<Type: Plugin>(
+        _ type: Type.Type,
+        as alias: String,
+        stability: PluginStability? = nil,
+        isDeprecated: Bool = true
+    ) {
+        let own = type.descriptor
+        let descriptor = PluginDescriptor(
+            type: alias,
+            stability: stability ?? own.stability,
+            summary: own.summary,
+            deprecation: isDeprecated ? "use \(own.type)" : nil,
+            obstacle: own.obstacle
+        )
+        register(type, descriptor: descriptor)
+    }
+
+    private mutating func register<Type: Plugin>(_ type: Type.Type, descriptor: PluginDescriptor) {
         precondition(self[descriptor.type] == nil, "plugin type '\(descriptor.type)' is registered twice")
         entries.append(
             Entry(descriptor: descriptor, type: type) { parameters, context in
                 try type.init(parameters: parameters, context: &context)
+            }
+        )
+    }
+
+    /// Adds a type that configurations may name and that this release does not have: building a pipeline with it fails
+    /// with the descriptor's obstacle.
+    public mutating func registerUnavailable(_ descriptor: PluginDescriptor) {
+        precondition(self[descriptor.type] == nil, "plugin type '\(descriptor.type)' is registered twice")
+        let why = descriptor.obstacle ?? "this release does not have it"
+        entries.append(
+            Entry(descriptor: descriptor, type: UnavailablePlugin.self) { parameters, _ in
+                throw parameters.error("plugin type '\(descriptor.type)' cannot be used: \(why)")
             }
         )
     }
@@ -53,6 +92,16 @@ public struct PluginRegistry: Sendable {
         context.pluginName = name
         let plugin = try entry.make(parameters, &context)
         try parameters.finish()
+        context.note(plugin, named: name)
         return plugin
+    }
+}
+
+/// Stands for the types that a release does not have; it has no instances.
+private enum UnavailablePlugin: Plugin {
+    static let descriptor = PluginDescriptor(type: "", summary: "")
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) throws {
+        throw parameters.error("the plugin cannot be used")
     }
 }

@@ -31,6 +31,16 @@ package struct PluginPipeline: Sendable {
     package let handler: any ProfileHandler
     /// The producers, each behind those whose data it reads, else in the order of ``plugins``.
     package let producers: [any DataProducer]
+    /// What removes endpoints before anything else, in the order of ``plugins``.
+    package let screeners: [any Screener]
+    /// What may refuse a request behind the producers, in the order of ``plugins``.
+    package let admitters: [any Admitter]
+    /// What says for whom a request is, in the order of ``plugins``.
+    package let agentIdentifiers: [any AgentIdentifier]
+    /// What reports token usage to a proxy, in the order of ``plugins``.
+    package let responseReporters: [any ResponseReporter]
+    /// Says what a request adds to an endpoint's load; `nil` for its prompt tokens.
+    package let loadEstimator: (any LoadEstimator)?
     /// What learns of a decision before the request is sent, in the order of ``plugins``.
     package let preRequests: [any PreRequest]
     /// What adds fields to responses, in the order of ``plugins``.
@@ -70,6 +80,11 @@ package struct PluginPipeline: Sendable {
         self.profiles = profiles
         self.handler = handler
         self.producers = producers
+        screeners = plugins.compactMap { $0.plugin as? any Screener }
+        admitters = plugins.compactMap { $0.plugin as? any Admitter }
+        agentIdentifiers = plugins.compactMap { $0.plugin as? any AgentIdentifier }
+        responseReporters = plugins.compactMap { $0.plugin as? any ResponseReporter }
+        loadEstimator = plugins.lazy.compactMap { $0.plugin as? any LoadEstimator }.first
         preRequests = plugins.compactMap { $0.plugin as? any PreRequest }
         responseHeaderProcessors = plugins.compactMap { $0.plugin as? any ResponseHeaderProcessor }
         responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }

@@ -8,6 +8,8 @@ public struct SchedulingContext: Sendable {
     public var scratch: RequestScratch
     /// The decision's random source; seeded per request.
     public var random: RandomSource
+    /// What plugins change in the header of the request that goes to the endpoint. Empty at the start of each attempt.
+    public var requestHeaders = HeaderMutation()
 
     /// Makes a context.
     public init(request: InferenceRequest, now: MonotonicInstant, scratch: RequestScratch, random: RandomSource) {

@@ -63,11 +63,19 @@ public struct SchedulingDecision: Sendable {
     public let primary: ProfileResult
     /// The results of the other profiles that ran, in the order in which they ran.
     public let secondary: [ProfileResult]
+    /// The port that the request is sent to, on whichever endpoint; `nil` for each endpoint's own.
+    public let destinationPort: Int?
 
     /// Makes a decision.
-    public init(primary: ProfileResult, secondary: [ProfileResult] = []) {
+    public init(primary: ProfileResult, secondary: [ProfileResult] = [], destinationPort: Int? = nil) {
         self.primary = primary
         self.secondary = secondary
+        self.destinationPort = destinationPort
+    }
+
+    /// The result of the profile called `profile`; `nil` when it did not run or found nobody.
+    public func result(of profile: String) -> ProfileResult? {
+        primary.profile == profile ? primary : secondary.first { $0.profile == profile }
     }
 
     /// The endpoint that the request is sent to first.

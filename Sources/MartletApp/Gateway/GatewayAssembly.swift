@@ -127,7 +127,6 @@ final class GatewayAssembly: Sendable {
         if running.withLock({ $0[pool.id]?.picker }) == picker { return nil }
         let builder = PipelineBuilder(
             registry: BuiltinCatalogue.registry(),
-            knownTypes: KnownPlugins.types,
             allowsExperimental: settings.allowsExperimentalPlugins
         )
         return try builder.build(pool.picker, context: PluginContext(clock: clock))

@@ -109,9 +109,12 @@ struct RequestIdentity {
 
     /// The request as the scheduler sees it.
     ///
-    /// - Parameter objectives: the priorities of the pool's objectives, by name. An objective that is not among them
-    ///   is no error: the request has the priority 0.
-    func inferenceRequest(_ request: IncomingRequest, objectives: [String: Int]) -> InferenceRequest {
+    /// - Parameters:
+    ///   - request: the request as it came in.
+    ///   - objectives: the priorities of the pool's objectives, by name. An objective that is not among them is no
+    ///     error: the request has the priority 0.
+    ///   - agent: for whom the request is when it names no fairness id; `nil` when nobody knows.
+    func inferenceRequest(_ request: IncomingRequest, objectives: [String: Int], agent: String?) -> InferenceRequest {
         let objective = request.headers.first(of: HeaderNames.objective) ?? ""
         return InferenceRequest(
             id: id,
@@ -119,7 +122,7 @@ struct RequestIdentity {
             targetModel: targetModel,
             objective: objective,
             priority: objectives[objective] ?? 0,
-            fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? "default-flow",
+            fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? agent ?? "default-flow",
             isStreaming: parsed?.stream ?? false,
             headers: request.headers,
             body: request.body,

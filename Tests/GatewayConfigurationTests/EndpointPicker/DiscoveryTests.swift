@@ -8,7 +8,7 @@ import Testing
 @Suite struct DiscoveryTests {
     private func build(_ body: String) throws -> PluginPipeline {
         let text = "apiVersion: llm-d.ai/v1alpha1\nkind: EndpointPickerConfig\n" + body
-        let builder = PipelineBuilder(registry: BuiltinCatalogue.registry(), knownTypes: KnownPlugins.types)
+        let builder = PipelineBuilder(registry: BuiltinCatalogue.registry())
         return try builder.build(
             try EndpointPickerConfiguration.decode(text: text, file: "epp.yaml"),
             context: PluginContext(clock: SystemMonotonicClock())
