@@ -45,8 +45,11 @@ public struct PluginContext: Sendable {
     public var slotCount: Int { slots.count }
 
     /// Declares that the plugin being built writes `key`.
-    public mutating func produce<Value>(_ key: DataKey<Value>) -> DataWriter<Value> {
-        let text = "\(key.name)/\(pluginName)"
+    ///
+    /// - Parameter producer: the name that readers know the producer by; `nil` for the plugin's own. For data whose
+    ///   readers do not choose among producers.
+    public mutating func produce<Value>(_ key: DataKey<Value>, as producer: String? = nil) -> DataWriter<Value> {
+        let text = "\(key.name)/\(producer ?? pluginName)"
         let slot = slot(for: text)
         produced.append(
             Declaration(plugin: pluginName, key: text, defaultProducer: nil, slot: slot, requirement: .required)

@@ -1,0 +1,33 @@
+import GatewayCore
+
+/// A request's prompt as tokens, as far as it is known.
+final class PromptTokens: Sendable {
+    /// The key.
+    static let key = DataKey<PromptTokens>("TokenizedPrompt", defaultProducer: "token-producer")
+
+    /// A picture, film or recording in the prompt.
+    struct Feature: Hashable, Sendable {
+        /// What it is.
+        enum Modality: String, Hashable, Sendable {
+            case image, video, audio
+        }
+
+        /// What it is.
+        let modality: Modality
+        /// A hash of its content or of its address; equal for equal media.
+        let hash: UInt64
+        /// The prompt's tokens that stand for it.
+        let tokens: Range<Int>
+    }
+
+    /// The number of tokens; exact when the prompt came as token ids, else an estimate.
+    let count: Int
+    /// The media in the prompt, in order.
+    let features: [Feature]
+
+    /// Makes a record; `count` is 0 or more.
+    init(count: Int, features: [Feature] = []) {
+        self.count = count
+        self.features = features
+    }
+}
