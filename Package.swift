@@ -173,7 +173,7 @@ let package = Package(
         tests(
             "MartletAppTests",
             requestPath + ["BodyBasedRouting", "ExtProcProto", "GatewayConfiguration", "MartletApp"],
-            [asn1, crypto, logging, nioCore, nioEmbedded, nioPosix, nioSSL, nioTLS, x509]
+            [asn1, crypto, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioTLS, x509]
         ),
     ]
 )

@@ -120,9 +120,7 @@ final class ExchangeHandler: ChannelInboundHandler {
     }
 
     private func prepare(_ request: OutboundRequest) -> PreparedRequest? {
-        if prepared?.path != request.path {
-            prepared = PreparedRequest(path: request.path, authority: request.address.authority)
-        }
+        if prepared?.fits(request) != true { prepared = PreparedRequest(request) }
         return prepared
     }
 

@@ -2,31 +2,56 @@ import GatewayCore
 import NIOCore
 import NIOHTTP1
 
-/// A GET as it goes over the wire. Made once per connection and path: the question is the same each time.
+/// A request as it goes over the wire. Made once per connection for a question that is the same each time.
 struct PreparedRequest {
-    let path: String
+    private let path: String
+    private let isPlain: Bool
     /// For the response decoder, which looks at the method only.
     let head: HTTPRequestHead
     let bytes: ByteBuffer
 
     /// Asks for an answer as it is, without compression.
     ///
-    /// - Returns: `nil` when the path or the host has bytes that would end a line or a word of the request.
-    init?(path: String, authority: String) {
-        let isSendable = { (text: String) in text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F } }
-        guard !path.isEmpty, isSendable(path), isSendable(authority) else { return nil }
-        self.path = path
-        head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path)
-        bytes = ByteBuffer(
+    /// - Returns: `nil` when the path, the host or a header field has bytes that would end a line or a word of the
+    ///   request.
+    init?(_ request: OutboundRequest) {
+        let authority = request.address.authority
+        let isSendable = { (text: String) in !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F } }
+        guard isSendable(request.path), isSendable(authority),
+            request.headers.allSatisfy({ isSendable($0.name) && FieldValueFault($0.value) == nil })
+        else { return nil }
+        path = request.path
+        isPlain = request.isPlain
+        head = HTTPRequestHead(version: .http1_1, method: request.body == nil ? .GET : .POST, uri: request.path)
+        var bytes = ByteBuffer(
             string: """
-                GET \(path) HTTP/1.1\r
+                \(head.method) \(request.path) HTTP/1.1\r
                 host: \(authority)\r
-                user-agent: martlet\r
-                accept: text/plain;version=0.0.4, application/json;q=0.9, */*;q=0.5\r
-                \r\n
+                user-agent: martlet\r\n
                 """
         )
+        if !request.headers.contains(where: { $0.name == "accept" }) {
+            bytes.writeString("accept: text/plain;version=0.0.4, application/json;q=0.9, */*;q=0.5\r\n")
+        }
+        for field in request.headers { bytes.writeString("\(field.name): \(field.value)\r\n") }
+        if let body = request.body {
+            bytes.writeString("content-length: \(body.count)\r\n\r\n")
+            bytes.writeBytes(body)
+        } else {
+            bytes.writeString("\r\n")
+        }
+        self.bytes = bytes
     }
+
+    /// Whether `request` looks the same on the wire.
+    func fits(_ request: OutboundRequest) -> Bool {
+        isPlain && request.isPlain && path == request.path
+    }
+}
+
+extension OutboundRequest {
+    /// Whether nothing but the path tells it from others to the same address.
+    fileprivate var isPlain: Bool { body == nil && headers.isEmpty }
 }
 
 /// Lets the bytes of prepared requests through, which come as body parts. The head is only for the response decoder,

@@ -188,9 +188,9 @@ struct PipelineAssembly {
     }
 
     /// The producers, each behind those whose data it reads; among those that are free to go, in configuration order.
-    mutating func orderProducers() -> [any DataProducer] {
+    mutating func orderProducers() -> [PluginPipeline.Named<any DataProducer>] {
         var waiting = instances.filter { $0.plugin is any DataProducer }
-        var ordered: [any DataProducer] = []
+        var ordered: [PluginPipeline.Named<any DataProducer>] = []
         while !waiting.isEmpty {
             let ready = waiting.firstIndex { candidate in
                 !waiting.contains { isReader(candidate.name, ofDataFrom: $0.name) }
@@ -203,7 +203,10 @@ struct PipelineAssembly {
                 )
                 return []
             }
-            if let producer = waiting.remove(at: ready).plugin as? any DataProducer { ordered.append(producer) }
+            let next = waiting.remove(at: ready)
+            if let producer = next.plugin as? any DataProducer {
+                ordered.append(PluginPipeline.Named(name: next.name, plugin: producer))
+            }
         }
         return ordered
     }

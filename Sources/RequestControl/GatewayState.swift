@@ -12,12 +12,15 @@ package final class PoolRuntime: Sendable {
     package let endpoints: EndpointStore
     /// The pool's scheduler.
     package let scheduler: Scheduler
+    /// The scheduler's EndpointPickerConfig in canonical form; empty when it was made without one.
+    package let configuration: String
 
     /// Makes a pool.
-    package init(id: PoolID, endpoints: EndpointStore, scheduler: Scheduler) {
+    package init(id: PoolID, endpoints: EndpointStore, scheduler: Scheduler, configuration: String = "") {
         self.id = id
         self.endpoints = endpoints
         self.scheduler = scheduler
+        self.configuration = configuration
     }
 }
 

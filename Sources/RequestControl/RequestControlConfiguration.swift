@@ -10,17 +10,21 @@ package struct RequestControlConfiguration: Sendable {
     package var addsServedHeader: Bool
     /// The seed of every random choice.
     package var seed: UInt64
+    /// How many of the last decisions are kept for explanations; 0 keeps none and costs nothing.
+    package var keptDecisions: Int
 
-    /// Makes a configuration with documented defaults: no served header, two retries.
+    /// Makes a configuration with documented defaults: no served header, two retries, no decisions kept.
     package init(
         limits: GatewayLimits = GatewayLimits(),
         retry: RetryPolicy = RetryPolicy(),
         addsServedHeader: Bool = false,
-        seed: UInt64 = 0
+        seed: UInt64 = 0,
+        keptDecisions: Int = 0
     ) {
         self.limits = limits
         self.retry = retry
         self.addsServedHeader = addsServedHeader
         self.seed = seed
+        self.keptDecisions = keptDecisions
     }
 }

@@ -11,7 +11,9 @@ package final class RequestController: Sendable {
     package let configuration: RequestControlConfiguration
     /// The instruments.
     package let metrics: GatewayMetrics
-    private let clock: any MonotonicClock
+    /// The last decisions; `nil` when none are kept.
+    package let decisions: DecisionLog?
+    let clock: any MonotonicClock
     private let present: Mutex<GatewayState>
     private let seeds: Atomic<UInt64>
 
@@ -25,6 +27,7 @@ package final class RequestController: Sendable {
         self.configuration = configuration
         self.metrics = metrics
         self.clock = clock
+        decisions = configuration.keptDecisions > 0 ? DecisionLog(capacity: configuration.keptDecisions) : nil
         present = Mutex(state)
         seeds = Atomic(configuration.seed)
     }

@@ -64,34 +64,22 @@ package final class RequestExchange {
     package func begin() -> NextStep {
         do throws(Rejection) {
             if let reply = try ModelList.reply(to: incoming, state: state, routes: routes) { return .reply(reply) }
-            let identity = try RequestIdentity(
+            let resolution = try RequestResolution(
                 incoming,
-                parsers: state.parsers,
-                limits: controller.configuration.limits,
-                random: &random
-            )
-            self.identity = identity
-            let route = try RouteSelection(
-                incoming,
-                model: identity.model,
                 state: state,
                 routes: routes,
                 isBehindProxy: retrier == .proxy,
+                controller: controller,
                 random: &random
             )
-            self.route = route
-            let request = identity.inferenceRequest(
-                incoming,
-                objectives: state.objectives(of: route.pool.id),
-                agent: route.pool.scheduler.agent(in: incoming.headers)
+            identity = resolution.identity
+            route = resolution.route
+            context = resolution.context
+            accounting = ResponseAccounting(
+                resolution.context.request,
+                api: resolution.identity.api,
+                metrics: controller.metrics
             )
-            context = SchedulingContext(
-                request: request,
-                now: controller.now(),
-                scratch: RequestScratch(slotCount: route.pool.scheduler.slotCount),
-                random: random
-            )
-            accounting = ResponseAccounting(request, api: identity.api, metrics: controller.metrics)
             return .send(try nextAttempt())
         } catch {
             return refuse(error)
@@ -238,15 +226,16 @@ package final class RequestExchange {
         _ context: inout SchedulingContext,
         _ route: RouteSelection
     ) throws(Rejection) -> SchedulingDecision {
-        let view = route.pool.endpoints.current
-        let candidates = try CandidateSelection.candidates(
-            in: view,
-            model: context.request.targetModel,
-            excluding: tried,
-            subset: incoming.endpointSubset,
-            pool: route.pool.id
-        )
-        let decision = try route.pool.scheduler.schedule(&context, candidates: candidates)
+        let step = DecisionStep(pool: route.pool, tried: tried, subset: incoming.endpointSubset)
+        let decision: SchedulingDecision
+        if let decisions = controller.decisions {
+            let (record, result) = step.recorded(&context, attempt: attemptCount, clock: controller.clock)
+            decisions.record(record)
+            decision = try result.get()
+        } else {
+            var untraced: SchedulingTrace?
+            decision = try step.decide(&context, trace: &untraced)
+        }
         route.pool.scheduler.willSend(decision, context: &context)
         return decision
     }

@@ -13,20 +13,23 @@ struct ProfileRunner {
         context: inout SchedulingContext,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> ProfileResult? {
-        var record = trace == nil ? nil : SchedulingTrace.ProfileRun(profile, candidates: start)
+        var record = trace == nil ? nil : SchedulingTrace.ProfileRun(profile)
         defer {
             if let record { trace?.runs.append(record) }
         }
         var candidates = start
-        filter(&candidates, context: &context, record: &record)
+        filter(&candidates, context: &context, trace: trace, record: &record)
         if candidates.isEmpty { return nil }
 
         var buffer = ScoreBuffer(count: candidates.count)
-        buffer.add(profile.scorers, candidates: candidates, context: context, record: &record)
+        buffer.add(profile.scorers, candidates: candidates, context: context, trace: trace, record: &record)
+        let begun = trace?.now
         let picks = profile.picker.pick(candidates, scores: buffer.sums.span, context: &context)
+        let took = begun.flatMap { trace?.nanoseconds(since: $0) }
         let endpoints = try endpoints(picks, of: candidates)
-        if record != nil {
-            record?.scored = candidates.identifiers
+        if let took {
+            record?.steps.append(.init(stage: .picker, name: profile.pickerName, nanoseconds: took))
+            record?.scored = candidates.positions
             record?.sums = buffer.sums
             record?.picked = endpoints.map(\.id)
         }
@@ -42,15 +45,25 @@ struct ProfileRunner {
     private func filter(
         _ candidates: inout Candidates,
         context: inout SchedulingContext,
+        trace: SchedulingTrace?,
         record: inout SchedulingTrace.ProfileRun?
     ) {
         for named in profile.filters where !candidates.isEmpty {
-            let before = record == nil ? [] : candidates.identifiers
-            named.filter.filter(&candidates, context: &context)
-            if record != nil {
-                let left = Set(candidates.identifiers)
-                record?.filters.append(.init(name: named.name, removed: before.filter { !left.contains($0) }))
+            guard let trace else {
+                named.filter.filter(&candidates, context: &context)
+                continue
             }
+            let before = candidates.count
+            let begun = trace.now
+            named.filter.filter(&candidates, context: &context)
+            var step = SchedulingTrace.Step(
+                stage: .filter,
+                name: named.name,
+                nanoseconds: trace.nanoseconds(since: begun),
+                left: candidates.positions
+            )
+            if candidates.count < before { step.rule = named.filter.rule(in: context) }
+            record?.steps.append(step)
         }
     }
 

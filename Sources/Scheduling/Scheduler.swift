@@ -41,24 +41,46 @@ package final class Scheduler: Sendable {
         candidates: Candidates,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
+        trace?.endpoints = candidates.all
         var candidates = candidates
-        for screener in pipeline.screeners where !candidates.isEmpty {
-            screener.screen(&candidates, context: &context)
-            if candidates.isEmpty {
-                throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")
-            }
-        }
+        try screen(&candidates, context: &context, trace: &trace)
         for producer in pipeline.producers {
-            producer.produce(for: candidates, context: &context)
+            let begun = trace?.now
+            producer.plugin.produce(for: candidates, context: &context)
+            if let begun { trace?.note(.producer, producer.name, since: begun) }
         }
         for admitter in pipeline.admitters {
-            try admitter.admit(candidates, context: &context)
+            let begun = trace?.now
+            defer {
+                if let begun { trace?.note(.admitter, admitter.name, since: begun) }
+            }
+            try admitter.plugin.admit(candidates, context: &context)
         }
         let progress = try runProfiles(candidates, context: &context, trace: &trace)
         guard progress.contains(where: { $0.result != nil }) else {
             throw Rejection(.saturated, "no endpoints available for the given request")
         }
         return try pipeline.handler.decide(profileNames, progress: progress, context: &context)
+    }
+
+    /// Runs the screeners.
+    private func screen(
+        _ candidates: inout Candidates,
+        context: inout SchedulingContext,
+        trace: inout SchedulingTrace?
+    ) throws(Rejection) {
+        for screener in pipeline.screeners {
+            let before = candidates.count
+            let begun = trace?.now
+            screener.plugin.screen(&candidates, context: &context)
+            if let begun {
+                let rule = candidates.count < before ? screener.plugin.rule(in: context) : nil
+                trace?.note(.screener, screener.name, since: begun, left: candidates.positions, rule: rule)
+            }
+            if candidates.isEmpty {
+                throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")
+            }
+        }
     }
 
     /// Runs what the handler asks for, round by round. Each profile runs at most once, so a handler that never has

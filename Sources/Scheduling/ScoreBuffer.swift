@@ -19,11 +19,13 @@ struct ScoreBuffer {
     ///   - scorers: what scores.
     ///   - candidates: as many as this buffer was made for.
     ///   - context: the request.
-    ///   - record: where the raw scores go too, for an explanation; `nil` costs one branch per scorer.
+    ///   - trace: tells the time for an explanation; `nil` costs one branch per scorer.
+    ///   - record: where the raw scores go too, for an explanation.
     mutating func add(
         _ scorers: [WeightedScorer],
         candidates: Candidates,
         context: SchedulingContext,
+        trace: SchedulingTrace?,
         record: inout SchedulingTrace.ProfileRun?
     ) {
         let count = sums.count
@@ -31,13 +33,19 @@ struct ScoreBuffer {
             for scorer in scorers {
                 buffer.initialize(repeating: 0)
                 var scores = buffer.mutableSpan
+                let begun = trace?.now
                 scorer.scorer.score(candidates, context: context, into: &scores)
-                accumulate(scores.span, weight: scorer.weight)
-                if record != nil {
-                    record?.scorers.append(
-                        .init(name: scorer.name, weight: scorer.weight, scores: Array(buffer))
+                if let begun, let trace {
+                    var step = SchedulingTrace.Step(
+                        stage: .scorer,
+                        name: scorer.name,
+                        nanoseconds: trace.nanoseconds(since: begun)
                     )
+                    step.weight = scorer.weight
+                    step.scores = Array(buffer)
+                    record?.steps.append(step)
                 }
+                accumulate(buffer.span, weight: scorer.weight)
             }
         }
     }

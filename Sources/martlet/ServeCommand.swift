@@ -52,6 +52,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Event loops. (default: one per processor)")
     var threads: Int?
 
+    @Option(help: "How many of the last decisions martlet explain can tell of; 0 keeps none.")
+    var keepDecisions = 100
+
     @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
 
@@ -70,6 +73,8 @@ struct ServeCommand: AsyncParsableCommand {
         try require(maxHeaderBytes >= 1024, "--max-header-bytes \(maxHeaderBytes) is below 1024.")
         try require(maxConnections > 0, "--max-connections \(maxConnections) is not above 0.")
         try require((0...10).contains(retryAttempts), "--retry-attempts \(retryAttempts) is not from 0 to 10.")
+        try require(
+            (0...1_000_000).contains(keepDecisions), "--keep-decisions \(keepDecisions) is not from 0 to 1000000.")
         try require(drainTimeoutSeconds >= 0, "--drain-timeout-seconds \(drainTimeoutSeconds) is negative.")
         try require(
             (50...60_000).contains(refreshMetricsIntervalMilliseconds),
@@ -100,6 +105,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.threads = threads
         options.logLevel = logLevel
         options.seed = seed
+        options.keptDecisions = keepDecisions
         options.allowsExperimentalPlugins = allowExperimentalPlugins
         options.verifiesEndpointCertificates = !insecureEndpoints
         try await ServeApplication.run(options)

@@ -35,7 +35,7 @@ private struct PrefixPool {
                 plugins: [.init(name: "producer", type: "approx-prefix-cache-producer", plugin: producer)],
                 profiles: [profile],
                 handler: handler,
-                producers: [producer],
+                producers: [.init(name: "producer", plugin: producer)],
                 slotCount: context.slotCount
             )
         )

@@ -37,7 +37,7 @@ extension PluginPipeline {
         let names = plugins.filter { !($0.isImplicit && $0.plugin is any RequestParser) }.map { plugin in
             (plugin.isImplicit ? "+" : "") + plugin.name + (plugin.name == plugin.type ? "" : "(\(plugin.type))")
         }
-        let producers = producers.map { type(of: $0).descriptor.type }
+        let producers = producers.map { type(of: $0.plugin).descriptor.type }
         var lines = ["plugins: " + names.joined(separator: " ")]
         for profile in profiles {
             var parts = ["profile \(profile.name):"]
@@ -329,7 +329,7 @@ extension PluginPipeline {
     }
 
     private func names(_ yaml: String) throws -> [String] {
-        try build(yaml, registry: registry).producers.compactMap { ($0 as? Link)?.name ?? ($0 as? DefaultLink)?.name }
+        try build(yaml, registry: registry).producers.map(\.name)
     }
 
     @Test func producersRunBehindWhatTheyRead() throws {
@@ -352,7 +352,7 @@ extension PluginPipeline {
     @Test func missingProducersAreMadeUntilNoneIsMissing() throws {
         // The reader needs data of `link`, which by itself needs data of `default-link`.
         let pipeline = try build("plugins: [{type: link-reader}]", registry: registry)
-        #expect(pipeline.producers.map { type(of: $0).descriptor.type } == ["default-link", "link"])
+        #expect(pipeline.producers.map { type(of: $0.plugin).descriptor.type } == ["default-link", "link"])
         #expect(pipeline.plugins.filter(\.isImplicit).map(\.name).suffix(2) == ["link", "default-link"])
     }
 

@@ -12,21 +12,21 @@ import Testing
             )
         ])
         var context = SchedulingContext.sample()
-        var trace: SchedulingTrace? = SchedulingTrace()
+        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
         let decision = try scheduler.schedule(&context, candidates: .sample(count: 4), trace: &trace)
 
         let run = try #require(trace?.runs.first)
         #expect(trace?.runs.count == 1)
         #expect(run.profile == "default")
-        #expect(run.candidates.map(\.name) == ["e0", "e1", "e2", "e3"])
-        #expect(run.filters.map(\.name) == ["f0", "f1"])
-        #expect(run.filters.map { $0.removed.map(\.name) } == [["e2"], ["e0"]])
-        #expect(run.scored.map(\.name) == ["e1", "e3"])
-        #expect(run.scorers.map(\.name) == ["s0", "s1"])
-        #expect(run.scorers.map(\.weight) == [2, 0.5])
-        #expect(run.scorers.map(\.scores) == [[0.5, 7], [1, 1]])
+        #expect(trace?.endpoints.map(\.id.name) == ["e0", "e1", "e2", "e3"])
+        #expect(run.steps.map(\.stage) == [.filter, .filter, .scorer, .scorer, .picker])
+        #expect(run.steps.map(\.name) == ["f0", "f1", "s0", "s1", "picker"])
+        #expect(run.steps.map(\.left) == [[0, 1, 3], [1, 3], nil, nil, nil])
+        #expect(run.steps.map(\.rule) == ["Keeps endpoints by name.", "Keeps endpoints by name.", nil, nil, nil])
+        #expect(run.scored == [1, 3])
+        #expect(run.steps.map(\.weight) == [1, 1, 2, 0.5, 1])
+        #expect(run.steps.map(\.scores) == [[], [], [0.5, 7], [1, 1], []])
         #expect(run.sums == [1.5, 2.5])
-        #expect(run.picker == "picker")
         #expect(run.picked.map(\.name) == ["e3"])
         #expect(decision.endpoint.id.name == "e3")
     }
@@ -35,14 +35,33 @@ import Testing
         let filters = [NameFilter(["e1"]), NameFilter(["e0"]), NameFilter(["e0"])]
         let scheduler = makeScheduler([makeProfile(filters: filters)])
         var context = SchedulingContext.sample()
-        var trace: SchedulingTrace? = SchedulingTrace()
+        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
         #expect(throws: Rejection.self) {
             _ = try scheduler.schedule(&context, candidates: .sample(count: 2), trace: &trace)
         }
         let run = try #require(trace?.runs.first)
-        #expect(run.filters.map { $0.removed.map(\.name) } == [["e0"], ["e1"]])
+        #expect(run.steps.map(\.left) == [[1], []])
         #expect(run.picked.isEmpty)
         #expect(run.scored.isEmpty)
+    }
+
+    @Test func tellsWhatRanOutsideOfProfiles() throws {
+        let clock = ManualClock()
+        let scheduler = makeScheduler(
+            [makeProfile()],
+            plugins: [SlowPlugin(clock: clock, nanoseconds: 40, admits: true), SlowPlugin(clock: clock, admits: false)]
+        )
+        var context = SchedulingContext.sample()
+        var trace: SchedulingTrace? = SchedulingTrace(clock: clock)
+        #expect(throws: Rejection(.saturated, "not now")) {
+            _ = try scheduler.schedule(&context, candidates: .sample(count: 3), trace: &trace)
+        }
+        let steps = try #require(trace?.steps)
+        #expect(steps.map(\.stage) == [.screener, .screener, .producer, .producer, .admitter, .admitter])
+        #expect(steps.map(\.nanoseconds) == [40, 0, 40, 0, 40, 0])
+        #expect(steps[0].left == [0, 2] && steps[0].rule == "Drops the second.")
+        #expect(steps[1].left == [0, 2] && steps[1].rule == nil)
+        #expect(trace?.runs.isEmpty == true)
     }
 
     @Test func tracingChangesNothing() throws {
@@ -50,11 +69,44 @@ import Testing
             makeProfile("a", scorers: [(1, ClosureScorer { Double($0.slot) / 10 })]), makeProfile("b"),
         ])
         var (plain, traced) = (SchedulingContext.sample(), SchedulingContext.sample())
-        var trace: SchedulingTrace? = SchedulingTrace()
+        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
         let first = try scheduler.schedule(&plain, candidates: .sample(count: 9))
         let second = try scheduler.schedule(&traced, candidates: .sample(count: 9), trace: &trace)
         #expect(first.primary.weightedSums == second.primary.weightedSums)
         #expect(first.endpoint.id == second.endpoint.id)
         #expect(trace?.runs.map(\.profile) == ["a", "b"])
+    }
+}
+
+/// Acts everywhere outside of profiles, and takes its time.
+private struct SlowPlugin: Screener, DataProducer, Admitter {
+    static let descriptor = PluginDescriptor(type: "slow", summary: "Drops the second.")
+
+    let clock: ManualClock
+    let nanoseconds: Int64
+    let admits: Bool
+
+    init(clock: ManualClock, nanoseconds: Int64 = 0, admits: Bool) {
+        self.clock = clock
+        self.nanoseconds = nanoseconds
+        self.admits = admits
+    }
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) throws {
+        throw parameters.error("made by hand")
+    }
+
+    func screen(_ candidates: inout Candidates, context: inout SchedulingContext) {
+        clock.advance(by: .nanoseconds(nanoseconds))
+        candidates.keep { $0.slot != 1 }
+    }
+
+    func produce(for candidates: Candidates, context: inout SchedulingContext) {
+        clock.advance(by: .nanoseconds(nanoseconds))
+    }
+
+    func admit(_ candidates: Candidates, context: inout SchedulingContext) throws(Rejection) {
+        clock.advance(by: .nanoseconds(nanoseconds))
+        if !admits { throw Rejection(.saturated, "not now") }
     }
 }

@@ -27,7 +27,7 @@ struct SilentScorer: Scorer {
 
 /// Keeps the endpoints whose names it was given.
 struct NameFilter: Filter {
-    static let descriptor = PluginDescriptor(type: "name-filter", summary: "")
+    static let descriptor = PluginDescriptor(type: "name-filter", summary: "Keeps endpoints by name.")
     var names: Set<String> = []
     var calls = CallLog()
 
@@ -135,7 +135,9 @@ func makeScheduler(
             plugins: plugins.enumerated().map { .init(name: "p\($0)", type: "test", plugin: $1) },
             profiles: profiles,
             handler: handler,
-            producers: plugins.compactMap { $0 as? any DataProducer },
+            producers: plugins.compactMap { plugin in
+                (plugin as? any DataProducer).map { .init(name: type(of: plugin).descriptor.type, plugin: $0) }
+            },
             slotCount: 0
         )
     )

@@ -21,8 +21,8 @@ final class InFlightLoads: Sendable {
         self.otherwise = otherwise
     }
 
-    /// The tokens of the request that `endpoint` would have to work on: those that it does not hold in its prefix cache,
-    /// and, where the producer counts them, those that it will generate.
+    /// The tokens of the request that `endpoint` would have to work on: those that it does not hold in its prefix
+    /// cache, and, where the producer counts them, those that it will generate.
     func uncachedTokens(on endpoint: EndpointSnapshot) -> Int {
         uncachedTokens.indices.contains(endpoint.slot) ? uncachedTokens[endpoint.slot] : otherwise
     }

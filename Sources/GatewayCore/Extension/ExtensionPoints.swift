@@ -2,6 +2,15 @@
 public protocol Filter: Plugin {
     /// Narrows `candidates`. Runs in configuration order; an empty result ends the profile.
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext)
+
+    /// By what rule it decides, for explanations, such as `waiting-queue <= 5`. Asked only when a decision is recorded
+    /// and somebody was removed. The default is the plugin's summary.
+    func rule(in context: SchedulingContext) -> String
+}
+
+extension Filter {
+    /// The plugin's summary.
+    public func rule(in context: SchedulingContext) -> String { Self.descriptor.summary }
 }
 
 /// Says how well each candidate would serve a request.
@@ -48,6 +57,14 @@ public protocol ProfileHandler: Plugin {
 public protocol Screener: Plugin {
     /// Narrows `candidates`. Runs before the producers, in configuration order; an empty result refuses the request.
     func screen(_ candidates: inout Candidates, context: inout SchedulingContext)
+
+    /// By what rule it decides, for explanations; see ``Filter/rule(in:)``.
+    func rule(in context: SchedulingContext) -> String
+}
+
+extension Screener {
+    /// The plugin's summary.
+    public func rule(in context: SchedulingContext) -> String { Self.descriptor.summary }
 }
 
 /// Refuses requests that should not be scheduled now.

@@ -1,4 +1,4 @@
-/// A GET request that the gateway itself makes to an endpoint: a metrics page, a model list, a probe.
+/// A request that the gateway itself makes: a GET for a metrics page or a model list, a POST where there is a body.
 public struct OutboundRequest: Hashable, Sendable {
     /// Whom to ask.
     public var address: EndpointAddress
@@ -8,13 +8,26 @@ public struct OutboundRequest: Hashable, Sendable {
     public var timeout: Duration
     /// The most response-body bytes to take; a longer body is an error.
     public var maxResponseBytes: Int
+    /// Further header fields; those of the connection and the body's length are the transport's.
+    public var headers: [HeaderMutation.Field]
+    /// The body; `nil` for a GET.
+    public var body: [UInt8]?
 
     /// Makes a request.
-    public init(address: EndpointAddress, path: String, timeout: Duration, maxResponseBytes: Int = 8 << 20) {
+    public init(
+        address: EndpointAddress,
+        path: String,
+        timeout: Duration,
+        maxResponseBytes: Int = 8 << 20,
+        headers: [HeaderMutation.Field] = [],
+        body: [UInt8]? = nil
+    ) {
         self.address = address
         self.path = path
         self.timeout = timeout
         self.maxResponseBytes = maxResponseBytes
+        self.headers = headers
+        self.body = body
     }
 }
 

@@ -23,6 +23,20 @@ package struct PluginPipeline: Sendable {
         }
     }
 
+    /// A plugin in one of its roles.
+    package struct Named<Role: Sendable>: Sendable {
+        /// The instance's name.
+        package let name: String
+        /// The plugin.
+        package let plugin: Role
+
+        /// Makes a named plugin.
+        package init(name: String, plugin: Role) {
+            self.name = name
+            self.plugin = plugin
+        }
+    }
+
     /// All plugins in configuration order, with those that the builder added behind them.
     package let plugins: [Instance]
     /// The profiles in configuration order; at least one.
@@ -30,11 +44,11 @@ package struct PluginPipeline: Sendable {
     /// Decides which profiles run.
     package let handler: any ProfileHandler
     /// The producers, each behind those whose data it reads, else in the order of ``plugins``.
-    package let producers: [any DataProducer]
+    package let producers: [Named<any DataProducer>]
     /// What removes endpoints before anything else, in the order of ``plugins``.
-    package let screeners: [any Screener]
+    package let screeners: [Named<any Screener>]
     /// What may refuse a request behind the producers, in the order of ``plugins``.
-    package let admitters: [any Admitter]
+    package let admitters: [Named<any Admitter>]
     /// What says for whom a request is, in the order of ``plugins``.
     package let agentIdentifiers: [any AgentIdentifier]
     /// What reports token usage to a proxy, in the order of ``plugins``.
@@ -70,7 +84,7 @@ package struct PluginPipeline: Sendable {
         plugins: [Instance],
         profiles: [SchedulingProfile],
         handler: any ProfileHandler,
-        producers: [any DataProducer],
+        producers: [Named<any DataProducer>],
         slotCount: Int,
         endpointSource: (any EndpointSource)? = nil,
         warnings: [ConfigurationProblem] = []
@@ -80,8 +94,12 @@ package struct PluginPipeline: Sendable {
         self.profiles = profiles
         self.handler = handler
         self.producers = producers
-        screeners = plugins.compactMap { $0.plugin as? any Screener }
-        admitters = plugins.compactMap { $0.plugin as? any Admitter }
+        screeners = plugins.compactMap { instance in
+            (instance.plugin as? any Screener).map { Named(name: instance.name, plugin: $0) }
+        }
+        admitters = plugins.compactMap { instance in
+            (instance.plugin as? any Admitter).map { Named(name: instance.name, plugin: $0) }
+        }
         agentIdentifiers = plugins.compactMap { $0.plugin as? any AgentIdentifier }
         responseReporters = plugins.compactMap { $0.plugin as? any ResponseReporter }
         loadEstimator = plugins.lazy.compactMap { $0.plugin as? any LoadEstimator }.first

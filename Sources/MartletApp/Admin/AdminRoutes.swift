@@ -11,9 +11,13 @@ struct AdminRoutes: Sendable {
     var obstacle: @Sendable () -> String? = { nil }
     /// The state as JSON; `nil` when there is none to tell.
     var state: (@Sendable () -> [UInt8])?
+    /// What is told of decisions; `nil` when none are made here.
+    var decisions: DecisionRoutes?
 
     /// The answer to a request.
     func answer(_ request: AdminRequest) -> AdminResponse {
+        if let response = decisions?.answer(request) { return response }
+        guard request.isRead else { return .text("only GET and HEAD are answered here", status: .methodNotAllowed) }
         switch request.path {
         case "/metrics": return metrics(accept: request.accept)
         case "/healthz": return .text("ok")
@@ -30,6 +34,7 @@ struct AdminRoutes: Sendable {
 
     private var paths: [String] {
         ["/metrics", "/healthz", "/readyz"] + (state == nil ? [] : [Self.statePath])
+            + (decisions == nil ? [] : [DecisionRoutes.listPath, DecisionRoutes.explainPath])
     }
 
     private func metrics(accept: String) -> AdminResponse {

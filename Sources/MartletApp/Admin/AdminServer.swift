@@ -27,8 +27,18 @@ struct AdminRequest: Sendable {
     var method: HTTPMethod
     /// The path without query.
     var path: String
+    /// What stands behind the `?`; empty when there is none.
+    var query: Substring = ""
+    /// The header fields.
+    var headers = HeaderMap()
+    /// The body; empty when there is none.
+    var body: [UInt8] = []
+
+    /// Whether it changes nothing.
+    var isRead: Bool { method == .GET || method == .HEAD }
+
     /// The `accept` header; empty when absent.
-    var accept: String
+    var accept: String { headers.first("accept") ?? "" }
 }
 
 /// Serves metrics, health and state on an address of its own, so that watching the gateway never waits behind its
@@ -99,6 +109,12 @@ private final class AdminHandler: ChannelInboundHandler {
 
     private let answer: @Sendable (AdminRequest) -> AdminResponse
     private var head: HTTPRequestHead?
+    /// The body, as far as it was taken.
+    private var body: [UInt8] = []
+    private var isBodyTooLarge = false
+
+    /// The longest body: that of the longest request that a gateway takes.
+    private static let bodyBytesMax = GatewayLimits().maxBodyBytes
 
     init(answer: @escaping @Sendable (AdminRequest) -> AdminResponse) {
         self.answer = answer
@@ -107,12 +123,19 @@ private final class AdminHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head): self.head = head
-        case .body: break
+        case .body(let piece): take(piece)
         case .end:
             guard let head else { return }
             self.head = nil
             respond(to: head, context: context)
+            body = []
+            isBodyTooLarge = false
         }
+    }
+
+    private func take(_ piece: ByteBuffer) {
+        isBodyTooLarge = isBodyTooLarge || body.count + piece.readableBytes > Self.bodyBytesMax
+        if isBodyTooLarge { body = [] } else { body += piece.readableBytesView }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -124,14 +147,17 @@ private final class AdminHandler: ChannelInboundHandler {
     }
 
     private func respond(to head: HTTPRequestHead, context: ChannelHandlerContext) {
+        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         let request = AdminRequest(
             method: head.method,
-            path: String(head.uri.prefix { $0 != "?" }),
-            accept: head.headers.first(name: "accept") ?? ""
+            path: String(parts.first ?? ""),
+            query: parts.count > 1 ? parts[1] : "",
+            headers: HeaderMap(head.headers.map { HeaderMap.Field(name: $0.name, value: $0.value) }),
+            body: body
         )
-        let isRead = head.method == .GET || head.method == .HEAD
         let response =
-            isRead ? answer(request) : .text("only GET and HEAD are answered here", status: .methodNotAllowed)
+            isBodyTooLarge
+            ? .text("the body has more than \(Self.bodyBytesMax) bytes", status: .payloadTooLarge) : answer(request)
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: response.contentType)
         headers.add(name: "content-length", value: String(response.body.count))

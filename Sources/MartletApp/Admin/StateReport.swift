@@ -44,6 +44,7 @@ struct StateReport {
         writer.integer(view.available.count)
         writer.key("models")
         strings(view.models.union().map(\.id))
+        member("endpoint_picker", pool.configuration)
         writer.key("endpoints")
         writer.beginArray()
         let outages = Dictionary(view.outages.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })

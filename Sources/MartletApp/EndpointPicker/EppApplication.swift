@@ -113,6 +113,7 @@ extension EppOptions {
         var settings = GatewaySettings()
         settings.limits.maxBodyBytes = serving.maxBodyBytes
         settings.metricsStaleness = metricsStaleness
+        settings.keptDecisions = keptDecisions
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
         settings.verifiesEndpointCertificates = !modelServerMetrics.skipsVerification
         settings.scrape.interval = scrapeInterval

@@ -137,6 +137,10 @@ extension EppOptions {
     private static let otherFlags = FlagGroup<EppOptions>(
         title: "Other",
         flags: foreignFlags() + [
+            .integer(
+                "keep-decisions", \.keptDecisions, in: 0...1_000_000,
+                "How many of the last decisions martlet explain can tell of; 0 keeps none."
+            ),
             .withoutEffect(
                 "ha-enable-leader-election", .boolean, default: "false", "Whether only one replica is ready.",
                 because: "without a cluster there is no lease to hold"

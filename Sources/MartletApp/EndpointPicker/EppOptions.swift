@@ -42,6 +42,8 @@ struct EppOptions: ServesExtProc {
     var pickerText = ""
     /// A file or folder of resources.
     var resourcesPath = ""
+    /// How many of the last decisions are kept for `martlet explain`; 0 for none.
+    var keptDecisions = 100
     /// Whether plugins that may still change are allowed.
     var allowsExperimentalPlugins = false
 

@@ -144,11 +144,12 @@ final class GatewayAssembly: Sendable {
             box.replace(with: scheduler)
             let store = present?.store ?? makeStore(pool.id, scheduler: box)
             present?.scraping.stop()
+            let picker = CanonicalPrinter.print(pool.picker)
             result = RunningPool(
                 store: store,
                 scheduler: box,
-                runtime: PoolRuntime(id: pool.id, endpoints: store, scheduler: scheduler),
-                picker: CanonicalPrinter.print(pool.picker),
+                runtime: PoolRuntime(id: pool.id, endpoints: store, scheduler: scheduler, configuration: picker),
+                picker: picker,
                 endpoints: [],
                 source: pipeline.endpointSource,
                 scraping: supervisor.start(scraper(of: store, pipeline: pipeline))

@@ -52,7 +52,8 @@ struct GatewayParts: Sendable {
                 limits: settings.limits,
                 retry: settings.retry,
                 addsServedHeader: settings.addsServedHeader,
-                seed: settings.seed ?? UInt64.random(in: .min ... .max)
+                seed: settings.seed ?? UInt64.random(in: .min ... .max),
+                keptDecisions: settings.keptDecisions
             ),
             metrics: metrics,
             clock: clock
@@ -80,7 +81,8 @@ struct GatewayParts: Sendable {
             },
             state: {
                 StateReport.json(controller: controller, isDraining: readiness.isDraining, startedAt: startedAt)
-            }
+            },
+            decisions: DecisionRoutes(controller: controller)
         )
     }
 

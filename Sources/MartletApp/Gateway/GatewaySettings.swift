@@ -20,4 +20,6 @@ struct GatewaySettings: Sendable {
     var allowsExperimentalPlugins = false
     /// Whether the certificates of endpoints that speak TLS are checked.
     var verifiesEndpointCertificates = true
+    /// How many of the last decisions are kept for explanations; 0 for none.
+    var keptDecisions = 0
 }

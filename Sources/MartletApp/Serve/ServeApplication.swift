@@ -120,6 +120,7 @@ extension ServeOptions {
         settings.retry = retry
         settings.addsServedHeader = servedHeader ?? (simulated > 0)
         settings.seed = seed
+        settings.keptDecisions = keptDecisions
         settings.scrape.interval = scrapeInterval
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
         settings.verifiesEndpointCertificates = verifiesEndpointCertificates

@@ -29,6 +29,8 @@ package struct ServeOptions: Sendable {
     package var logLevel = "info"
     /// The seed of random choices; `nil` for one that differs with each start.
     package var seed: UInt64?
+    /// How many of the last decisions are kept for `martlet explain`; 0 for none.
+    package var keptDecisions = 100
     /// Whether plugins that may still change are allowed.
     package var allowsExperimentalPlugins = false
     /// Whether the certificates of endpoints that speak TLS are checked.

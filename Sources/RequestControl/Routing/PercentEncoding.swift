@@ -2,7 +2,7 @@ extension StringProtocol {
     /// This text of a URL with its `%XX` escapes decoded; a broken escape stays as it is.
     ///
     /// - Parameter plusIsSpace: whether `+` stands for a space, as in queries.
-    func percentDecoded(plusIsSpace: Bool) -> String {
+    package func percentDecoded(plusIsSpace: Bool) -> String {
         var decoded: [UInt8] = []
         decoded.reserveCapacity(utf8.count)
         var rest = Substring(self).utf8

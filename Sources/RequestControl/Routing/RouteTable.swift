@@ -78,7 +78,7 @@ package struct Route: Sendable {
 }
 
 /// Names a ``RouteTable``: the port that a Gateway listener asks for, or the one of a listener outside any Gateway.
-package enum RouteTableKey: Hashable, Sendable {
+package enum RouteTableKey: Hashable, Comparable, Sendable {
     /// Listeners that no Gateway resource describes.
     case standalone
     /// The Gateway listeners of a port.

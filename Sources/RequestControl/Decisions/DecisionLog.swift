@@ -1,0 +1,72 @@
+import Scheduling
+import Synchronization
+
+/// The last decisions, for those who ask why a request went where it did. Safe from any thread.
+///
+/// Memory is bounded twice: by the number of decisions, and by the number of endpoints in them all, since each decision
+/// keeps its candidates as they were. With a thousand endpoints the second bound keeps the last
+/// ``defaultMaxEndpoints`` / 1,000 decisions.
+package final class DecisionLog: Sendable {
+    /// The most endpoints in all decisions together, unless said otherwise: about 100 MB when no two decisions share a
+    /// state of an endpoint.
+    package static let defaultMaxEndpoints = 200_000
+
+    /// A ring of the last decisions.
+    private struct Ring {
+        var places: [DecisionRecord?]
+        /// The place of the oldest.
+        var first = 0
+        var count = 0
+        var endpoints = 0
+
+        mutating func dropOldest() {
+            endpoints -= places[first]?.trace.endpoints.count ?? 0
+            places[first] = nil
+            first = (first + 1) % places.count
+            count -= 1
+        }
+    }
+
+    private let maxEndpoints: Int
+    private let ring: Mutex<Ring>
+
+    /// Makes an empty log.
+    ///
+    /// - Parameters:
+    ///   - capacity: how many decisions are kept, at least 1.
+    ///   - maxEndpoints: how many endpoints are kept in them all; the last decision is kept in any case.
+    package init(capacity: Int, maxEndpoints: Int = DecisionLog.defaultMaxEndpoints) {
+        precondition(capacity > 0, "a log of decisions keeps at least one, not \(capacity)")
+        self.maxEndpoints = maxEndpoints
+        ring = Mutex(Ring(places: Array(repeating: nil, count: capacity)))
+    }
+
+    /// Keeps `decision`; the oldest go where there is no room.
+    package func record(_ decision: DecisionRecord) {
+        // What is dropped is released outside of the lock.
+        var dropped: [DecisionRecord?] = []
+        ring.withLock { ring in
+            ring.endpoints += decision.trace.endpoints.count
+            while ring.count > 0, ring.count == ring.places.count || ring.endpoints > maxEndpoints {
+                dropped.append(ring.places[ring.first])
+                ring.dropOldest()
+            }
+            ring.places[(ring.first + ring.count) % ring.places.count] = decision
+            ring.count += 1
+        }
+    }
+
+    /// The decisions, newest first.
+    ///
+    /// - Parameters:
+    ///   - limit: how many at most.
+    ///   - isWanted: which.
+    package func latest(_ limit: Int = .max, where isWanted: (DecisionRecord) -> Bool = { _ in true })
+        -> [DecisionRecord]
+    {
+        let all = ring.withLock { ring in
+            (0..<ring.count).reversed().compactMap { ring.places[(ring.first + $0) % ring.places.count] }
+        }
+        return Array(all.lazy.filter(isWanted).prefix(limit))
+    }
+}

@@ -1,0 +1,74 @@
+package import GatewayCore
+package import Scheduling
+
+/// One decision with all that led to it, for explanations. It holds nothing of the request's body.
+package struct DecisionRecord: Sendable {
+    /// The request's identifier; several attempts of one request have the same.
+    package let requestID: String
+    /// The attempt's number: 0 for the first.
+    package let attempt: Int
+    /// When the decision began.
+    package let begunAt: MonotonicInstant
+    /// How long it took, from the choice of candidates to the pick.
+    package let nanoseconds: Int64
+    /// The pool.
+    package let pool: PoolID
+    /// The model that the client asked for.
+    package let model: String
+    /// The model that serves the request.
+    package let targetModel: String
+    /// The objective that the client named; empty for none.
+    package let objective: String
+    /// The request's priority.
+    package let priority: Int
+    /// The flow that fairness is kept for.
+    package let fairnessID: String
+    /// The estimated number of prompt tokens.
+    package let inputTokens: Int
+    /// The endpoints that were tried before.
+    package let tried: [EndpointID]
+    /// What each plugin did.
+    package let trace: SchedulingTrace
+    /// The profile whose pick serves the request; `nil` when the request was refused.
+    package let servingProfile: String?
+    /// Why the request was refused; `nil` when it was not.
+    package let rejection: Rejection?
+
+    init(
+        _ request: InferenceRequest,
+        attempt: Int,
+        begunAt: MonotonicInstant,
+        nanoseconds: Int64,
+        pool: PoolID,
+        tried: [EndpointID],
+        trace: SchedulingTrace,
+        result: Result<SchedulingDecision, Rejection>
+    ) {
+        requestID = request.id
+        self.attempt = attempt
+        self.begunAt = begunAt
+        self.nanoseconds = nanoseconds
+        self.pool = pool
+        model = request.model
+        targetModel = request.targetModel
+        objective = request.objective
+        priority = request.priority
+        fairnessID = request.fairnessID
+        inputTokens = request.inputTokens
+        self.tried = tried
+        self.trace = trace
+        switch result {
+        case .success(let decision):
+            servingProfile = decision.primary.profile
+            rejection = nil
+        case .failure(let error):
+            servingProfile = nil
+            rejection = error
+        }
+    }
+
+    /// The endpoints that the serving profile picked, best first.
+    package var picked: [EndpointID] {
+        trace.runs.last { $0.profile == servingProfile }?.picked ?? []
+    }
+}

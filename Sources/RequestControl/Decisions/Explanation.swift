@@ -1,0 +1,34 @@
+package import GatewayCore
+
+/// What would become of a request, and why. Nothing is sent, counted or remembered.
+package enum Explanation: Sendable {
+    /// The pool was found, and this was decided; also when nobody was picked.
+    case decided(DecisionRecord)
+    /// The request was refused before its pool was known.
+    case refused(Rejection)
+}
+
+extension RequestController {
+    /// Goes the way of a request that came in on the listeners of `routes`, without sending it.
+    ///
+    /// The answer is that of this moment and of one draw of the random choices; a request that comes later may go
+    /// elsewhere.
+    package func explain(_ request: IncomingRequest, routes: RouteTableKey) -> Explanation {
+        var random = randomSource()
+        do throws(Rejection) {
+            let resolution = try RequestResolution(
+                request,
+                state: state,
+                routes: routes,
+                isBehindProxy: false,
+                controller: self,
+                random: &random
+            )
+            var context = resolution.context
+            let step = DecisionStep(pool: resolution.route.pool, tried: [], subset: request.endpointSubset)
+            return .decided(step.recorded(&context, attempt: 0, clock: clock).record)
+        } catch {
+            return .refused(error)
+        }
+    }
+}

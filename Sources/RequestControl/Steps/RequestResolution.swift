@@ -1,0 +1,46 @@
+import GatewayCore
+import Scheduling
+
+/// The second and third step of a request: what it is, which pool is to serve it, and what its plugins share.
+struct RequestResolution {
+    let identity: RequestIdentity
+    let route: RouteSelection
+    let context: SchedulingContext
+
+    /// Reads the request and finds its pool.
+    ///
+    /// - Throws: ``Rejection`` of ``RequestIdentity`` and ``RouteSelection``.
+    init(
+        _ request: IncomingRequest,
+        state: GatewayState,
+        routes: RouteTableKey,
+        isBehindProxy: Bool,
+        controller: RequestController,
+        random: inout RandomSource
+    ) throws(Rejection) {
+        identity = try RequestIdentity(
+            request,
+            parsers: state.parsers,
+            limits: controller.configuration.limits,
+            random: &random
+        )
+        route = try RouteSelection(
+            request,
+            model: identity.model,
+            state: state,
+            routes: routes,
+            isBehindProxy: isBehindProxy,
+            random: &random
+        )
+        context = SchedulingContext(
+            request: identity.inferenceRequest(
+                request,
+                objectives: state.objectives(of: route.pool.id),
+                agent: route.pool.scheduler.agent(in: request.headers)
+            ),
+            now: controller.now(),
+            scratch: RequestScratch(slotCount: route.pool.scheduler.slotCount),
+            random: random
+        )
+    }
+}
