@@ -177,3 +177,19 @@ let package = Package(
         ),
     ]
 )
+
+// The benchmark of single decisions needs what only this package may see; nobody builds it without asking for it.
+if Context.environment["MARTLET_BENCHMARKS"] != nil {
+    package.targets += [
+        .target(name: "AllocationCount", path: "Benchmarks/picker/AllocationCount"),
+        .executableTarget(
+            name: "PickerBenchmark",
+            dependencies: [
+                "AllocationCount", "BuiltinPlugins", "DataLayer", "GatewayConfiguration", "GatewayCore",
+                "RequestControl", "Scheduling", "Telemetry",
+            ],
+            path: "Benchmarks/picker/PickerBenchmark",
+            swiftSettings: settings
+        ),
+    ]
+}

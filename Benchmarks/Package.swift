@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .executable(name: "loadgen", targets: ["loadgen"]),
         .executable(name: "backend", targets: ["backend"]),
+        .executable(name: "pagereader", targets: ["pagereader"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0")
@@ -39,6 +40,7 @@ let package = Package(
             dependencies: ["Workload", nioCore, nioPosix, nioHTTP1],
             swiftSettings: settings
         ),
+        .executableTarget(name: "pagereader", swiftSettings: settings),
         .testTarget(name: "WorkloadTests", dependencies: ["Workload", nioCore], swiftSettings: settings),
     ]
 )

@@ -13,26 +13,25 @@ struct ProfileRunner {
         context: inout SchedulingContext,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> ProfileResult? {
-        var record = trace == nil ? nil : SchedulingTrace.ProfileRun(profile)
-        defer {
-            if let record { trace?.runs.append(record) }
-        }
+        trace?.beginRun(of: profile.name)
         var candidates = start
-        filter(&candidates, context: &context, trace: trace, record: &record)
-        if candidates.isEmpty { return nil }
-
-        var buffer = ScoreBuffer(count: candidates.count)
-        buffer.add(profile.scorers, candidates: candidates, context: context, trace: trace, record: &record)
-        let begun = trace?.now
-        let picks = profile.picker.pick(candidates, scores: buffer.sums.span, context: &context)
-        let took = begun.flatMap { trace?.nanoseconds(since: $0) }
-        let endpoints = try endpoints(picks, of: candidates)
-        if let took {
-            record?.steps.append(.init(stage: .picker, name: profile.pickerName, nanoseconds: took))
-            record?.scored = candidates.positions
-            record?.sums = buffer.sums
-            record?.picked = endpoints.map(\.id)
+        filter(&candidates, context: &context, trace: &trace)
+        if candidates.isEmpty {
+            trace?.endRun()
+            return nil
         }
+        var buffer = ScoreBuffer(count: candidates.count)
+        buffer.add(profile.scorers, candidates: candidates, context: context, trace: &trace)
+        let picks = profile.picker.pick(candidates, scores: buffer.sums.span, context: &context)
+        trace?.note(.picker, profile.pickerName)
+        let endpoints: [EndpointSnapshot]
+        do throws(Rejection) {
+            endpoints = try self.endpoints(picks, of: candidates)
+        } catch {
+            trace?.endRun(scored: candidates.positions, sums: buffer.sums)
+            throw error
+        }
+        trace?.endRun(scored: candidates.positions, sums: buffer.sums, picks: picks)
         return ProfileResult(
             profile: profile.name,
             endpoints: endpoints,
@@ -45,25 +44,15 @@ struct ProfileRunner {
     private func filter(
         _ candidates: inout Candidates,
         context: inout SchedulingContext,
-        trace: SchedulingTrace?,
-        record: inout SchedulingTrace.ProfileRun?
+        trace: inout SchedulingTrace?
     ) {
         for named in profile.filters where !candidates.isEmpty {
-            guard let trace else {
-                named.filter.filter(&candidates, context: &context)
-                continue
-            }
             let before = candidates.count
-            let begun = trace.now
             named.filter.filter(&candidates, context: &context)
-            var step = SchedulingTrace.Step(
-                stage: .filter,
-                name: named.name,
-                nanoseconds: trace.nanoseconds(since: begun),
-                left: candidates.positions
-            )
-            if candidates.count < before { step.rule = named.filter.rule(in: context) }
-            record?.steps.append(step)
+            if trace != nil {
+                let rule = candidates.count < before ? named.filter.rule(in: context) : nil
+                trace?.note(.filter, named.name, left: candidates.positions, rule: rule)
+            }
         }
     }
 

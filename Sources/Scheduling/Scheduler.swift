@@ -9,12 +9,19 @@ package final class Scheduler: Sendable {
     private let pipeline: PluginPipeline
     private let runners: [ProfileRunner]
     private let profileNames: [String]
+    /// The most steps and scorers that a trace can have.
+    private let stepCount: Int
+    private let scorerCount: Int
 
     /// Makes a scheduler that runs `pipeline`.
     package init(pipeline: PluginPipeline) {
         self.pipeline = pipeline
         runners = pipeline.profiles.map(ProfileRunner.init)
         profileNames = pipeline.profiles.map(\.name)
+        scorerCount = pipeline.profiles.reduce(0) { $0 + $1.scorers.count }
+        stepCount =
+            pipeline.screeners.count + pipeline.producers.count + pipeline.admitters.count
+            + pipeline.profiles.reduce(scorerCount) { $0 + $1.filters.count + 1 }
     }
 
     /// How many slots the scratch of a request must have; see ``RequestScratch/init(slotCount:)``.
@@ -42,18 +49,16 @@ package final class Scheduler: Sendable {
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
         trace?.endpoints = candidates.all
+        trace?.reserve(steps: stepCount, scores: scorerCount * candidates.count)
+        trace?.beginLap()
         var candidates = candidates
         try screen(&candidates, context: &context, trace: &trace)
         for producer in pipeline.producers {
-            let begun = trace?.now
             producer.plugin.produce(for: candidates, context: &context)
-            if let begun { trace?.note(.producer, producer.name, since: begun) }
+            trace?.note(.producer, producer.name)
         }
         for admitter in pipeline.admitters {
-            let begun = trace?.now
-            defer {
-                if let begun { trace?.note(.admitter, admitter.name, since: begun) }
-            }
+            defer { trace?.note(.admitter, admitter.name) }
             try admitter.plugin.admit(candidates, context: &context)
         }
         let progress = try runProfiles(candidates, context: &context, trace: &trace)
@@ -71,11 +76,10 @@ package final class Scheduler: Sendable {
     ) throws(Rejection) {
         for screener in pipeline.screeners {
             let before = candidates.count
-            let begun = trace?.now
             screener.plugin.screen(&candidates, context: &context)
-            if let begun {
+            if trace != nil {
                 let rule = candidates.count < before ? screener.plugin.rule(in: context) : nil
-                trace?.note(.screener, screener.name, since: begun, left: candidates.positions, rule: rule)
+                trace?.note(.screener, screener.name, left: candidates.positions, rule: rule)
             }
             if candidates.isEmpty {
                 throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")

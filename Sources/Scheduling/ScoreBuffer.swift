@@ -19,33 +19,21 @@ struct ScoreBuffer {
     ///   - scorers: what scores.
     ///   - candidates: as many as this buffer was made for.
     ///   - context: the request.
-    ///   - trace: tells the time for an explanation; `nil` costs one branch per scorer.
-    ///   - record: where the raw scores go too, for an explanation.
+    ///   - trace: where the raw scores go too, for an explanation; `nil` costs one branch per scorer.
     mutating func add(
         _ scorers: [WeightedScorer],
         candidates: Candidates,
         context: SchedulingContext,
-        trace: SchedulingTrace?,
-        record: inout SchedulingTrace.ProfileRun?
+        trace: inout SchedulingTrace?
     ) {
         let count = sums.count
         withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { buffer in
             for scorer in scorers {
                 buffer.initialize(repeating: 0)
                 var scores = buffer.mutableSpan
-                let begun = trace?.now
                 scorer.scorer.score(candidates, context: context, into: &scores)
-                if let begun, let trace {
-                    var step = SchedulingTrace.Step(
-                        stage: .scorer,
-                        name: scorer.name,
-                        nanoseconds: trace.nanoseconds(since: begun)
-                    )
-                    step.weight = scorer.weight
-                    step.scores = Array(buffer)
-                    record?.steps.append(step)
-                }
-                accumulate(buffer.span, weight: scorer.weight)
+                trace?.note(scorer, scores: scores.span)
+                accumulate(scores.span, weight: scorer.weight)
             }
         }
     }

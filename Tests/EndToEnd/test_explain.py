@@ -1,4 +1,4 @@
-"""`martlet explain`: decisions of a running gateway, by id and for requests that are not sent, and from a saved state."""
+"""`martlet explain`: decisions of a running gateway, by id or of requests that are not sent, and of a saved state."""
 
 import json
 import subprocess

@@ -15,19 +15,21 @@ import Testing
         var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
         let decision = try scheduler.schedule(&context, candidates: .sample(count: 4), trace: &trace)
 
-        let run = try #require(trace?.runs.first)
-        #expect(trace?.runs.count == 1)
+        let told = try #require(trace)
+        let run = try #require(told.runs.first)
+        let steps = told.steps[run.steps]
+        #expect(told.runs.count == 1 && told.commonSteps.isEmpty)
         #expect(run.profile == "default")
-        #expect(trace?.endpoints.map(\.id.name) == ["e0", "e1", "e2", "e3"])
-        #expect(run.steps.map(\.stage) == [.filter, .filter, .scorer, .scorer, .picker])
-        #expect(run.steps.map(\.name) == ["f0", "f1", "s0", "s1", "picker"])
-        #expect(run.steps.map(\.left) == [[0, 1, 3], [1, 3], nil, nil, nil])
-        #expect(run.steps.map(\.rule) == ["Keeps endpoints by name.", "Keeps endpoints by name.", nil, nil, nil])
+        #expect(told.endpoints.map(\.id.name) == ["e0", "e1", "e2", "e3"])
+        #expect(steps.map(\.stage) == [.filter, .filter, .scorer, .scorer, .picker])
+        #expect(steps.map(\.name) == ["f0", "f1", "s0", "s1", "picker"])
+        #expect(steps.map(\.left) == [[0, 1, 3], [1, 3], nil, nil, nil])
+        #expect(steps.map(\.rule) == ["Keeps endpoints by name.", "Keeps endpoints by name.", nil, nil, nil])
         #expect(run.scored == [1, 3])
-        #expect(run.steps.map(\.weight) == [1, 1, 2, 0.5, 1])
-        #expect(run.steps.map(\.scores) == [[], [], [0.5, 7], [1, 1], []])
+        #expect(steps.map(\.weight) == [1, 1, 2, 0.5, 1])
+        #expect(steps[2...3].map { Array(told.scores(of: $0, in: run)) } == [[0.5, 7], [1, 1]])
         #expect(run.sums == [1.5, 2.5])
-        #expect(run.picked.map(\.name) == ["e3"])
+        #expect(told.picked(in: run).map(\.name) == ["e3"])
         #expect(decision.endpoint.id.name == "e3")
     }
 
@@ -39,10 +41,10 @@ import Testing
         #expect(throws: Rejection.self) {
             _ = try scheduler.schedule(&context, candidates: .sample(count: 2), trace: &trace)
         }
-        let run = try #require(trace?.runs.first)
-        #expect(run.steps.map(\.left) == [[1], []])
-        #expect(run.picked.isEmpty)
-        #expect(run.scored.isEmpty)
+        let told = try #require(trace)
+        let run = try #require(told.runs.first)
+        #expect(told.steps[run.steps].map(\.left) == [[1], []])
+        #expect(run.picks.isEmpty && run.scored.isEmpty && run.sums.isEmpty)
     }
 
     @Test func tellsWhatRanOutsideOfProfiles() throws {
@@ -56,7 +58,7 @@ import Testing
         #expect(throws: Rejection(.saturated, "not now")) {
             _ = try scheduler.schedule(&context, candidates: .sample(count: 3), trace: &trace)
         }
-        let steps = try #require(trace?.steps)
+        let steps = try #require(trace?.commonSteps)
         #expect(steps.map(\.stage) == [.screener, .screener, .producer, .producer, .admitter, .admitter])
         #expect(steps.map(\.nanoseconds) == [40, 0, 40, 0, 40, 0])
         #expect(steps[0].left == [0, 2] && steps[0].rule == "Drops the second.")

@@ -78,7 +78,7 @@ struct DecisionJSON {
         var left = Array(trace.endpoints.indices)
         writer.key("steps")
         writer.beginArray()
-        for step in trace.steps { write(step, left: &left, trace) }
+        for step in trace.commonSteps { write(step, left: &left, trace) }
         writer.endArray()
         writer.key("profiles")
         writer.beginArray()
@@ -88,28 +88,33 @@ struct DecisionJSON {
             text("profile", run.profile)
             writer.key("steps")
             writer.beginArray()
-            for step in run.steps { write(step, left: &left, trace) }
+            for step in trace.steps[run.steps] { write(step, left: &left, trace, run) }
             writer.endArray()
             texts("scored", run.scored.map { trace.endpoints[$0].id.description })
             numbers("totals", run.sums)
-            texts("picked", run.picked.map(\.description))
+            texts("picked", trace.picked(in: run).map(\.description))
             writer.endObject()
         }
         writer.endArray()
     }
 
     /// Writes a step; `left` has the positions before it, and those that it left afterwards.
-    private mutating func write(_ step: SchedulingTrace.Step, left: inout [Int], _ trace: SchedulingTrace) {
+    private mutating func write(
+        _ step: SchedulingTrace.Step,
+        left: inout [Int],
+        _ trace: SchedulingTrace,
+        _ run: SchedulingTrace.ProfileRun? = nil
+    ) {
         writer.beginObject()
         text("stage", step.stage.rawValue)
         text("plugin", step.name)
         microseconds(step.nanoseconds)
         if step.left != nil { texts("removed", step.removed(from: &left).map { trace.endpoints[$0].id.description }) }
         if let rule = step.rule { text("rule", rule) }
-        if step.stage == .scorer {
+        if step.stage == .scorer, let run {
             writer.key("weight")
             writer.double(step.weight)
-            numbers("scores", step.scores)
+            numbers("scores", trace.scores(of: step, in: run).map(Double.init))
         }
         writer.endObject()
     }

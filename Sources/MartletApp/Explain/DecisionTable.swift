@@ -38,7 +38,7 @@ struct DecisionTable {
         let trace = decision.trace
         var left = Array(trace.endpoints.indices)
         var removals: [Int: String] = [:]
-        write(trace.steps, left: &left, removals: &removals)
+        write(trace.commonSteps, left: &left, removals: &removals)
         for run in trace.runs { write(run, left: left, removals: removals) }
         if let rejection = decision.rejection {
             lines.append("refused: \(rejection.reason.rawValue): \(rejection.message)")
@@ -65,7 +65,7 @@ struct DecisionTable {
     }
 
     private mutating func write(
-        _ steps: [SchedulingTrace.Step],
+        _ steps: ArraySlice<SchedulingTrace.Step>,
         left: inout [Int],
         removals: inout [Int: String]
     ) {
@@ -84,8 +84,11 @@ struct DecisionTable {
         lines.append("profile \(run.profile)\(serves)")
         var left = left
         var removals = removals
-        write(run.steps, left: &left, removals: &removals)
-        let scorers = run.steps.filter { $0.stage == .scorer }
+        let steps = decision.trace.steps[run.steps]
+        write(steps, left: &left, removals: &removals)
+        let scorers = steps.filter { $0.stage == .scorer }
+        let scores = scorers.map { Array(decision.trace.scores(of: $0, in: run)) }
+        let picked = Set(run.picks.map { run.scored[$0] })
         var rows = [["", "ENDPOINT", "QUEUE", "RUNNING", "KV", "AGE"]]
         for scorer in scorers {
             rows[0].append("\(scorer.name) ×\(Self.number(scorer.weight)) (\(Self.microseconds(scorer.nanoseconds)))")
@@ -93,21 +96,21 @@ struct DecisionTable {
         rows[0].append("TOTAL")
         let places = run.scored.indices.sorted { (run.sums[$0], $1) > (run.sums[$1], $0) }
         for place in places {
-            var row = state(of: run.scored[place], isPicked: { run.picked.contains($0) })
-            row += scorers.map { Self.fixed($0.scores[place], digits: 3) }
+            var row = state(of: run.scored[place], isPicked: picked.contains(run.scored[place]))
+            row += scores.map { Self.fixed(Double($0[place]), digits: 3) }
             rows.append(row + [Self.fixed(run.sums[place], digits: 3)])
         }
         for position in removals.keys.sorted() where !run.scored.contains(position) {
-            rows.append(state(of: position, isPicked: { _ in false }) + ["removed by \(removals[position] ?? "")"])
+            rows.append(state(of: position, isPicked: false) + ["removed by \(removals[position] ?? "")"])
         }
         lines += Self.aligned(rows).map { "  \($0)" }
     }
 
-    private func state(of position: Int, isPicked: (EndpointID) -> Bool) -> [String] {
+    private func state(of position: Int, isPicked: Bool) -> [String] {
         let endpoint = decision.trace.endpoints[position]
         let age = endpoint.metricsAge(at: decision.begunAt).map { "\(Int($0.fractionalSeconds * 1_000)) ms" } ?? "never"
         return [
-            isPicked(endpoint.id) ? "*" : "", endpoint.id.name, "\(endpoint.metrics.waitingQueueSize)",
+            isPicked ? "*" : "", endpoint.id.name, "\(endpoint.metrics.waitingQueueSize)",
             "\(endpoint.metrics.runningRequests)", "\(Self.fixed(endpoint.metrics.kvCacheUsage * 100, digits: 0)) %",
             age,
         ]

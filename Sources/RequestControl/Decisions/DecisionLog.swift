@@ -19,11 +19,22 @@ package final class DecisionLog: Sendable {
         var count = 0
         var endpoints = 0
 
-        mutating func dropOldest() {
+        /// Takes the oldest out.
+        mutating func takeOldest() -> DecisionRecord? {
+            defer {
+                places[first] = nil
+                first = (first + 1) % places.count
+                count -= 1
+            }
             endpoints -= places[first]?.trace.endpoints.count ?? 0
-            places[first] = nil
-            first = (first + 1) % places.count
-            count -= 1
+            return places[first]
+        }
+
+        /// Puts `decision` where there is room.
+        mutating func append(_ decision: DecisionRecord) {
+            endpoints += decision.trace.endpoints.count
+            places[(first + count) % places.count] = decision
+            count += 1
         }
     }
 
@@ -43,16 +54,15 @@ package final class DecisionLog: Sendable {
 
     /// Keeps `decision`; the oldest go where there is no room.
     package func record(_ decision: DecisionRecord) {
-        // What is dropped is released outside of the lock.
-        var dropped: [DecisionRecord?] = []
-        ring.withLock { ring in
-            ring.endpoints += decision.trace.endpoints.count
-            while ring.count > 0, ring.count == ring.places.count || ring.endpoints > maxEndpoints {
-                dropped.append(ring.places[ring.first])
-                ring.dropOldest()
-            }
-            ring.places[(ring.first + ring.count) % ring.places.count] = decision
-            ring.count += 1
+        // What goes is released outside of the lock.
+        let oldest = ring.withLock { ring in
+            let oldest = ring.count == ring.places.count ? ring.takeOldest() : nil
+            ring.append(decision)
+            return oldest
+        }
+        _ = consume oldest
+        while let surplus = ring.withLock({ $0.count > 1 && $0.endpoints > maxEndpoints ? $0.takeOldest() : nil }) {
+            _ = consume surplus
         }
     }
 

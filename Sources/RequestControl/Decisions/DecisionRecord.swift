@@ -69,6 +69,6 @@ package struct DecisionRecord: Sendable {
 
     /// The endpoints that the serving profile picked, best first.
     package var picked: [EndpointID] {
-        trace.runs.last { $0.profile == servingProfile }?.picked ?? []
+        trace.runs.last { $0.profile == servingProfile }.map(trace.picked(in:)) ?? []
     }
 }
