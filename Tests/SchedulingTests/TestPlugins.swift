@@ -128,7 +128,8 @@ struct LoggingPlugin: DataProducer, PreRequest, ResponseObserver, EndpointObserv
 func makeScheduler(
     _ profiles: [SchedulingProfile],
     handler: any ProfileHandler = ClosureHandler.all,
-    plugins: [any Plugin] = []
+    plugins: [any Plugin] = [],
+    detector: (any SaturationDetector)? = nil
 ) -> Scheduler {
     Scheduler(
         pipeline: PluginPipeline(
@@ -136,7 +137,8 @@ func makeScheduler(
             profiles: profiles,
             handler: handler,
             producers: plugins.compactMap { $0 as? any DataProducer },
-            slotCount: 0
+            slotCount: 0,
+            saturationDetector: detector
         )
     )
 }
