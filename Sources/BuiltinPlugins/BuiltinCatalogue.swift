@@ -8,6 +8,7 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(SLOHeadroomTierFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -15,12 +16,15 @@ package enum BuiltinCatalogue {
         registry.register(RunningRequestsScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(LatencyScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
 
         registry.register(ApproximatePrefixCacheProducer.self)
+
+        registry.register(LatencySLOAdmitter.self)
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
