@@ -25,6 +25,9 @@ package enum BuiltinCatalogue {
         registry.register(ApproximatePrefixCacheProducer.self)
 
         registry.register(LatencySLOAdmitter.self)
+        registry.register(ProbabilisticAdmitter.self)
+
+        registerFlowControl(in: &registry)
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
@@ -41,5 +44,25 @@ package enum BuiltinCatalogue {
 
         for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
         return registry
+    }
+
+    /// What says how full a pool is, and what says who waits and who goes first when it is.
+    private static func registerFlowControl(in registry: inout PluginRegistry) {
+        registry.register(UtilizationDetector.self)
+        registry.register(ConcurrencyDetector.self)
+
+        registry.register(GlobalStrictFairnessPolicy.self)
+        registry.register(RoundRobinFairnessPolicy.self)
+        registry.register(ProgramAwareFairnessPolicy.self)
+        registry.register(FCFSOrderingPolicy.self)
+        registry.register(EDFOrderingPolicy.self)
+        registry.register(SLODeadlineOrderingPolicy.self)
+        registry.register(StaticUsageLimitPolicy.self)
+        registry.register(PriorityHoldbackPolicy.self)
+        registry.register(SoftReflectiveCeilingPolicy.self)
+        registry.register(SheddableEvictionFilter.self)
+        registry.register(SheddableEvictionFilter.self, as: SheddableEvictionFilter.formerType)
+        registry.register(PriorityThenTimeEvictionOrder.self)
+        registry.register(PriorityThenTimeEvictionOrder.self, as: PriorityThenTimeEvictionOrder.formerType)
     }
 }
