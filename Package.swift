@@ -172,7 +172,7 @@ let package = Package(
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests(
             "MartletAppTests",
-            requestPath + ["BodyBasedRouting", "ExtProcProto", "GatewayConfiguration", "MartletApp"],
+            requestPath + ["BodyBasedRouting", "EngineClient", "ExtProcProto", "GatewayConfiguration", "MartletApp"],
             [asn1, crypto, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioTLS, x509]
         ),
     ]

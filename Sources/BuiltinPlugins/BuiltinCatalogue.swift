@@ -8,6 +8,7 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(SLOHeadroomTierFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -15,12 +16,18 @@ package enum BuiltinCatalogue {
         registry.register(RunningRequestsScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(LatencyScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
 
         registry.register(ApproximatePrefixCacheProducer.self)
+
+        registry.register(LatencySLOAdmitter.self)
+        registry.register(ProbabilisticAdmitter.self)
+
+        registerFlowControl(in: &registry)
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
@@ -37,5 +44,25 @@ package enum BuiltinCatalogue {
 
         for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
         return registry
+    }
+
+    /// What says how full a pool is, and what says who waits and who goes first when it is.
+    private static func registerFlowControl(in registry: inout PluginRegistry) {
+        registry.register(UtilizationDetector.self)
+        registry.register(ConcurrencyDetector.self)
+
+        registry.register(GlobalStrictFairnessPolicy.self)
+        registry.register(RoundRobinFairnessPolicy.self)
+        registry.register(ProgramAwareFairnessPolicy.self)
+        registry.register(FCFSOrderingPolicy.self)
+        registry.register(EDFOrderingPolicy.self)
+        registry.register(SLODeadlineOrderingPolicy.self)
+        registry.register(StaticUsageLimitPolicy.self)
+        registry.register(PriorityHoldbackPolicy.self)
+        registry.register(SoftReflectiveCeilingPolicy.self)
+        registry.register(SheddableEvictionFilter.self)
+        registry.register(SheddableEvictionFilter.self, as: SheddableEvictionFilter.formerType)
+        registry.register(PriorityThenTimeEvictionOrder.self)
+        registry.register(PriorityThenTimeEvictionOrder.self, as: PriorityThenTimeEvictionOrder.formerType)
     }
 }

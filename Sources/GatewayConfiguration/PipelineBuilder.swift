@@ -37,6 +37,7 @@ package struct PipelineBuilder: Sendable {
         assembly.makePlugins(listed: Set(configuration.plugins.map(\.name)))
         try assembly.problems.throwIfAny()
         let endpointSource = assembly.endpointSource()
+        assembly.warnOfUnusedPolicies()
         let profiles = assembly.makeProfiles()
         let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
         if handler == nil {
@@ -54,6 +55,7 @@ package struct PipelineBuilder: Sendable {
             handler: handler,
             producers: producers,
             slotCount: assembly.context.slotCount,
+            saturationDetector: assembly.saturationDetector,
             endpointSource: endpointSource,
             warnings: completed.warnings + assembly.warnings
         )
@@ -105,6 +107,11 @@ extension PluginRoles {
         if type is any MetricsExtractor.Type { insert(.extractor) }
         if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
+        if type is any SaturationDetector.Type { insert(.saturationDetector) }
+        if type is any FairnessPolicy.Type { insert(.fairnessPolicy) }
+        if type is any OrderingPolicy.Type { insert(.orderingPolicy) }
+        if type is any UsageLimitPolicy.Type { insert(.usageLimitPolicy) }
+        if type is any EvictionPolicy.Type { insert(.evictionPolicy) }
         if Self.actsElsewhere(type) { insert(.other) }
     }
 }

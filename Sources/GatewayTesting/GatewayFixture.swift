@@ -24,11 +24,15 @@ package final class GatewayFixture: Sendable {
     ///   - pools: each pool's name and endpoints.
     ///   - tables: the routes by listener; `nil` for one standalone table that sends everything to the first pool.
     ///   - filters: filters of every pool's only profile.
+    ///   - detector: says how full each pool is; `nil` for pools that are never full.
+    ///   - objectives: the priorities of every pool's objectives, by name.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
         tables: [RouteTableKey: RouteTable]? = nil,
         filters: [any Filter] = [],
+        detector: (any SaturationDetector)? = nil,
+        objectives: [String: Int] = [:],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -41,14 +45,15 @@ package final class GatewayFixture: Sendable {
         self.pools = pools.map { name, endpoints in
             let store = EndpointStore(pool: PoolID(name: name), clock: clock, metrics: metrics.dataLayer)
             store.replaceEndpoints(endpoints)
-            let scheduler = Scheduler.firstCandidate(filters: filters, log: attempts)
+            let scheduler = Scheduler.firstCandidate(filters: filters, detector: detector, log: attempts)
             return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
         }
         let first = PoolID(name: pools.first?.name ?? "")
         controller = RequestController(
             state: GatewayState(
                 tables: tables ?? [.standalone: RouteTable(everythingTo: first)],
-                pools: self.pools
+                pools: self.pools,
+                objectives: Dictionary(uniqueKeysWithValues: self.pools.map { ($0.id, objectives) })
             ),
             configuration: configuration,
             metrics: metrics,
@@ -89,6 +94,14 @@ package final class GatewayFixture: Sendable {
         }
         for endpoint in store.current.endpoints where names?.contains(endpoint.id.name) ?? true {
             store.record(models: list, for: EndpointLife(endpoint))
+        }
+    }
+
+    /// Tells the store of pool `pool` that its endpoints called `names`, or all, reported `metrics` just now.
+    package func tell(metrics: EndpointMetrics, names: [String]? = nil, pool: Int = 0) {
+        let store = pools[pool].endpoints
+        for endpoint in store.current.endpoints where names?.contains(endpoint.id.name) ?? true {
+            store.record(metrics: metrics, for: EndpointLife(endpoint), at: clock.now)
         }
     }
 

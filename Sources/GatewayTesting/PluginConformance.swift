@@ -133,9 +133,11 @@ public struct PluginConformance: Sendable {
         }
         if let filter = plugin as? any Filter { found += check(filter, candidates, fresh) }
         if let scorer = plugin as? any Scorer { found += check(scorer, candidates, fresh, isUsual: isUsual) }
+        if let detector = plugin as? any SaturationDetector { found += check(detector, candidates, fresh) }
         if !candidates.isEmpty {
             if let picker = plugin as? any Picker { found += check(picker, candidates, fresh) }
             if let handler = plugin as? any ProfileHandler { found += check(handler, candidates, fresh) }
+            if let admitter = plugin as? any Admitter { found += check(admitter, candidates, fresh) }
             notify(plugin, candidates, fresh)
         }
         return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
@@ -176,6 +178,29 @@ public struct PluginConformance: Sendable {
         var span = scores.mutableSpan
         scorer.score(candidates, context: context, into: &span)
         return scores
+    }
+
+    private func check(
+        _ detector: any SaturationDetector,
+        _ candidates: Candidates,
+        _ fresh: SchedulingContext
+    ) -> [String] {
+        let saturation = detector.saturation(of: candidates, now: fresh.now)
+        if candidates.isEmpty, saturation != 1 { return ["the detector says \(saturation) of no endpoint, not 1"] }
+        return saturation >= 0 ? [] : ["the detector says \(saturation), which is not 0 or more"]
+    }
+
+    private func check(_ admitter: any Admitter, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
+        let outcomes = (0..<2).map { _ -> Rejection? in
+            var context = fresh
+            do throws(Rejection) {
+                try admitter.admit(candidates, context: &context)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        return outcomes[0] == outcomes[1] ? [] : ["the admitter is not deterministic for a seed"]
     }
 
     private func check(_ picker: any Picker, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {

@@ -34,7 +34,11 @@ package final class AttemptLog: Sendable {
 
 extension Scheduler {
     /// A scheduler with one profile that takes the first candidate which the filters leave.
-    package static func firstCandidate(filters: [any Filter] = [], log: AttemptLog) -> Scheduler {
+    package static func firstCandidate(
+        filters: [any Filter] = [],
+        detector: (any SaturationDetector)? = nil,
+        log: AttemptLog
+    ) -> Scheduler {
         let profile = SchedulingProfile(
             name: "default",
             filters: filters.enumerated().map { NamedFilter(name: "filter-\($0)", filter: $1) },
@@ -48,7 +52,8 @@ extension Scheduler {
                 profiles: [profile],
                 handler: OneProfile(),
                 producers: [],
-                slotCount: 0
+                slotCount: 0,
+                saturationDetector: detector
             )
         )
     }

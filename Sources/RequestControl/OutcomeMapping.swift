@@ -40,6 +40,7 @@ package struct OutcomeMapping: Hashable, Sendable {
             case .requestTimeout: .init(408, code: "request_timeout", closes: true)
             case .bodyTooLarge: .init(413, code: "request_too_large", closes: true)
             case .saturated: .init(429, code: "saturated", dropped: "rejected-saturated", retryAfter: 1)
+            case .shed: .init(429, code: "saturated", retryAfter: 1)
             case .headersTooLarge: .init(431, code: "headers_too_large", closes: true)
             case .internalError: .init(500, code: "internal_error")
             case .noEndpoints: .init(503, code: "no_endpoints", dropped: "rejected-no-endpoints", retryAfter: 1)

@@ -2,9 +2,10 @@ package import GatewayCore
 
 /// Turns a request and its candidates into a decision.
 ///
-/// Screeners narrow the candidates, producers compute data about them, admitters may refuse the request, profiles
-/// choose. Synchronous and bounded: every producer runs once, every profile at most once. One instance serves a pool's
-/// requests from any thread; all state of a decision is in its arguments.
+/// A request of negative priority is refused while the pool is saturated. Screeners narrow the candidates, producers
+/// compute data about them, admitters may refuse the request, profiles choose. Synchronous and bounded: every producer
+/// runs once, every profile at most once. One instance serves a pool's requests from any thread; all state of a
+/// decision is in its arguments.
 package final class Scheduler: Sendable {
     private let pipeline: PluginPipeline
     private let runners: [ProfileRunner]
@@ -32,8 +33,9 @@ package final class Scheduler: Sendable {
     /// - Parameters:
     ///   - context: the request with a scratch of ``slotCount`` slots; producers fill it.
     ///   - candidates: the endpoints that may serve it.
-    /// - Throws: ``Rejection``: `noEndpoints` when screeners left no candidate, `saturated` when filters did, what an
-    ///   admitter or the profile handler throws, `internalError` when a plugin broke its contract.
+    /// - Throws: ``Rejection``: `shed` for a negative priority in a saturated pool, `noEndpoints` when screeners left
+    ///   no candidate, `saturated` when filters did, what an admitter or the profile handler throws, `internalError`
+    ///   when a plugin broke its contract.
     package func schedule(
         _ context: inout SchedulingContext,
         candidates: Candidates
@@ -51,6 +53,7 @@ package final class Scheduler: Sendable {
         trace?.endpoints = candidates.all
         trace?.reserve(steps: stepCount, scores: scorerCount * candidates.count)
         trace?.beginLap()
+        try shed(context, candidates: candidates)
         var candidates = candidates
         try screen(&candidates, context: &context, trace: &trace)
         for producer in pipeline.producers {
@@ -85,6 +88,15 @@ package final class Scheduler: Sendable {
                 throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")
             }
         }
+    }
+
+    /// Refuses a request that may be shed while the pool is saturated. A retry is asked too: one more attempt in a full
+    /// pool is what the pool can do without.
+    private func shed(_ context: SchedulingContext, candidates: Candidates) throws(Rejection) {
+        guard context.request.priority < 0, let detector = pipeline.saturationDetector,
+            detector.saturation(of: candidates, now: context.now) >= 1
+        else { return }
+        throw Rejection(.shed, "system saturated, sheddable request dropped")
     }
 
     /// Runs what the handler asks for, round by round. Each profile runs at most once, so a handler that never has

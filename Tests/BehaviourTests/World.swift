@@ -25,10 +25,14 @@ struct World {
 /// - Parameters:
 ///   - pools: each pool's name and endpoints.
 ///   - routes: the routes; `nil` sends everything to the first pool.
+///   - detector: says how full each pool is; `nil` for pools that are never full.
+///   - objectives: the priorities of every pool's objectives, by name.
 func withWorld(
     _ door: Door,
     pools: [(name: String, endpoints: [BehaviourEndpoint])],
     routes: [Route]? = nil,
+    detector: (any SaturationDetector)? = nil,
+    objectives: [String: Int] = [:],
     _ body: (World) async throws -> Void
 ) async throws {
     let received = ObservedState<[ReceivedRequest]>([])
@@ -51,7 +55,7 @@ func withWorld(
         described.append((name, descriptions))
     }
     let tables = routes.map { [RouteTableKey.standalone: RouteTable(listeners: [(host: nil, routes: $0)])] }
-    let gateway = try GatewayFixture(pools: described, tables: tables)
+    let gateway = try GatewayFixture(pools: described, tables: tables, detector: detector, objectives: objectives)
     for (index, pool) in pools.enumerated() {
         for endpoint in pool.endpoints {
             guard let models = endpoint.models else { continue }

@@ -6,7 +6,10 @@ import Testing
 
 @Suite struct ConformanceTests {
     /// The parameters of the types that cannot do without.
-    private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
+    private static let required: [String: ConfigurationValue] = [
+        "file-discovery": ["path": "endpoints.yaml"],
+        "priority-holdback-policy": ["minCeiling": 0.5],
+    ]
 
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)
@@ -47,7 +50,8 @@ import Testing
         let found = PluginConformance(registry: registry, type: "broken-plugin").violations().joined(separator: "\n")
         for fault in [
             "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates",
-            "picks nobody", "asks for [0] after its only profile ran",
+            "picks nobody", "asks for [0] after its only profile ran", "the detector says nan",
+            "the admitter is not deterministic",
         ] {
             #expect(found.contains(fault), "\(fault)")
         }
@@ -55,7 +59,7 @@ import Testing
 }
 
 /// Breaks every promise that the suite checks.
-private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
+private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, SaturationDetector, Admitter {
     static let descriptor = PluginDescriptor(type: "broken-plugin", summary: "")
 
     init(parameters: ParameterDecoder, context: inout PluginContext) {
@@ -71,6 +75,12 @@ private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
     }
 
     func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] { [] }
+
+    func saturation(of candidates: Candidates, now: MonotonicInstant) -> Double { .nan }
+
+    func admit(_ candidates: Candidates, context: inout SchedulingContext) throws(Rejection) {
+        throw Rejection(.saturated, "\(UInt64.random(in: 0...(.max)))")
+    }
 
     func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
         [0]

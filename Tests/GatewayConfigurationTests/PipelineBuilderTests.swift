@@ -33,8 +33,8 @@ private func problems(
 extension PluginPipeline {
     /// Every order that a pipeline has, as text; implicit plugins have a plus sign.
     fileprivate var outline: String {
-        // The default parsers are the same everywhere.
-        let names = plugins.filter { !($0.isImplicit && $0.plugin is any RequestParser) }.map { plugin in
+        // The default parsers and those of flow control are the same everywhere.
+        let names = plugins.filter { !($0.isImplicit && $0.plugin.isDefaultEverywhere) }.map { plugin in
             (plugin.isImplicit ? "+" : "") + plugin.name + (plugin.name == plugin.type ? "" : "(\(plugin.type))")
         }
         let producers = producers.map { type(of: $0.plugin).descriptor.type }
@@ -50,6 +50,14 @@ extension PluginPipeline {
         lines.append("producers: \(producers.joined(separator: " "))")
         lines += warnings.map { "warning: \($0)" }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension Plugin {
+    /// Whether defaults make one in every pipeline.
+    fileprivate var isDefaultEverywhere: Bool {
+        self is any RequestParser || self is any SaturationDetector || self is any FairnessPolicy
+            || self is any OrderingPolicy || self is any UsageLimitPolicy
     }
 }
 

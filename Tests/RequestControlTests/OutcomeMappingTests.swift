@@ -14,6 +14,7 @@ import Testing
         .requestTimeout: "408 request_timeout - - closes",
         .bodyTooLarge: "413 request_too_large - - closes",
         .saturated: "429 saturated rejected-saturated 1 keeps",
+        .shed: "429 saturated - 1 keeps",
         .headersTooLarge: "431 headers_too_large - - closes",
         .internalError: "500 internal_error - - keeps",
         .noEndpoints: "503 no_endpoints rejected-no-endpoints 1 keeps",

@@ -128,7 +128,8 @@ struct LoggingPlugin: DataProducer, PreRequest, ResponseObserver, EndpointObserv
 func makeScheduler(
     _ profiles: [SchedulingProfile],
     handler: any ProfileHandler = ClosureHandler.all,
-    plugins: [any Plugin] = []
+    plugins: [any Plugin] = [],
+    detector: (any SaturationDetector)? = nil
 ) -> Scheduler {
     Scheduler(
         pipeline: PluginPipeline(
@@ -138,7 +139,8 @@ func makeScheduler(
             producers: plugins.compactMap { plugin in
                 (plugin as? any DataProducer).map { .init(name: type(of: plugin).descriptor.type, plugin: $0) }
             },
-            slotCount: 0
+            slotCount: 0,
+            saturationDetector: detector
         )
     )
 }

@@ -35,4 +35,14 @@ final class LatencyPredictions: Sendable {
     func prediction(on endpoint: EndpointSnapshot) -> Prediction? {
         predictions.indices.contains(endpoint.slot) ? predictions[endpoint.slot] : nil
     }
+
+    /// Declares that the plugin being built needs predictions: of the producer that `latencyPredictionInfoProducerName`
+    /// names, else of the default one.
+    static func reader(
+        _ parameters: ParameterDecoder,
+        context: inout PluginContext
+    ) -> DataReader<LatencyPredictions> {
+        let producer = parameters.string("latencyPredictionInfoProducerName", default: "")
+        return context.consume(key, producer: producer.isEmpty ? nil : producer)
+    }
 }

@@ -118,6 +118,15 @@ private struct PipelineCompletion {
         ensureBuiltin(BuiltinPluginType.fcfsOrdering)
         ensureBuiltin(BuiltinPluginType.globalStrictFairness)
         ensureBuiltin(BuiltinPluginType.staticUsageLimit)
+        if let gate = configuration.featureGates.last(where: { $0.name == "flowControl" }), gate.isEnabled {
+            let problem = ConfigurationProblem(
+                position: gate.position,
+                path: "featureGates",
+                message: "requests are not queued in this release: each is admitted or refused at once, and those of "
+                    + "negative priority are refused while the pool is saturated"
+            )
+            if !configuration.warnings.contains(problem) { configuration.warnings.append(problem) }
+        }
         if let flow = configuration.flowControl, !configuration.isEnabled("flowControl") {
             let problem = ConfigurationProblem(
                 position: flow.position,
@@ -214,7 +223,21 @@ private struct PipelineCompletion {
             if let reference { check(reference) }
         }
         guard let flow = configuration.flowControl else { return }
-        for reference in flow.references where !reference.isBuiltin { check(reference) }
+        check(policy: flow.usageLimitPolicy, is: .usageLimitPolicy, "a usage limit policy")
+        for band in flow.bands {
+            check(policy: band.fairnessPolicy, is: .fairnessPolicy, "a fairness policy")
+            check(policy: band.orderingPolicy, is: .orderingPolicy, "an ordering policy")
+        }
+    }
+
+    /// Checks a reference to a policy; a default whose type the build does not have is left alone.
+    private mutating func check(
+        policy reference: EndpointPickerConfiguration.PluginReference,
+        is role: PluginRoles,
+        _ what: String
+    ) {
+        if reference.isBuiltin, plugin(named: reference.name) == nil { return }
+        check(reference, is: role, what)
     }
 
     /// Reports a reference to a plugin that does not exist; returns whether it exists.
@@ -274,9 +297,13 @@ extension EndpointPickerConfiguration.PluginReference {
 }
 
 extension EndpointPickerConfiguration.FlowControl {
+    /// The templates and the bands of single priorities.
+    var bands: [EndpointPickerConfiguration.PriorityBand] {
+        [defaultPriorityBand, defaultNegativePriorityBand] + priorityBands
+    }
+
     /// Every reference to a policy.
     var references: [EndpointPickerConfiguration.PluginReference] {
-        let bands = [defaultPriorityBand, defaultNegativePriorityBand] + priorityBands
-        return [usageLimitPolicy] + bands.flatMap { [$0.fairnessPolicy, $0.orderingPolicy] }
+        [usageLimitPolicy] + bands.flatMap { [$0.fairnessPolicy, $0.orderingPolicy] }
     }
 }

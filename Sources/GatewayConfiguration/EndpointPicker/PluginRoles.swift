@@ -24,11 +24,22 @@ package struct PluginRoles: OptionSet, Sendable {
     package static let extractor = PluginRoles(rawValue: 1 << 6)
     /// Tells a full pool from one with room.
     package static let saturationDetector = PluginRoles(rawValue: 1 << 7)
-    /// Anything else that acts on a request or in a queue.
+    /// Anything else that acts on a request.
     package static let other = PluginRoles(rawValue: 1 << 8)
     /// Says where endpoints are listed.
     package static let endpointSource = PluginRoles(rawValue: 1 << 9)
 
+    /// Chooses whose turn it is.
+    package static let fairnessPolicy = PluginRoles(rawValue: 1 << 10)
+    /// Orders the requests of a flow.
+    package static let orderingPolicy = PluginRoles(rawValue: 1 << 11)
+    /// Bounds how full the pool may get for a priority.
+    package static let usageLimitPolicy = PluginRoles(rawValue: 1 << 12)
+    /// Says who is ended for whom.
+    package static let evictionPolicy = PluginRoles(rawValue: 1 << 13)
+
     /// What can stand in a scheduling profile.
     package static let scheduling: PluginRoles = [.filter, .scorer, .picker]
+    /// What queues refer to.
+    package static let flowControl: PluginRoles = [.fairnessPolicy, .orderingPolicy, .usageLimitPolicy]
 }

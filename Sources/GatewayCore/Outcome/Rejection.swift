@@ -21,6 +21,8 @@ public struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
         case requestTimeout
         /// All candidates were removed by filters: alive, but busy.
         case saturated
+        /// The priority is negative and the pool is saturated: refused before anything was computed for the request.
+        case shed
         /// The pool has no endpoint.
         case noEndpoints
         /// The pool has endpoints, and none of them can be reached.

@@ -88,6 +88,14 @@ public struct HeaderMap: Sendable {
         }.map { text(places[$0].value) }
     }
 
+    /// The value of the first of `lowercasedNames` that a field has; an empty value counts. `nil` when none is there.
+    public func first(of lowercasedNames: [StaticString]) -> String? {
+        for name in lowercasedNames {
+            if let value = first(name) { return value }
+        }
+        return nil
+    }
+
     /// The value of the first field called `name`, ignoring case; `nil` when there is none.
     public func first(named name: String) -> String? {
         name.withBytes { name in

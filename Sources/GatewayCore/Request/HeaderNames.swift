@@ -8,6 +8,10 @@ public enum HeaderNames {
     public static let fairnessID: [StaticString] = ["x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id"]
     /// The model that is to serve instead of the body's, and its deprecated spelling.
     public static let modelRewrite: [StaticString] = ["x-llm-d-model-name-rewrite", "x-gateway-model-name-rewrite"]
+    /// The client's objective for the time to first token in milliseconds, and its deprecated spelling.
+    public static let ttftObjective: [StaticString] = ["x-llm-d-slo-ttft-ms", "x-slo-ttft-ms"]
+    /// The client's objective for the time per output token in milliseconds, and its deprecated spelling.
+    public static let tpotObjective: [StaticString] = ["x-llm-d-slo-tpot-ms", "x-slo-tpot-ms"]
     /// The endpoint that is to serve the request, as `ip:port`, or several, best first.
     public static let destinationEndpoint = "x-gateway-destination-endpoint"
     /// The model name of the body, set by body-based routing.

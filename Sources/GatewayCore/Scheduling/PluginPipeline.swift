@@ -65,6 +65,8 @@ package struct PluginPipeline: Sendable {
     package let endpointObservers: [any EndpointObserver]
     /// How many slots a request's scratch needs.
     package let slotCount: Int
+    /// Says how full the pool is; `nil` when nobody knows, and then it never is.
+    package let saturationDetector: (any SaturationDetector)?
     /// Where the endpoints come from when neither a cluster nor the configuration lists them.
     package let endpointSource: (any EndpointSource)?
     /// What the configuration says that has no effect or looks like a mistake, in order.
@@ -78,6 +80,7 @@ package struct PluginPipeline: Sendable {
     ///   - handler: decides which profiles run.
     ///   - producers: the producers in an order that satisfies their dependencies.
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
+    ///   - saturationDetector: says how full the pool is; `nil` when nobody knows.
     ///   - endpointSource: where the endpoints come from; `nil` when others list them.
     ///   - warnings: what to tell the user.
     package init(
@@ -86,6 +89,7 @@ package struct PluginPipeline: Sendable {
         handler: any ProfileHandler,
         producers: [Named<any DataProducer>],
         slotCount: Int,
+        saturationDetector: (any SaturationDetector)? = nil,
         endpointSource: (any EndpointSource)? = nil,
         warnings: [ConfigurationProblem] = []
     ) {
@@ -108,6 +112,7 @@ package struct PluginPipeline: Sendable {
         responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount
+        self.saturationDetector = saturationDetector
         self.endpointSource = endpointSource
         self.warnings = warnings
     }

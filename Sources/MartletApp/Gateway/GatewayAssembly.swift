@@ -79,6 +79,7 @@ final class GatewayAssembly: Sendable {
         let pools = try plan.pools.map { pool in
             let pipeline = try pipelineIfChanged(pool)
             warnings += pipeline?.warnings.map(\.description) ?? []
+            if let warning = pipeline.flatMap({ metricsLifetimeWarning(of: pool.id, $0) }) { warnings.append(warning) }
             return PreparedPool(pipeline: pipeline, endpoints: try endpoints(of: pool, pipeline, files: &files))
         }
         return Prepared(plan: plan, warnings: warnings, discoveryFiles: files, pools: pools)
@@ -170,18 +171,31 @@ final class GatewayAssembly: Sendable {
         }
     }
 
-    private func scraper(of store: EndpointStore, pipeline: PluginPipeline) -> Scraper {
+    /// Says that metrics come too seldom for a pool's saturation detector; `nil` when they do not.
+    private func metricsLifetimeWarning(of pool: PoolID, _ pipeline: PluginPipeline) -> String? {
+        let interval = scrapeConfiguration(of: pipeline).interval
+        guard let lifetime = pipeline.saturationDetector?.metricsLifetime, lifetime < interval else { return nil }
+        return "The saturation detector of the pool '\(pool.name)' does without metrics older than "
+            + "\(GoDuration.format(lifetime)), and they are fetched every \(GoDuration.format(interval)): most of the "
+            + "time it knows nothing, and refuses nobody."
+    }
+
+    private func scrapeConfiguration(of pipeline: PluginPipeline) -> ScrapeConfiguration {
         var configuration = settings.scrape
         for instance in pipeline.plugins {
             if let source = instance.plugin as? any MetricsSource { configuration.apply(source.settings) }
             if let extractor = instance.plugin as? any MetricsExtractor { configuration.engines = extractor.mappings }
         }
-        return Scraper(
+        return configuration
+    }
+
+    private func scraper(of store: EndpointStore, pipeline: PluginPipeline) -> Scraper {
+        Scraper(
             store: store,
             http: http,
             timer: timer,
             clock: clock,
-            configuration: configuration,
+            configuration: scrapeConfiguration(of: pipeline),
             metrics: metrics.dataLayer
         )
     }

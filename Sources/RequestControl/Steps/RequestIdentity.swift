@@ -135,16 +135,6 @@ struct RequestIdentity {
     }
 }
 
-extension HeaderMap {
-    /// The value of the first name that is present; an empty value counts as present.
-    fileprivate func first(of names: [StaticString]) -> String? {
-        for name in names {
-            if let value = first(name) { return value }
-        }
-        return nil
-    }
-}
-
 extension RandomSource {
     /// A version 4 UUID (RFC 9562, 5.4) in lower case. Unique, not secret.
     fileprivate mutating func uuid() -> String {

@@ -10,8 +10,9 @@ let testPlugins: [String: PluginRoles] = [
     "random-picker": .picker, "single-profile-handler": .profileHandler, "disagg-profile-handler": .profileHandler,
     "metrics-data-source": .dataSource, "core-metrics-extractor": .extractor, "openai-parser": .parser,
     "anthropic-parser": .parser, "passthrough-parser": .parser, "utilization-detector": .saturationDetector,
-    "concurrency-detector": .saturationDetector, "fcfs-ordering-policy": .other,
-    "global-strict-fairness-policy": .other, "static-usage-limit-policy": .other, "session-id-producer": .other,
+    "concurrency-detector": .saturationDetector, "fcfs-ordering-policy": .orderingPolicy,
+    "edf-ordering-policy": .orderingPolicy, "global-strict-fairness-policy": .fairnessPolicy,
+    "static-usage-limit-policy": .usageLimitPolicy, "session-id-producer": .other,
     "file-discovery": .endpointSource,
 ]
 
@@ -31,6 +32,7 @@ let testPlugins: [String: PluginRoles] = [
             - type: concurrency-detector
             - type: anthropic-parser
             - type: file-discovery
+            - {name: edf, type: edf-ordering-policy}
             schedulingProfiles:
             - name: prefill
               plugins: [{pluginRef: queue, weight: 2.5}, {pluginRef: random-picker}]
@@ -46,7 +48,7 @@ let testPlugins: [String: PluginRoles] = [
               maxRequests: "0"
               defaultRequestTTL: 10s
               defaultPriorityBand: {maxRequests: 7}
-              priorityBands: [{priority: -1, maxBytes: 1k}, {priority: 10, maxRequests: 0, orderingPolicyRef: queue}]
+              priorityBands: [{priority: -1, maxBytes: 1k}, {priority: 10, maxRequests: 0, orderingPolicyRef: edf}]
               saturationDetector: {pluginRef: concurrency-detector}
               enableEviction: true
             requestHandler: {parsers: [{pluginRef: anthropic-parser}, {pluginRef: openai-parser}]}
@@ -89,7 +91,7 @@ let testPlugins: [String: PluginRoles] = [
         #expect(flow.defaultNegativePriorityBand.maxRequests == 7)
         #expect(flow.priorityBands.map(\.maxBytes) == [1_000, 1_000_000_000])
         #expect(flow.priorityBands.map(\.maxRequests) == [5_000, 5_000])
-        #expect(flow.priorityBands[1].orderingPolicy.name == "queue")
+        #expect(flow.priorityBands[1].orderingPolicy.name == "edf")
         #expect(flow.evicts)
         #expect(read.saturationDetector?.name == "concurrency-detector")
         #expect(read.parsers.map(\.name) == ["anthropic-parser", "openai-parser"])
@@ -98,13 +100,18 @@ let testPlugins: [String: PluginRoles] = [
     @Test func completesTheCompleteOne() throws {
         let read = try EndpointPickerConfiguration.decode(text: Self.complete, file: "epp.yaml")
         let completed = try read.applyingDefaults(knownPlugins: testPlugins)
-        #expect(completed.warnings.isEmpty)
+        #expect(
+            completed.warnings.map(\.description) == [
+                "epp.yaml:4:16: featureGates: requests are not queued in this release: each is admitted or refused at "
+                    + "once, and those of negative priority are refused while the pool is saturated"
+            ]
+        )
         #expect(completed.schedulingProfiles[0].plugins.map(\.plugin.name) == ["queue", "random-picker"])
         #expect(completed.schedulingProfiles[1].plugins.map(\.plugin.name) == ["queue", "random-picker"])
         #expect(completed.schedulingProfiles[1].plugins.map(\.weight) == [1, nil])
         #expect(completed.dataLayer.sources.map(\.source.name) == ["source"])
         #expect(
-            completed.plugins.map(\.name).dropFirst(8) == [
+            completed.plugins.map(\.name).dropFirst(9) == [
                 "fcfs-ordering-policy", "global-strict-fairness-policy", "static-usage-limit-policy", "openai-parser",
             ]
         )
@@ -364,6 +371,33 @@ let testPlugins: [String: PluginRoles] = [
         (
             "flowControl: {defaultPriorityBand: {fairnessPolicyRef: mine}}",
             [#"epp.yaml:3:37: flowControl.defaultPriorityBand.fairnessPolicyRef: no plugin is called "mine""#]
+        ),
+        (
+            """
+            plugins: [{type: queue-scorer}, {type: edf-ordering-policy}]
+            flowControl:
+              usageLimitPolicyPluginRef: edf-ordering-policy
+              defaultPriorityBand: {fairnessPolicyRef: edf-ordering-policy}
+              priorityBands: [{priority: 1, orderingPolicyRef: global-strict-fairness-policy}]
+              saturationDetector: {pluginRef: queue-scorer}
+            """,
+            [
+                #"epp.yaml:5:3: flowControl.usageLimitPolicyPluginRef: the plugin "edf-ordering-policy" of type "#
+                    + "edf-ordering-policy is not a usage limit policy",
+                #"epp.yaml:6:25: flowControl.defaultPriorityBand.fairnessPolicyRef: the plugin "edf-ordering-policy" "#
+                    + "of type edf-ordering-policy is not a fairness policy",
+                #"epp.yaml:7:33: flowControl.priorityBands[0].orderingPolicyRef: the plugin "#
+                    + #""global-strict-fairness-policy" of type global-strict-fairness-policy is not an ordering "#
+                    + "policy",
+                #"epp.yaml:8:24: flowControl.saturationDetector.pluginRef: the plugin "queue-scorer" of type "#
+                    + "queue-scorer is not a saturation detector",
+            ]
+        ),
+        (
+            "plugins: [{name: fcfs-ordering-policy, type: queue-scorer}]\nflowControl: {maxRequests: 1}",
+            [
+                #"epp.yaml:1:1: the plugin "fcfs-ordering-policy" of type queue-scorer is not an ordering policy"#
+            ]
         ),
         ("kind: X", [#"epp.yaml:2:1: "kind" is written more than once in one mapping; here is the first"#]),
     ])
