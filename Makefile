@@ -10,7 +10,7 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks e2e bench-serve bench-extproc soak soak-extproc fuzz-extproc format clean
+.PHONY: help build run test checks e2e bench-serve bench-extproc soak soak-extproc fuzz-extproc docs golden format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ bench-serve: build ## CPU per request beside nginx; fails over budget
 bench-extproc: build .venv/installed ## CPU per request of the endpoint picker beside Envoy's; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	.venv/bin/python Benchmarks/extproc/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+docs: ## write docs/plugins.md anew from the plugin types
+	$(SWIFT) build --product martlet -j $(JOBS)
+	.build/debug/martlet plugins --markdown >docs/plugins.md
+
+golden: ## write what the golden tests expect anew: read the difference before it is committed
+	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift
