@@ -10,7 +10,8 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks e2e bench-serve bench-extproc bench-picker bench-scrape soak soak-extproc fuzz-extproc format clean
+.PHONY: help build run test checks e2e bench-serve bench-extproc bench-picker bench-scrape soak soak-extproc \
+	fuzz-extproc docs golden format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +65,13 @@ bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints 
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	$(PYTHON) Benchmarks/scrape/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+docs: ## write docs/plugins.md anew from the plugin types
+	$(SWIFT) build --product martlet -j $(JOBS)
+	.build/debug/martlet plugins --markdown >docs/plugins.md
+
+golden: ## write what the golden tests expect anew: read the difference before it is committed
+	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift

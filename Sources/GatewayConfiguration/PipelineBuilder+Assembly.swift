@@ -49,7 +49,7 @@ struct PipelineAssembly {
     private mutating func make(_ type: String, name: String, _ parameters: ConfigurationValue?, isImplicit: Bool) {
         let place = place(ofPlugin: name)
         let path = place.path.isEmpty ? name : place.path
-        let decoder = ParameterDecoder(value: parameters, path: "\(path).parameters")
+        let decoder = ParameterDecoder(value: parameters, path: "\(path).parameters", position: place.position)
         do {
             let plugin = try registry.make(type: type, name: name, parameters: decoder, context: &context)
             instances.append(.init(name: name, type: type, isImplicit: isImplicit, plugin: plugin))

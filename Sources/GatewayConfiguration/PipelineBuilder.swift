@@ -31,8 +31,19 @@ package struct PipelineBuilder: Sendable {
         _ configuration: EndpointPickerConfiguration,
         context: PluginContext
     ) throws(ConfigurationError) -> PluginPipeline {
+        try complete(configuration, context: context).pipeline
+    }
+
+    /// Makes the pipeline of `configuration` like ``build(_:context:)``, and tells the configuration that says all of
+    /// it: with its defaults, and with the producers that were added for data that nothing produced.
+    ///
+    /// - Throws: ``ConfigurationError`` like ``build(_:context:)``.
+    package func complete(
+        _ configuration: EndpointPickerConfiguration,
+        context: PluginContext
+    ) throws(ConfigurationError) -> (configuration: EndpointPickerConfiguration, pipeline: PluginPipeline) {
         try checkTypes(configuration)
-        let completed = try configuration.applyingDefaults(knownPlugins: registry.roles)
+        var completed = try configuration.applyingDefaults(knownPlugins: registry.roles)
         var assembly = PipelineAssembly(registry: registry, configuration: completed, context: context)
         assembly.makePlugins(listed: Set(configuration.plugins.map(\.name)))
         try assembly.problems.throwIfAny()
@@ -49,7 +60,8 @@ package struct PipelineBuilder: Sendable {
         let producers = assembly.orderProducers()
         try assembly.problems.throwIfAny()
         guard let handler else { preconditionFailure("a missing handler was reported") }
-        return PluginPipeline(
+        completed.plugins += assembly.instances.dropFirst(completed.plugins.count).map { .builtin($0.type) }
+        let pipeline = PluginPipeline(
             plugins: assembly.instances,
             profiles: profiles,
             handler: handler,
@@ -59,6 +71,7 @@ package struct PipelineBuilder: Sendable {
             endpointSource: endpointSource,
             warnings: completed.warnings + assembly.warnings
         )
+        return (completed, pipeline)
     }
 
     /// Checks that every type that the configuration names can be made.

@@ -8,6 +8,9 @@ struct MartletCommand: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "An inference gateway: sends each generative-AI request to the model server that serves it best.",
         version: BuildInformation.version,
-        subcommands: [ServeCommand.self, EppCommand.self, BbrCommand.self, SimCommand.self, ExplainCommand.self]
+        subcommands: [
+            ServeCommand.self, EppCommand.self, BbrCommand.self, SimCommand.self, CheckCommand.self,
+            ExplainCommand.self, PluginsCommand.self,
+        ]
     )
 }

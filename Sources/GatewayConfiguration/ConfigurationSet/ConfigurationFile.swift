@@ -1,8 +1,11 @@
 import FoundationEssentials
-import GatewayCore
+package import GatewayCore
 
 /// Reads a file of a configuration as text.
-enum ConfigurationFile {
+package enum ConfigurationFile {
+    /// The most bytes of one file.
+    package static let maxBytes = YAMLDocumentReader.Limits().maxBytes
+
     /// The text of `file`. Its size is looked at before a byte is read.
     ///
     /// - Throws: ``ConfigurationError`` when it is not a regular file, is too large, cannot be read or is not UTF-8.
@@ -27,19 +30,26 @@ enum ConfigurationFile {
         } catch {
             throw ConfigurationError(position: position, message: "the file cannot be read: \(error)")
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            let line = 1 + validPrefix(of: bytes).count { $0 == UInt8(ascii: "\n") }
-            let place = SourcePosition(file: file, line: line, column: 1)
-            throw ConfigurationError(position: place, message: "the line is not UTF-8")
-        }
-        return text
+        return try text(of: bytes, file: file)
+    }
+
+    /// The text that `bytes`, those of `file`, are in UTF-8.
+    ///
+    /// - Throws: ``ConfigurationError`` with the line that is not UTF-8.
+    package static func text(of bytes: some Collection<UInt8>, file: String) throws(ConfigurationError) -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        let line = 1 + validPrefix(of: bytes).count { $0 == UInt8(ascii: "\n") }
+        throw ConfigurationError(
+            position: SourcePosition(file: file, line: line, column: 1), message: "the line is not UTF-8"
+        )
     }
 
     /// The bytes of `bytes` before the first line that is not UTF-8.
-    private static func validPrefix(of bytes: Data) -> Data {
+    private static func validPrefix<Bytes: Collection<UInt8>>(of bytes: Bytes) -> Bytes.SubSequence {
         var start = bytes.startIndex
         while start < bytes.endIndex {
-            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? bytes.endIndex
+            let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n"))
+            let end = newline.map { bytes.index(after: $0) } ?? bytes.endIndex
             guard String(validating: bytes[start..<end], as: UTF8.self) != nil else { break }
             start = end
         }

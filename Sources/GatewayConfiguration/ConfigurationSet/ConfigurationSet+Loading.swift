@@ -14,9 +14,11 @@ extension ConfigurationSet {
         try decode(documents: documents(path: path))
     }
 
-    /// The documents of the file or folder at `path`. What is wrong with the syntax of several files is reported at
-    /// once.
-    private static func documents(path: String) throws(ConfigurationError) -> [ConfigurationValue] {
+    /// The documents of the file or folder at `path`, in the order of ``load(path:)``. What is wrong with the syntax of
+    /// several files is reported at once. Blocks while it reads.
+    ///
+    /// - Throws: ``ConfigurationError`` when a file cannot be read, is not YAML, or when there is no document.
+    package static func documents(path: String) throws(ConfigurationError) -> [ConfigurationValue] {
         let files = try files(path: path)
         let limits = YAMLDocumentReader.Limits()
         var documents: [ConfigurationValue] = []
@@ -36,8 +38,25 @@ extension ConfigurationSet {
             }
         }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
+        return try nonEmpty(documents, file: path)
+    }
+
+    /// The documents of `text`.
+    ///
+    /// - Parameters:
+    ///   - text: YAML or JSON.
+    ///   - file: the name of the source in positions.
+    /// - Throws: ``ConfigurationError`` when it is not YAML, or when there is no document.
+    package static func documents(text: String, file: String) throws(ConfigurationError) -> [ConfigurationValue] {
+        try nonEmpty(try YAMLDocumentReader().read(text, file: file), file: file)
+    }
+
+    private static func nonEmpty(
+        _ documents: [ConfigurationValue],
+        file: String
+    ) throws(ConfigurationError) -> [ConfigurationValue] {
         guard !documents.isEmpty else {
-            throw ConfigurationError(position: SourcePosition(file: path), message: "there is no document in it")
+            throw ConfigurationError(position: SourcePosition(file: file), message: "there is no document in it")
         }
         return documents
     }

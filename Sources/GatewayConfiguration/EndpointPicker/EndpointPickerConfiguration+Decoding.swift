@@ -12,10 +12,19 @@ extension EndpointPickerConfiguration {
     /// - Throws: ``ConfigurationError`` with everything that is wrong with the text.
     package static func decode(text: String, file: String) throws(ConfigurationError) -> EndpointPickerConfiguration {
         let documents = try YAMLDocumentReader().read(text, file: file)
-        guard let value = documents.first, documents.count == 1 else {
+        guard let document = documents.first, documents.count == 1 else {
             let message = "expected one EndpointPickerConfig, found \(documents.count) documents"
             throw ConfigurationError(position: SourcePosition(file: file), message: message)
         }
+        return try decode(document: document)
+    }
+
+    /// Reads one EndpointPickerConfig from a document.
+    ///
+    /// - Throws: ``ConfigurationError`` with everything that is wrong with it.
+    package static func decode(document value: ConfigurationValue) throws(ConfigurationError)
+        -> EndpointPickerConfiguration
+    {
         let document = ParameterDecoder(value: value)
         let apiVersion = document.requiredString("apiVersion")
         if !apiVersion.isEmpty, !apiVersions.contains(apiVersion) {
@@ -48,6 +57,9 @@ extension EndpointPickerConfiguration {
     /// Reads the document; `apiVersion` and `kind` are the caller's. Warnings stay with the decoder.
     init(decoding document: ParameterDecoder) {
         document.accept("apiVersion", "kind")
+        if document.value("apiVersion")?.content == .string(Self.apiVersions[1]) {
+            document.warn("\(Self.apiVersions[1]) is deprecated, write \(Self.apiVersions[0])", at: "apiVersion")
+        }
         pool = ResourceMetadata(decodingOptionally: document)?.id
         position = document.position
         featureGates = Self.featureGates(document)
@@ -85,9 +97,12 @@ extension EndpointPickerConfiguration {
         let known = knownFeatureGates.map(\.name)
         // Gates of features that are no longer optional; configurations from that time still turn them on.
         let retired = ["dataLayer", "prepareDataPlugins"]
-        return zip(document.strings("featureGates"), document.array("featureGates")).enumerated()
-            .compactMap { index, entry in
-                let (text, value) = entry
+        return document.array("featureGates").enumerated()
+            .compactMap { index, value in
+                guard case .string(let text) = value.content else {
+                    document.report("expected text, found \(value)", at: "featureGates", index: index, value: value)
+                    return nil
+                }
                 let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 let name = trimmed(parts[0])
                 let quoted = ConfigurationProblem.quoted(name)
@@ -107,7 +122,11 @@ extension EndpointPickerConfiguration {
                     document.report(message, at: "featureGates", index: index, value: value)
                     return nil
                 }
-                return FeatureGate(name: name, isEnabled: isEnabled, position: value.position)
+                let gate = FeatureGate(name: name, isEnabled: isEnabled, position: value.position)
+                if let reason = gate.reasonWithoutEffect {
+                    document.warn("\(ConfigurationProblem.quoted(text)) has no effect: \(reason)", at: "featureGates")
+                }
+                return gate
             }
     }
 
@@ -154,7 +173,11 @@ extension EndpointPickerConfiguration {
     }
 
     private static func dataLayer(_ decoder: ParameterDecoder) -> DataLayer {
-        DataLayer(
+        for key in ["peerDiscovery", "crossReplicaSyncerPluginRef", "crossReplicaSyncInterval"]
+        where decoder.contains(key) {
+            decoder.warn("has no effect: this release shares no state with other replicas", at: key)
+        }
+        return DataLayer(
             injectsDefaults: decoder.bool("injectDefaults", default: true),
             sources: decoder.objects("sources").map { entry in
                 DataSource(

@@ -176,7 +176,9 @@ private struct PipelineCompletion {
             for extra in pickers.dropFirst() {
                 let message =
                     "the profile already has the picker \(ConfigurationProblem.quoted(pickers[0].plugin.name))"
-                report(message, extra.plugin.position, extra.plugin.path)
+                // A profile that is made of the listed plugins has no place of its own.
+                let listed = extra.plugin.isBuiltin ? plugin(named: extra.plugin.name) : nil
+                report(message, listed?.position ?? extra.plugin.position, listed?.path ?? extra.plugin.path)
             }
             for member in profile.plugins { check(member) }
         }
@@ -240,13 +242,17 @@ private struct PipelineCompletion {
         check(reference, is: role, what)
     }
 
-    /// Reports a reference to a plugin that does not exist; returns whether it exists.
+    /// Reports a reference to a plugin that does not exist, of which those of `types` would be made; returns whether it
+    /// exists.
     @discardableResult
-    private mutating func check(_ reference: EndpointPickerConfiguration.PluginReference) -> Bool {
+    private mutating func check(
+        _ reference: EndpointPickerConfiguration.PluginReference,
+        orOneOf types: [String] = []
+    ) -> Bool {
         guard !reference.name.isEmpty, plugin(named: reference.name) == nil else { return true }
         report(
             "no plugin is called \(ConfigurationProblem.quoted(reference.name))", reference.position, reference.path,
-            near: reference.name, among: configuration.plugins.map(\.name)
+            near: reference.name, among: configuration.plugins.map(\.name) + types
         )
         return false
     }
@@ -261,8 +267,9 @@ private struct PipelineCompletion {
             warn("has no effect: there is no plugin type that is \(what)", reference)
             return
         }
-        guard check(reference), let plugin = plugin(named: reference.name), knownPlugins[plugin.type] != nil,
-            !roles(of: plugin).contains(role)
+        let types = role == .parser ? knownPlugins.filter { $0.value.contains(role) }.map(\.key).sorted() : []
+        guard check(reference, orOneOf: types), let plugin = plugin(named: reference.name),
+            knownPlugins[plugin.type] != nil, !roles(of: plugin).contains(role)
         else { return }
         let message = "the plugin \(ConfigurationProblem.quoted(plugin.name)) of type \(plugin.type) is not \(what)"
         report(message, reference.position, reference.path)

@@ -58,6 +58,14 @@ package struct EndpointPickerConfiguration: Sendable {
         package let isEnabled: Bool
         /// Where it stands.
         package let position: SourcePosition
+
+        /// Why the gate changes nothing as it is set; `nil` when it does.
+        var reasonWithoutEffect: String? {
+            switch (name, isEnabled) {
+            case ("haPopulateNonLeaderDatastore", false): "replicas elect no leader"
+            default: nil
+            }
+        }
     }
 
     /// A source of what is known of endpoints, and what is taken from it.
@@ -85,7 +93,7 @@ package struct EndpointPickerConfiguration: Sendable {
     }
 
     /// The name of the document (`metadata.name`), which is the pool's; `nil` for the default of all pools.
-    package let pool: ResourceName?
+    package internal(set) var pool: ResourceName?
     /// Where the document stands.
     package let position: SourcePosition
     /// The gates that the file sets, in written order.
@@ -109,6 +117,13 @@ package struct EndpointPickerConfiguration: Sendable {
     package static let knownFeatureGates: [(name: String, isEnabledByDefault: Bool)] = [
         ("flowControl", false), ("haPopulateNonLeaderDatastore", true),
     ]
+
+    /// The same configuration as that of `pool`.
+    package func named(_ pool: ResourceName) -> EndpointPickerConfiguration {
+        var copy = self
+        copy.pool = pool
+        return copy
+    }
 
     /// Whether `gate` is on: what the file says last, or the gate's default.
     package func isEnabled(_ gate: String) -> Bool {
@@ -177,5 +192,6 @@ enum BuiltinPluginType {
     static let globalStrictFairness = "global-strict-fairness-policy"
     static let fcfsOrdering = "fcfs-ordering-policy"
     static let staticUsageLimit = "static-usage-limit-policy"
+    static let policies = [globalStrictFairness, fcfsOrdering, staticUsageLimit]
     static let parsers = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "passthrough-parser"]
 }

@@ -58,7 +58,8 @@ extension EndpointPickerConfiguration.FlowControl {
         var seen: Set<Int> = []
         priorityBands = decoder.objects("priorityBands").map { entry in
             let priority = entry.requiredInt("priority", in: Int(Int32.min)...Int(Int32.max))
-            if !seen.insert(priority).inserted {
+            let isWritten = entry.value("priority")?.content == .int(Int64(priority))
+            if isWritten, !seen.insert(priority).inserted {
                 entry.report("the priority \(priority) has two bands", at: "priority")
             }
             return EndpointPickerConfiguration.PriorityBand(priority: priority, decoding: entry)

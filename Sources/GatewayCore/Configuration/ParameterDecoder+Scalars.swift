@@ -5,17 +5,20 @@ extension ParameterDecoder {
 
     /// The text at `key`; `nil` when it is absent.
     public func string(_ key: String) -> String? {
+        recorder?.note(key, .text)
         guard let value = value(key) else { return nil }
         return text(value, key: key)
     }
 
     /// The text at `key`; `fallback` when it is absent.
     public func string(_ key: String, default fallback: String) -> String {
-        string(key) ?? fallback
+        recorder?.note(key, .text) { $0.setFallback(.string(fallback)) }
+        return string(key) ?? fallback
     }
 
     /// The text at `key`, which must not be missing or empty. Stand-in: `""`.
     public func requiredString(_ key: String) -> String {
+        recorder?.note(key, .text)
         guard let value = value(key) else {
             reportMissing(key)
             return ""
@@ -27,11 +30,13 @@ extension ParameterDecoder {
 
     /// The texts in the list at `key`; empty when it is absent.
     public func strings(_ key: String) -> [String] {
-        array(key).enumerated().compactMap { index, element in text(element, key: key, index: index) }
+        recorder?.note(key, .list(.text))
+        return array(key).enumerated().compactMap { index, element in text(element, key: key, index: index) }
     }
 
     /// The texts of the object at `key`, such as labels; empty when it is absent.
     public func stringMap(_ key: String) -> [String: String] {
+        recorder?.note(key, .textMap)
         guard let value = value(key) else { return [:] }
         guard case .object(let members) = value.content else {
             reportMismatch(value, expected: "an object", key: key)
@@ -51,6 +56,7 @@ extension ParameterDecoder {
     /// The member of `Choice` whose raw value stands at `key`; `nil` when it is absent.
     public func enumeration<Choice>(_ key: String, of type: Choice.Type) -> Choice?
     where Choice: RawRepresentable<String> & CaseIterable {
+        recorder?.note(key, .choice(Choice.allCases.map(\.rawValue)))
         guard let value = value(key), let text = text(value, key: key) else { return nil }
         if let choice = Choice(rawValue: text) { return choice }
         let names = Choice.allCases.map(\.rawValue)
@@ -65,13 +71,15 @@ extension ParameterDecoder {
     public func enumeration<Choice>(_ key: String, default fallback: Choice, of type: Choice.Type = Choice.self)
         -> Choice
     where Choice: RawRepresentable<String> & CaseIterable {
-        enumeration(key, of: type) ?? fallback
+        recorder?.note(key, .choice(Choice.allCases.map(\.rawValue))) { $0.setFallback(.string(fallback.rawValue)) }
+        return enumeration(key, of: type) ?? fallback
     }
 
     // MARK: - Numbers and truth
 
     /// `true` or `false` at `key`; `nil` when it is absent.
     public func bool(_ key: String) -> Bool? {
+        recorder?.note(key, .boolean)
         guard let value = value(key) else { return nil }
         guard case .bool(let flag) = value.content else {
             reportMismatch(value, expected: "true or false", key: key)
@@ -82,22 +90,26 @@ extension ParameterDecoder {
 
     /// `true` or `false` at `key`; `fallback` when it is absent.
     public func bool(_ key: String, default fallback: Bool) -> Bool {
-        bool(key) ?? fallback
+        recorder?.note(key, .boolean) { $0.setFallback(.bool(fallback)) }
+        return bool(key) ?? fallback
     }
 
     /// The whole number at `key`; `nil` when it is absent.
     public func int(_ key: String, in range: ClosedRange<Int> = .min ... .max) -> Int? {
+        recorder?.note(key, .integer) { $0.setRange(range) }
         guard let value = value(key) else { return nil }
         return integer(value, in: range, key: key)
     }
 
     /// The whole number at `key`; `fallback` when it is absent.
     public func int(_ key: String, default fallback: Int, in range: ClosedRange<Int> = .min ... .max) -> Int {
-        int(key, in: range) ?? fallback
+        recorder?.note(key, .integer) { $0.setFallback(.int(Int64(clamping: fallback))) }
+        return int(key, in: range) ?? fallback
     }
 
     /// The whole number at `key`, which must not be missing. Stand-in: the range's lower bound.
     public func requiredInt(_ key: String, in range: ClosedRange<Int> = .min ... .max) -> Int {
+        recorder?.note(key, .integer) { $0.setRange(range) }
         guard let value = value(key) else {
             reportMissing(key)
             return range.lowerBound
@@ -107,23 +119,30 @@ extension ParameterDecoder {
 
     /// The whole numbers in the list at `key`; empty when it is absent.
     public func ints(_ key: String, in range: ClosedRange<Int> = .min ... .max) -> [Int] {
-        array(key).enumerated().compactMap { index, element in integer(element, in: range, key: key, index: index) }
+        recorder?.note(key, .list(.integer)) { $0.setRange(range) }
+        return array(key).enumerated().compactMap { index, element in
+            integer(element, in: range, key: key, index: index)
+        }
     }
 
     /// The finite number at `key`; `nil` when it is absent.
     public func double(_ key: String, in range: ClosedRange<Double>? = nil) -> Double? {
+        recorder?.note(key, .number) { $0.setRange(range) }
         guard let value = value(key) else { return nil }
         return number(value, in: range, key: key)
     }
 
     /// The finite number at `key`; `fallback` when it is absent.
     public func double(_ key: String, default fallback: Double, in range: ClosedRange<Double>? = nil) -> Double {
-        double(key, in: range) ?? fallback
+        recorder?.note(key, .number) { $0.setFallback(.double(fallback)) }
+        return double(key, in: range) ?? fallback
     }
 
     /// The finite numbers in the list at `key`; empty when it is absent.
     public func doubles(_ key: String, in range: ClosedRange<Double>? = nil) -> [Double] {
-        array(key).enumerated().compactMap { index, element in number(element, in: range, key: key, index: index) }
+        recorder?.note(key, .list(.number)) { $0.setRange(range) }
+        return array(key).enumerated().compactMap { index, element in number(element, in: range, key: key, index: index)
+        }
     }
 
     // MARK: - Durations and amounts
@@ -142,6 +161,7 @@ extension ParameterDecoder {
         in range: ClosedRange<Duration>? = nil,
         bareNumbers: BareDuration = .refused
     ) -> Duration? {
+        recorder?.note(key, .duration) { $0.setRange(range) }
         guard let value = value(key) else { return nil }
         let duration: Duration? =
             switch value.content {
@@ -170,16 +190,20 @@ extension ParameterDecoder {
         in range: ClosedRange<Duration>? = nil,
         bareNumbers: BareDuration = .refused
     ) -> Duration {
-        duration(key, in: range, bareNumbers: bareNumbers) ?? fallback
+        recorder?.note(key, .duration) { $0.setFallback(.string(GoDuration.format(fallback))) }
+        return duration(key, in: range, bareNumbers: bareNumbers) ?? fallback
     }
 
     /// The amount at `key`, a whole number or text such as `1Gi` (``Quantity``); `nil` when it is absent.
     public func quantity(_ key: String, in range: ClosedRange<Int64> = 0 ... .max) -> Int64? {
+        recorder?.note(key, .amount) { $0.setRange(range) }
         guard let value = value(key) else { return nil }
         let amount: Int64? =
             switch value.content {
             case .string(let text): Quantity.parse(text)
             case .int(let count): count
+            // `2e3` without quotes is a number to YAML; a fraction is rounded as in text.
+            case .double(let number): Int64(exactly: number.rounded(.awayFromZero))
             default: nil
             }
         guard let amount else {
@@ -195,7 +219,8 @@ extension ParameterDecoder {
 
     /// The amount at `key`, a whole number or text such as `1Gi` (``Quantity``); `fallback` when it is absent.
     public func quantity(_ key: String, default fallback: Int64, in range: ClosedRange<Int64> = 0 ... .max) -> Int64 {
-        quantity(key, in: range) ?? fallback
+        recorder?.note(key, .amount) { $0.setFallback(.int(fallback)) }
+        return quantity(key, in: range) ?? fallback
     }
 
     // MARK: - One value

@@ -23,6 +23,8 @@ public final class ParameterDecoder {
 
     private let members: [String: ConfigurationValue.Member]
     private let collector: Collector
+    /// Notes what is asked for, where a schema is made instead of a plugin.
+    let recorder: ParameterRecorder?
     private var children: [ParameterDecoder] = []
     private var asked: [String] = []
     private var askedSet: Set<String> = []
@@ -36,13 +38,30 @@ public final class ParameterDecoder {
 
     /// Makes a decoder of `value`. Without a value (or with `null`) every key is absent; a value that is not an object
     /// is a problem.
-    public convenience init(value: ConfigurationValue?, path: String = "") {
-        self.init(value, path: path, position: .builtin, collector: Collector())
+    ///
+    /// - Parameters:
+    ///   - value: the object.
+    ///   - path: its path in the document.
+    ///   - position: where it would stand, for what is said of an object that is not there.
+    public convenience init(value: ConfigurationValue?, path: String = "", position: SourcePosition = .builtin) {
+        self.init(value, path: path, position: position, collector: Collector())
     }
 
-    private init(_ value: ConfigurationValue?, path: String, position: SourcePosition, collector: Collector) {
+    /// Makes a decoder without any value, which tells `recorder` what it is asked for.
+    convenience init(recorder: ParameterRecorder) {
+        self.init(nil, path: "", position: .builtin, collector: Collector(), recorder: recorder)
+    }
+
+    private init(
+        _ value: ConfigurationValue?,
+        path: String,
+        position: SourcePosition,
+        collector: Collector,
+        recorder: ParameterRecorder? = nil
+    ) {
         self.path = path
         self.collector = collector
+        self.recorder = recorder
         self.position = value?.position ?? position
         switch value?.content {
         case .object(let members):
@@ -68,6 +87,7 @@ public final class ParameterDecoder {
 
     /// The value of `key` as it stands; `nil` when it is absent or `null`.
     public func value(_ key: String) -> ConfigurationValue? {
+        recorder?.note(key, .any)
         if askedSet.insert(key).inserted { asked.append(key) }
         guard let value = members[key]?.value, !value.isNull else { return nil }
         return value
@@ -87,12 +107,16 @@ public final class ParameterDecoder {
 
     /// A decoder of the object at `key`; `nil` when it is absent. It is finished with this decoder.
     public func object(_ key: String) -> ParameterDecoder? {
-        value(key).map { child($0, path: path(of: key)) }
+        recorder?.note(key, .emptyObject)
+        if let recorder, recorder.offersNested { return ParameterDecoder(recorder: recorder.nested(key)) }
+        return value(key).map { child($0, path: path(of: key)) }
     }
 
     /// A decoder of the object at `key`, whose absence is a problem and reads as an empty object of which nothing more
     /// is reported.
     public func requiredObject(_ key: String) -> ParameterDecoder {
+        recorder?.note(key, .emptyObject) { $0.isRequired = true }
+        if let recorder { return ParameterDecoder(recorder: recorder.nested(key)) }
         if let object = object(key) { return object }
         reportMissing(key)
         return ParameterDecoder(nil, path: path(of: key), position: position, collector: Collector())
@@ -100,11 +124,14 @@ public final class ParameterDecoder {
 
     /// Decoders of the objects in the list at `key`; empty when it is absent. They are finished with this decoder.
     public func objects(_ key: String) -> [ParameterDecoder] {
-        array(key).enumerated().map { index, element in child(element, path: "\(path(of: key))[\(index)]") }
+        recorder?.note(key, .list(.emptyObject))
+        if let recorder, recorder.offersNested { return [ParameterDecoder(recorder: recorder.nested(key))] }
+        return array(key).enumerated().map { index, element in child(element, path: "\(path(of: key))[\(index)]") }
     }
 
     /// The elements of the list at `key` as they stand; empty when it is absent.
     public func array(_ key: String) -> [ConfigurationValue] {
+        recorder?.note(key, .list(.any))
         guard let value = value(key) else { return [] }
         guard case .array(let elements) = value.content else {
             reportMismatch(value, expected: "a list", key: key)
@@ -168,14 +195,18 @@ public final class ParameterDecoder {
     /// Accepts `keys` without using them, and warns about each one that is written: for fields that exist elsewhere and
     /// have no effect here.
     public func acceptWithoutEffect(_ keys: String..., because reason: String) {
-        for key in keys where contains(key) {
-            warn("has no effect: \(reason)", at: key)
+        for key in keys {
+            recorder?.note(key, .any) { if $0.kind == .any { $0.hasEffect = false } }
+            if contains(key) { warn("has no effect: \(reason)", at: key) }
         }
     }
 
     /// Accepts `keys` without using them and without a word.
     public func accept(_ keys: String...) {
-        for key in keys { _ = value(key) }
+        for key in keys {
+            recorder?.note(key, .any) { if $0.kind == .any { $0.hasEffect = false } }
+            _ = value(key)
+        }
     }
 
     /// An error of everything found so far and `message`, to throw where reading cannot go on.
@@ -256,6 +287,7 @@ public final class ParameterDecoder {
 
     /// Records that `key` is absent.
     func reportMissing(_ key: String) {
+        recorder?.note(key, .any) { $0.isRequired = true }
         report("required field \"\(key)\" is missing", at: key)
     }
 

@@ -1,14 +1,6 @@
 import GatewayCore
 import ServiceLifecycle
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The few lines that a start prints: where to connect, where to look, what to try.
 struct Banner {
     /// The lines.
@@ -38,13 +30,7 @@ struct Banner {
 
     /// Writes the lines to standard output at once, so that a program that waits for them sees them.
     func show() {
-        let text = lines.joined(separator: "\n") + "\n"
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let written = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-            if written <= 0 { return }
-            rest = rest.dropFirst(written)
-        }
+        StandardStream.output.write(lines.joined(separator: "\n") + "\n")
     }
 }
 

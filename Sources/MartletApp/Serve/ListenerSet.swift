@@ -65,7 +65,10 @@ actor ListenerSet {
         return Bound(address: listener.address, isSecure: tls != nil, listener: listening)
     }
 
-    private static func context(_ certificate: GatewayPlan.Certificate) throws(CommandError) -> NIOSSLContext {
+    /// What TLS needs to speak with a certificate.
+    ///
+    /// - Throws: ``CommandError`` when the chain or the key is none, or they do not belong together.
+    static func context(_ certificate: GatewayPlan.Certificate) throws(CommandError) -> NIOSSLContext {
         do {
             let chain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.chain.utf8))
             let key = try NIOSSLPrivateKey(bytes: Array(certificate.key.exposed.utf8), format: .pem)

@@ -55,6 +55,12 @@ let testPlugins: [String: PluginRoles] = [
 
             """
 
+    static let warningsOfComplete = [
+        #"epp.yaml:4:1: featureGates: "haPopulateNonLeaderDatastore = F" has no effect: replicas elect no leader"#,
+        "epp.yaml:23:3: dataLayer.crossReplicaSyncInterval: has no effect: this release shares no state with other "
+            + "replicas",
+    ]
+
     private func decode(_ body: String) throws(ConfigurationError) -> EndpointPickerConfiguration {
         try EndpointPickerConfiguration.decode(text: Self.header + body, file: "epp.yaml")
     }
@@ -71,7 +77,7 @@ let testPlugins: [String: PluginRoles] = [
 
     @Test func readsEveryField() throws {
         let read = try EndpointPickerConfiguration.decode(text: Self.complete, file: "epp.yaml")
-        #expect(read.warnings.isEmpty)
+        #expect(read.warnings.map(\.description) == Self.warningsOfComplete)
         #expect(read.pool == ResourceName(name: "llama"))
         #expect(read.isEnabled("flowControl"))
         #expect(!read.isEnabled("haPopulateNonLeaderDatastore"))
@@ -101,7 +107,7 @@ let testPlugins: [String: PluginRoles] = [
         let read = try EndpointPickerConfiguration.decode(text: Self.complete, file: "epp.yaml")
         let completed = try read.applyingDefaults(knownPlugins: testPlugins)
         #expect(
-            completed.warnings.map(\.description) == [
+            completed.warnings.map(\.description) == Self.warningsOfComplete + [
                 "epp.yaml:4:16: featureGates: requests are not queued in this release: each is admitted or refused at "
                     + "once, and those of negative priority are refused while the pool is saturated"
             ]
@@ -268,6 +274,8 @@ let testPlugins: [String: PluginRoles] = [
         #expect(read.flowControl == nil)
         #expect(
             read.warnings.map(\.description) == [
+                "old.yaml:1:1: apiVersion: inference.networking.x-k8s.io/v1alpha1 is deprecated, write "
+                    + "llm-d.ai/v1alpha1",
                 #"old.yaml:3:1: featureGates: the gate "dataLayer" has no effect: the feature is always on"#,
                 "old.yaml:4:1: saturationDetector: is deprecated, write flowControl.saturationDetector",
                 "old.yaml:5:1: parser: is deprecated, write requestHandler.parsers",
@@ -322,7 +330,7 @@ let testPlugins: [String: PluginRoles] = [
         ),
         (
             "plugins: [{type: max-score-picker}, {type: random-picker}]",
-            [#"epp.yaml:1:1: the profile already has the picker "max-score-picker""#]
+            [#"epp.yaml:3:37: plugins[1]: the profile already has the picker "max-score-picker""#]
         ),
         (
             "plugins: [{type: single-profile-handler}, {type: disagg-profile-handler}]",

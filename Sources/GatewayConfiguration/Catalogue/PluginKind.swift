@@ -1,0 +1,88 @@
+package import GatewayCore
+
+/// Where a plugin acts, in the words and in the order of the plugin reference.
+package enum PluginKind: String, CaseIterable, Sendable {
+    /// Chooses which profiles run.
+    case profileHandler = "profile handler"
+    /// Tells a full pool from one with room.
+    case saturationDetector = "saturation detector"
+    /// Removes candidates.
+    case filter
+    /// Gives candidates a score.
+    case scorer
+    /// Chooses among the scored.
+    case picker
+    /// Computes data about a request.
+    case dataProducer = "data producer"
+    /// Removes endpoints before anything else.
+    case screener
+    /// Refuses requests before profiles run.
+    case admitter
+    /// Says for whom a request is.
+    case agentIdentifier = "agent identifier"
+    /// Learns of a decision before the request is sent.
+    case preRequest = "pre-request"
+    /// Says what a request adds to an endpoint's load.
+    case loadEstimator = "load estimator"
+    /// Adds fields to a response's header.
+    case responseHeaderProcessor = "response header processor"
+    /// Turns token usage into metadata.
+    case responseReporter = "response reporter"
+    /// Learns how a request ended.
+    case responseObserver = "response observer"
+    /// Learns that an endpoint left.
+    case endpointObserver = "endpoint observer"
+    /// Fetches data about endpoints.
+    case dataSource = "data source"
+    /// Takes values out of what a source fetched.
+    case extractor
+    /// Says where endpoints are listed.
+    case endpointSource = "endpoint source"
+    /// Names a format of requests.
+    case parser
+    /// Chooses whose turn it is among waiting flows.
+    case fairnessPolicy = "fairness policy"
+    /// Orders the waiting requests of one flow.
+    case orderingPolicy = "ordering policy"
+    /// Bounds how full a pool may get for a priority.
+    case usageLimitPolicy = "usage limit policy"
+    /// Chooses which running requests end for more important ones.
+    case evictionPolicy = "eviction policy"
+    /// Is asked by other plugins only.
+    case other = "other"
+
+    /// Where the instances of `type` act; ``other`` when nowhere of their own.
+    package static func kinds(of type: any Plugin.Type) -> [PluginKind] {
+        let kinds = allCases.filter { $0.includes(type) }
+        return kinds.isEmpty ? [.other] : kinds
+    }
+
+    private func includes(_ type: any Plugin.Type) -> Bool {
+        switch self {
+        case .profileHandler: type is any ProfileHandler.Type
+        case .saturationDetector: type is any SaturationDetector.Type
+        case .filter: type is any Filter.Type
+        case .scorer: type is any Scorer.Type
+        case .picker: type is any Picker.Type
+        case .dataProducer: type is any DataProducer.Type
+        case .screener: type is any Screener.Type
+        case .admitter: type is any Admitter.Type
+        case .agentIdentifier: type is any AgentIdentifier.Type
+        case .preRequest: type is any PreRequest.Type
+        case .loadEstimator: type is any LoadEstimator.Type
+        case .responseHeaderProcessor: type is any ResponseHeaderProcessor.Type
+        case .responseReporter: type is any ResponseReporter.Type
+        case .responseObserver: type is any ResponseObserver.Type
+        case .endpointObserver: type is any EndpointObserver.Type
+        case .dataSource: type is any MetricsSource.Type
+        case .extractor: type is any MetricsExtractor.Type
+        case .endpointSource: type is any EndpointSource.Type
+        case .parser: type is any RequestParser.Type
+        case .fairnessPolicy: type is any FairnessPolicy.Type
+        case .orderingPolicy: type is any OrderingPolicy.Type
+        case .usageLimitPolicy: type is any UsageLimitPolicy.Type
+        case .evictionPolicy: type is any EvictionPolicy.Type
+        case .other: false
+        }
+    }
+}
