@@ -38,10 +38,7 @@ package struct PipelineBuilder: Sendable {
         try assembly.problems.throwIfAny()
         let endpointSource = assembly.endpointSource()
         let profiles = assembly.makeProfiles()
-        let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
-        if handler == nil {
-            assembly.problems.report("no profile handler configured", at: assembly.wholeConfiguration)
-        }
+        let handler = assembly.profileHandler()
         try assembly.problems.throwIfAny()
         assembly.makeMissingProducers()
         try assembly.problems.throwIfAny()

@@ -1,7 +1,7 @@
 package import DataLayer
 package import GatewayCore
 package import RequestControl
-import Scheduling
+package import Scheduling
 package import Telemetry
 
 /// A ``RequestControl/RequestController`` with its pools, for tests: real stores, schedulers and metrics, a clock that
@@ -24,11 +24,13 @@ package final class GatewayFixture: Sendable {
     ///   - pools: each pool's name and endpoints.
     ///   - tables: the routes by listener; `nil` for one standalone table that sends everything to the first pool.
     ///   - filters: filters of every pool's only profile.
+    ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
         tables: [RouteTableKey: RouteTable]? = nil,
         filters: [any Filter] = [],
+        scheduler: Scheduler? = nil,
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -41,7 +43,7 @@ package final class GatewayFixture: Sendable {
         self.pools = pools.map { name, endpoints in
             let store = EndpointStore(pool: PoolID(name: name), clock: clock, metrics: metrics.dataLayer)
             store.replaceEndpoints(endpoints)
-            let scheduler = Scheduler.firstCandidate(filters: filters, log: attempts)
+            let scheduler = scheduler ?? .firstCandidate(filters: filters, log: attempts)
             return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
         }
         let first = PoolID(name: pools.first?.name ?? "")
