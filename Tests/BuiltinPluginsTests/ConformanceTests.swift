@@ -8,6 +8,15 @@ import Testing
     /// The parameters of the types that cannot do without.
     private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
 
+    /// The types that the default parameters of a type refer to.
+    private static let companions: [String: [String]] = ["pd-profile-handler": ["prefix-based-pd-decider"]]
+
+    /// The profiles of the handlers that ask for them by name.
+    private static let profiles: [String: [String]] = [
+        "disagg-profile-handler": ["decode", "prefill", "encode"], "disagg-headers-handler": ["decode", "prefill"],
+        "pd-profile-handler": ["prefill", "decode"], "header-profile-handler": ["other", "decode"],
+    ]
+
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)
 
@@ -16,7 +25,9 @@ import Testing
         let conformance = PluginConformance(
             registry: BuiltinCatalogue.registry(),
             type: type,
-            parameters: Self.required[type]
+            parameters: Self.required[type],
+            companions: Self.companions[type] ?? [],
+            profiles: Self.profiles[type] ?? ["default"]
         )
         #expect(conformance.violations() == [])
     }
@@ -36,6 +47,27 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ["deciders": ["prefill": "always-disagg-pd-decider", "encode": "always-disagg-pd-decider"]],
+            ["stageOrder": "prefill-first", "deciders": ["encode": "always-disagg-pd-decider"]],
+            [
+                "profiles": ["decode": "encode", "encode": "decode"],
+                "deciders": ["prefill": "always-disagg-pd-decider"],
+            ],
+        ] as [ConfigurationValue],
+        [["decode", "prefill", "encode"], ["encode", "decode"], ["prefill", "decode", "encode"]])
+    func handlersKeepTheirPromisesWithDeciders(parameters: ConfigurationValue, profiles: [String]) {
+        let conformance = PluginConformance(
+            registry: BuiltinCatalogue.registry(),
+            type: "disagg-profile-handler",
+            parameters: parameters,
+            companions: ["always-disagg-pd-decider"],
+            profiles: profiles
+        )
+        #expect(conformance.violations() == [])
+    }
+
     @Test func everyTypeIsDescribed() {
         for entry in BuiltinCatalogue.registry().entries { #expect(entry.descriptor.summary.hasSuffix(".")) }
     }
@@ -47,7 +79,7 @@ import Testing
         let found = PluginConformance(registry: registry, type: "broken-plugin").violations().joined(separator: "\n")
         for fault in [
             "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates",
-            "picks nobody", "asks for [0] after its only profile ran",
+            "picks nobody", "asks for profile 'default' twice", "both sets and removes the header 'x'",
         ] {
             #expect(found.contains(fault), "\(fault)")
         }
@@ -55,7 +87,7 @@ import Testing
 }
 
 /// Breaks every promise that the suite checks.
-private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
+private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, PreRequest {
     static let descriptor = PluginDescriptor(type: "broken-plugin", summary: "")
 
     init(parameters: ParameterDecoder, context: inout PluginContext) {
@@ -71,6 +103,10 @@ private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler {
     }
 
     func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int] { [] }
+
+    func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
+        context.requestHeaders = HeaderMutation(set: [.init(name: "x", value: "y")], remove: ["X"])
+    }
 
     func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
         [0]
