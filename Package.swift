@@ -168,7 +168,7 @@ let package = Package(
         tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),
         tests(
             "ExtProcServerTests", requestPath + ["ExtProcProto", "ExtProcServer"], [nioCore, nioPosix, nioEmbedded]),
-        tests("BehaviourTests", requestPath + ["ExtProcServer", "ReverseProxy"], proxyPeers),
+        tests("BehaviourTests", requestPath + ["ExtProcServer", "GatewayConfiguration", "ReverseProxy"], proxyPeers),
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests(
             "MartletAppTests",

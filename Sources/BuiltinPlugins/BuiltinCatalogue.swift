@@ -6,6 +6,16 @@ package enum BuiltinCatalogue {
     package static func registry() -> PluginRegistry {
         var registry = PluginRegistry()
         registry.register(SingleProfileHandler.self)
+        registry.register(DisaggregatedProfileHandler.self)
+        registry.register(DataParallelProfileHandler.self)
+        registry.register(PrefillDecodeProfileHandler.self)
+        registry.register(HeaderProfileHandler.self)
+
+        registry.register(AlwaysPrefillDecider.self)
+        registry.register(PrefixBasedDecider.self)
+        registry.register(MultimodalDecider.self)
+        registry.register(DisaggregationHeadersHandler.self)
+        registry.register(DisaggregationHeadersHandler.self, as: "prefill-header-handler")
 
         registry.register(LabelSelectorFilter.self)
         registry.register(SLOHeadroomTierFilter.self)
@@ -23,6 +33,7 @@ package enum BuiltinCatalogue {
         registry.register(RandomPicker.self)
 
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(CacheSourceProducer.self)
 
         registry.register(LatencySLOAdmitter.self)
         registry.register(ProbabilisticAdmitter.self)

@@ -32,15 +32,6 @@ enum UnavailablePlugins {
 
     /// What is not here yet.
     private static let pending = [
-        "disagg-profile-handler",
-        "data-parallel-profile-handler",
-        "pd-profile-handler",
-        "header-profile-handler",
-        "always-disagg-pd-decider",
-        "prefix-based-pd-decider",
-        "always-disagg-multimodal-decider",
-        "disagg-headers-handler",
-        "prefill-header-handler",
         "by-label-selector",
         "by-label",
         "decode-filter",
@@ -67,7 +58,6 @@ enum UnavailablePlugins {
         "mm-embeddings-cache-producer",
         "session-id-producer",
         "burst-prefix-cache-producer",
-        "p2p-source-producer",
         "disaggregatedset-rollout-screener",
         "agent-identity",
         "request-attribute-reporter",

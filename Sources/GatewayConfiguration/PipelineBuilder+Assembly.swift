@@ -105,6 +105,23 @@ struct PipelineAssembly {
         }
     }
 
+    /// The profile handler, which may object to the profiles.
+    mutating func profileHandler() -> (any ProfileHandler)? {
+        for instance in instances {
+            guard let handler = instance.plugin as? any ProfileHandler else { continue }
+            let place = place(ofPlugin: instance.name)
+            for objection in handler.objections(to: configuration.schedulingProfiles.map(\.name)) {
+                switch objection {
+                case .error(let message): problems.report(message, at: place)
+                case .warning(let message): warn(message, at: place)
+                }
+            }
+            return handler
+        }
+        problems.report("no profile handler configured", at: wholeConfiguration)
+        return nil
+    }
+
     // MARK: - Profiles
 
     /// Weights beyond this are refused, so that no sum of scores can overflow.

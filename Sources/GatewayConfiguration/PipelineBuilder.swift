@@ -50,10 +50,7 @@ package struct PipelineBuilder: Sendable {
         let endpointSource = assembly.endpointSource()
         assembly.warnOfUnusedPolicies()
         let profiles = assembly.makeProfiles()
-        let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
-        if handler == nil {
-            assembly.problems.report("no profile handler configured", at: assembly.wholeConfiguration)
-        }
+        let handler = assembly.profileHandler()
         try assembly.problems.throwIfAny()
         assembly.makeMissingProducers()
         try assembly.problems.throwIfAny()

@@ -1,7 +1,7 @@
 package import DataLayer
 package import GatewayCore
 package import RequestControl
-import Scheduling
+package import Scheduling
 package import Telemetry
 
 /// A ``RequestControl/RequestController`` with its pools, for tests: real stores, schedulers and metrics, a clock that
@@ -26,6 +26,7 @@ package final class GatewayFixture: Sendable {
     ///   - filters: filters of every pool's only profile.
     ///   - detector: says how full each pool is; `nil` for pools that are never full.
     ///   - objectives: the priorities of every pool's objectives, by name.
+    ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
@@ -33,6 +34,7 @@ package final class GatewayFixture: Sendable {
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
         objectives: [String: Int] = [:],
+        scheduler: Scheduler? = nil,
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -45,7 +47,8 @@ package final class GatewayFixture: Sendable {
         self.pools = pools.map { name, endpoints in
             let store = EndpointStore(pool: PoolID(name: name), clock: clock, metrics: metrics.dataLayer)
             store.replaceEndpoints(endpoints)
-            let scheduler = Scheduler.firstCandidate(filters: filters, detector: detector, log: attempts)
+            let scheduler =
+                scheduler ?? .firstCandidate(filters: filters, detector: detector, log: attempts)
             return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
         }
         let first = PoolID(name: pools.first?.name ?? "")

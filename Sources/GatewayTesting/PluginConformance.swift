@@ -18,12 +18,32 @@ public struct PluginConformance: Sendable {
     private let registry: PluginRegistry
     private let type: String
     private let parameters: ConfigurationValue?
+    private let companions: [String]
+    /// The names of the profiles that a profile handler is run with.
+    let profiles: [String]
 
-    /// Checks the type called `type` of `registry`, made from `parameters`.
-    public init(registry: PluginRegistry, type: String, parameters: ConfigurationValue? = nil) {
+    /// Checks a plugin type.
+    ///
+    /// - Parameters:
+    ///   - registry: where the type is registered.
+    ///   - type: the type's name.
+    ///   - parameters: what an instance is made from.
+    ///   - companions: types of which an instance is made first, under the type's name, because the parameters refer to
+    ///     it.
+    ///   - profiles: the names of the profiles that a profile handler is run with, at least one.
+    public init(
+        registry: PluginRegistry,
+        type: String,
+        parameters: ConfigurationValue? = nil,
+        companions: [String] = [],
+        profiles: [String] = ["default"]
+    ) {
+        precondition(!profiles.isEmpty, "a pipeline has at least one profile")
         self.registry = registry
         self.type = type
         self.parameters = parameters
+        self.companions = companions
+        self.profiles = profiles
     }
 
     /// What the plugin does against its contract, one sentence each; empty when it conforms.
@@ -51,8 +71,21 @@ public struct PluginConformance: Sendable {
         let slotCount: Int
     }
 
-    private func make() throws -> Subject {
+    private func makingContext() throws -> PluginContext {
         var context = PluginContext(clock: SystemMonotonicClock())
+        for type in companions {
+            _ = try registry.make(
+                type: type,
+                name: type,
+                parameters: ParameterDecoder(value: nil, path: "parameters"),
+                context: &context
+            )
+        }
+        return context
+    }
+
+    private func make() throws -> Subject {
+        var context = try makingContext()
         let plugin = try registry.make(
             type: type,
             name: "under-test",
@@ -66,9 +99,9 @@ public struct PluginConformance: Sendable {
         var members: [ConfigurationValue.Member] = []
         if case .object(let own) = parameters?.content { members = own }
         members.append(.init(key: "noSuchParameter", keyPosition: .builtin, value: true))
-        var context = PluginContext(clock: SystemMonotonicClock())
         let decoder = ParameterDecoder(value: ConfigurationValue(.object(members)), path: "parameters")
         do {
+            var context = try makingContext()
             _ = try registry.make(type: type, name: "under-test", parameters: decoder, context: &context)
         } catch {
             return "\(error)".contains("noSuchParameter") ? [] : ["it hides its unknown parameter: \(error)"]
@@ -138,7 +171,7 @@ public struct PluginConformance: Sendable {
             if let picker = plugin as? any Picker { found += check(picker, candidates, fresh) }
             if let handler = plugin as? any ProfileHandler { found += check(handler, candidates, fresh) }
             if let admitter = plugin as? any Admitter { found += check(admitter, candidates, fresh) }
-            notify(plugin, candidates, fresh)
+            found += notify(plugin, candidates, fresh)
         }
         return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
     }
@@ -224,34 +257,19 @@ public struct PluginConformance: Sendable {
         return found
     }
 
-    private func check(
-        _ handler: any ProfileHandler,
-        _ candidates: Candidates,
-        _ fresh: SchedulingContext
-    ) -> [String] {
-        var context = fresh
-        let profiles = ["default"]
-        let found = ProfileProgress.found(ProfileResult(profile: "default", endpoints: [candidates[0]]))
-        for end in [found, .drained] {
-            let progress = [end]
-            let more = handler.nextProfiles(profiles, progress: progress, context: &context)
-            if !more.isEmpty { return ["the profile handler asks for \(more) after its only profile ran"] }
-        }
-        let first = handler.nextProfiles(profiles, progress: [.notRun], context: &context)
-        if first.contains(where: { $0 != 0 }) { return ["the profile handler asks for \(first) of one profile"] }
-        if !first.isEmpty, (try? handler.decide(profiles, progress: [found], context: &context)) == nil {
-            return ["the profile handler refuses the result of the profile that it asked for"]
-        }
-        return []
-    }
-
-    private func notify(_ plugin: any Plugin, _ candidates: Candidates, _ fresh: SchedulingContext) {
+    private func notify(_ plugin: any Plugin, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
+        var found: [String] = []
         var context = fresh
         let endpoint = candidates[candidates.count - 1]
         if let producer = plugin as? any DataProducer { producer.produce(for: candidates, context: &context) }
+        if let producer = plugin as? any PrefixCacheProducer { _ = producer.holdsPrefix(of: context, on: endpoint) }
         if let preRequest = plugin as? any PreRequest {
-            let result = ProfileResult(profile: "default", endpoints: [endpoint])
-            preRequest.willSend(SchedulingDecision(primary: result), context: &context)
+            let results = profiles.map { ProfileResult(profile: $0, endpoints: [endpoint]) }
+            for helpers in [[], Array(results.dropFirst())] {
+                context.requestHeaders = HeaderMutation()
+                preRequest.willSend(SchedulingDecision(primary: results[0], secondary: helpers), context: &context)
+                found += check(context.requestHeaders)
+            }
         }
         if let observer = plugin as? any ResponseObserver {
             for outcome in RequestOutcome.allCases {
@@ -259,5 +277,13 @@ public struct PluginConformance: Sendable {
             }
         }
         if let observer = plugin as? any EndpointObserver { observer.endpointDidLeave(endpoint) }
+        return found
+    }
+
+    /// Finds names that are both set and removed: which of the two counts is not the same at every front door.
+    private func check(_ headers: HeaderMutation) -> [String] {
+        (headers.set + headers.add).map(\.name)
+            .filter { name in headers.remove.contains { $0.equalsIgnoringASCIICase(name) } }
+            .map { "it both sets and removes the header '\($0)'" }
     }
 }

@@ -85,7 +85,9 @@ private struct OneProfile: ProfileHandler {
         progress: [ProfileProgress],
         context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
-        guard let result = progress[0].result else { throw Rejection(.internalError, "decided without a result") }
+        guard let result = progress[0].result else {
+            throw Rejection(.saturated, "no endpoints available for the given request")
+        }
         return SchedulingDecision(primary: result)
     }
 }

@@ -38,6 +38,7 @@ package struct OutcomeMapping: Hashable, Sendable {
             case .routeNotFound: .init(404, code: "route_not_found")
             case .methodNotAllowed: .init(405, code: "method_not_allowed")
             case .requestTimeout: .init(408, code: "request_timeout", closes: true)
+            case .preconditionFailed: .init(412, code: "precondition_failed")
             case .bodyTooLarge: .init(413, code: "request_too_large", closes: true)
             case .saturated: .init(429, code: "saturated", dropped: "rejected-saturated", retryAfter: 1)
             case .shed: .init(429, code: "saturated", retryAfter: 1)

@@ -129,23 +129,27 @@ package final class RequestExchange {
     /// - Parameter address: `host:port`, with an IPv6 host in brackets. One that is not in the pool changes nothing.
     package func served(by address: String) {
         guard let route, let chosen = lease.take() else { return }
-        guard address != destination,
-            let endpoint = route.pool.endpoints.current.endpoints.first(where: { $0.address.authority == address })
-        else {
+        guard address != destination, let endpoint = endpoint(at: address, of: route.pool) else {
             lease = consume chosen
             return
         }
         release(chosen, outcome: .servedElsewhere, detail: "", usage: nil)
         guard var context = self.context.take() else { return }
         defer { self.context = context }
-        let served = SchedulingDecision(
-            primary: ProfileResult(profile: decision?.primary.profile ?? "", endpoints: [endpoint]),
-            secondary: decision?.secondary ?? []
-        )
+        guard let served = decision?.served(by: endpoint) else { return }
         route.pool.scheduler.willSend(served, context: &context)
         lease = open(served, context, route)
         destination = address
         decision = served
+    }
+
+    /// The endpoint that answers at `address`: one of those that were picked, which the decision may have given another
+    /// port, or another one of the pool.
+    private func endpoint(at address: String, of pool: PoolRuntime) -> EndpointSnapshot? {
+        if let decision, let index = decision.destinations.firstIndex(where: { $0.authority == address }) {
+            return decision.primary.endpoints[index]
+        }
+        return pool.endpoints.current.endpoints.first { $0.address.authority == address }
     }
 
     /// What the plugins add to the response's header.
@@ -195,7 +199,7 @@ package final class RequestExchange {
         }
         lease = open(decision, context, route)
         let seconds = controller.now().seconds(since: started)
-        count(decision.endpoint, model: context.request.targetModel, seconds: seconds)
+        count(decision, model: context.request.targetModel, seconds: seconds)
         defer { attemptCount += 1 }
         let reply = reply(with: decision, pluginHeaders: context.requestHeaders, route: route)
         destination = reply.destinations[0].authority
@@ -216,7 +220,7 @@ package final class RequestExchange {
             load: scheduler.load(of: context, on: decision.endpoint),
             supporting: decision.secondary.map { result in
                 let load = scheduler.load(of: context, on: result.endpoints[0])
-                let lastsToEnd = load.lastsToEnd && result.profile != "prefill"
+                let lastsToEnd = load.lastsToEnd && result.profile != decision.prefillProfile
                 return SupportingLoad(endpoint: result.endpoints[0], tokens: load.tokens, lastsToEnd: lastsToEnd)
             }
         )
@@ -240,8 +244,17 @@ package final class RequestExchange {
         return decision
     }
 
-    private func count(_ endpoint: EndpointSnapshot, model: String, seconds: Double) {
+    private func count(_ decision: SchedulingDecision, model: String, seconds: Double) {
+        let endpoint = decision.endpoint
         controller.metrics.scheduling.duration.observe(seconds)
+        if let kind = decision.kind {
+            controller.metrics.scheduling.disaggregations(
+                kind.name,
+                pluginName: kind.pluginName,
+                pluginType: kind.pluginType,
+                model: model
+            ).increment()
+        }
         controller.metrics.scheduling.attempts(
             .success,
             targetModel: model,

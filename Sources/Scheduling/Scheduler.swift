@@ -34,8 +34,9 @@ package final class Scheduler: Sendable {
     ///   - context: the request with a scratch of ``slotCount`` slots; producers fill it.
     ///   - candidates: the endpoints that may serve it.
     /// - Throws: ``Rejection``: `shed` for a negative priority in a saturated pool, `noEndpoints` when screeners left
-    ///   no candidate, `saturated` when filters did, what an admitter or the profile handler throws, `internalError`
-    ///   when a plugin broke its contract.
+    ///   no candidate, what an admitter or the profile handler throws (`saturated` when filters left no candidate),
+    ///   `preconditionFailed` when the request wants to be served from a cache which the chosen endpoint does not have,
+    ///   `internalError` when a plugin broke its contract.
     package func schedule(
         _ context: inout SchedulingContext,
         candidates: Candidates
@@ -65,10 +66,19 @@ package final class Scheduler: Sendable {
             try admitter.plugin.admit(candidates, context: &context)
         }
         let progress = try runProfiles(candidates, context: &context, trace: &trace)
-        guard progress.contains(where: { $0.result != nil }) else {
-            throw Rejection(.saturated, "no endpoints available for the given request")
+        let decision = try pipeline.handler.decide(profileNames, progress: progress, context: &context)
+        try checkPrecondition(decision, context)
+        return decision
+    }
+
+    /// Refuses a request that wants to be served only by an endpoint which holds its prompt, where the chosen one does
+    /// not. Where nothing knows what endpoints hold, the wish is none of ours.
+    private func checkPrecondition(_ decision: SchedulingDecision, _ context: SchedulingContext) throws(Rejection) {
+        guard !pipeline.prefixCacheProducers.isEmpty, context.request.headers.hasPreference("if-available") else {
+            return
         }
-        return try pipeline.handler.decide(profileNames, progress: progress, context: &context)
+        let isHeld = pipeline.prefixCacheProducers.contains { $0.holdsPrefix(of: context, on: decision.endpoint) }
+        guard isHeld else { throw Rejection(.preconditionFailed, "no decode worker has the requested KV cache") }
     }
 
     /// Runs the screeners.

@@ -85,8 +85,10 @@ struct ExtProcDoor: FrontDoor {
         #expect(answer.kind == 1 && answer.clearsRouteCache)
         let destination = try #require(answer.value("x-gateway-destination-endpoint"))
         #expect(answer.destination == destination)
+        // A sidecar at a host's primary port passes the request on to the rank that the header names.
+        let rank = headers.first { $0.name == "x-data-parallel-host-port" }?.value
         let chosen = gateway.pools.lazy.flatMap(\.endpoints.current.endpoints).first {
-            $0.address.authority == destination
+            $0.address.authority == rank ?? destination
         }
         let name = try #require(chosen?.id.name)
         let endpoint = try #require(endpoints.first { $0.name == name })

@@ -89,10 +89,19 @@ struct BehaviourEndpoint: Sendable {
     var models: [String]?
     /// Whether anybody listens.
     var isListening = true
+    /// Its labels.
+    var labels: [String: String] = [:]
+    /// The port that the endpoint list has in place of the one that it listens at; `nil` for that.
+    var listedPort: Int?
 
     /// An endpoint that answers with its name.
     static func healthy(_ name: String, models: [String]? = nil) -> BehaviourEndpoint {
         BehaviourEndpoint(name: name, acts: [.answer(body: name)], models: models)
+    }
+
+    /// An endpoint with the role `role` that answers with its name.
+    static func worker(_ role: String, _ name: String) -> BehaviourEndpoint {
+        BehaviourEndpoint(name: name, acts: [.answer(body: name)], labels: ["role": role])
     }
 
     /// An endpoint that does the same with every request.

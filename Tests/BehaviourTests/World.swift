@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import RequestControl
 import ReverseProxy
+import Scheduling
 import Testing
 
 /// Pools of endpoints behind a front door.
@@ -27,21 +28,24 @@ struct World {
 ///   - routes: the routes; `nil` sends everything to the first pool.
 ///   - detector: says how full each pool is; `nil` for pools that are never full.
 ///   - objectives: the priorities of every pool's objectives, by name.
+///   - scheduler: makes the scheduler of every pool from the port that the last endpoint listens at; `nil` for one that
+///     takes the first candidate.
 func withWorld(
     _ door: Door,
     pools: [(name: String, endpoints: [BehaviourEndpoint])],
     routes: [Route]? = nil,
     detector: (any SaturationDetector)? = nil,
     objectives: [String: Int] = [:],
+    scheduler: ((_ port: Int) throws -> Scheduler)? = nil,
     _ body: (World) async throws -> Void
 ) async throws {
     let received = ObservedState<[ReceivedRequest]>([])
     var servers: [ScriptedServer] = []
+    var port = 0
     var described: [(name: String, endpoints: [EndpointDescription])] = []
     for (name, endpoints) in pools {
         var descriptions: [EndpointDescription] = []
         for endpoint in endpoints {
-            let port: Int
             switch door {
             case .direct, .extProc: port = 8000 + described.count * 100 + descriptions.count
             case .reverseProxy where endpoint.isListening:
@@ -50,12 +54,18 @@ func withWorld(
                 port = server.port
             case .reverseProxy: port = try await ScriptedServer.refusedPort()
             }
-            descriptions.append(.local(endpoint.name, port: port))
+            descriptions.append(.local(endpoint.name, port: endpoint.listedPort ?? port, labels: endpoint.labels))
         }
         described.append((name, descriptions))
     }
     let tables = routes.map { [RouteTableKey.standalone: RouteTable(listeners: [(host: nil, routes: $0)])] }
-    let gateway = try GatewayFixture(pools: described, tables: tables, detector: detector, objectives: objectives)
+    let gateway = try GatewayFixture(
+        pools: described,
+        tables: tables,
+        detector: detector,
+        objectives: objectives,
+        scheduler: scheduler?(port)
+    )
     for (index, pool) in pools.enumerated() {
         for endpoint in pool.endpoints {
             guard let models = endpoint.models else { continue }

@@ -11,6 +11,15 @@ import Testing
         "priority-holdback-policy": ["minCeiling": 0.5],
     ]
 
+    /// The types that the default parameters of a type refer to.
+    private static let companions: [String: [String]] = ["pd-profile-handler": ["prefix-based-pd-decider"]]
+
+    /// The profiles of the handlers that ask for them by name.
+    private static let profiles: [String: [String]] = [
+        "disagg-profile-handler": ["decode", "prefill", "encode"], "disagg-headers-handler": ["decode", "prefill"],
+        "pd-profile-handler": ["prefill", "decode"], "header-profile-handler": ["other", "decode"],
+    ]
+
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)
 
@@ -19,7 +28,9 @@ import Testing
         let conformance = PluginConformance(
             registry: BuiltinCatalogue.registry(),
             type: type,
-            parameters: Self.required[type]
+            parameters: Self.required[type],
+            companions: Self.companions[type] ?? [],
+            profiles: Self.profiles[type] ?? ["default"]
         )
         #expect(conformance.violations() == [])
     }
@@ -39,6 +50,27 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            ["deciders": ["prefill": "always-disagg-pd-decider", "encode": "always-disagg-pd-decider"]],
+            ["stageOrder": "prefill-first", "deciders": ["encode": "always-disagg-pd-decider"]],
+            [
+                "profiles": ["decode": "encode", "encode": "decode"],
+                "deciders": ["prefill": "always-disagg-pd-decider"],
+            ],
+        ] as [ConfigurationValue],
+        [["decode", "prefill", "encode"], ["encode", "decode"], ["prefill", "decode", "encode"]])
+    func handlersKeepTheirPromisesWithDeciders(parameters: ConfigurationValue, profiles: [String]) {
+        let conformance = PluginConformance(
+            registry: BuiltinCatalogue.registry(),
+            type: "disagg-profile-handler",
+            parameters: parameters,
+            companions: ["always-disagg-pd-decider"],
+            profiles: profiles
+        )
+        #expect(conformance.violations() == [])
+    }
+
     @Test func everyTypeIsDescribed() {
         for entry in BuiltinCatalogue.registry().entries { #expect(entry.descriptor.summary.hasSuffix(".")) }
     }
@@ -50,8 +82,8 @@ import Testing
         let found = PluginConformance(registry: registry, type: "broken-plugin").violations().joined(separator: "\n")
         for fault in [
             "accepts the unknown parameter", "gives 2.0", "scorer is not deterministic", "adds candidates",
-            "picks nobody", "asks for [0] after its only profile ran", "the detector says nan",
-            "the admitter is not deterministic",
+            "picks nobody", "asks for profile 'default' twice", "both sets and removes the header 'x'",
+            "the detector says nan", "the admitter is not deterministic",
         ] {
             #expect(found.contains(fault), "\(fault)")
         }
@@ -59,7 +91,7 @@ import Testing
 }
 
 /// Breaks every promise that the suite checks.
-private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, SaturationDetector, Admitter {
+private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, SaturationDetector, Admitter, PreRequest {
     static let descriptor = PluginDescriptor(type: "broken-plugin", summary: "")
 
     init(parameters: ParameterDecoder, context: inout PluginContext) {
@@ -80,6 +112,10 @@ private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, SaturationD
 
     func admit(_ candidates: Candidates, context: inout SchedulingContext) throws(Rejection) {
         throw Rejection(.saturated, "\(UInt64.random(in: 0...(.max)))")
+    }
+
+    func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
+        context.requestHeaders = HeaderMutation(set: [.init(name: "x", value: "y")], remove: ["X"])
     }
 
     func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {

@@ -76,23 +76,26 @@ def rule(backends, *matches, filters=None, timeouts=None):
     return content
 
 
-def endpoint_list(addresses, **labels):
-    """The endpoint list of file discovery with some `host:port` addresses."""
+def endpoint_list(addresses, each=None, **labels):
+    """The endpoint list of file discovery with some `host:port` addresses; `each` has further labels of each one."""
     entries = []
     for number, address in enumerate(addresses):
         host, _, port = address.rpartition(":")
-        entries.append({"name": f"endpoint-{number}", "address": host, "port": port, "labels": labels})
+        own = labels | (each[number] if each else {})
+        entries.append({"name": f"endpoint-{number}", "address": host, "port": port, "labels": own})
     return {"endpoints": entries}
 
 
 def picker_config(endpoint_file, plugins=(), profile=()):
-    """An EndpointPickerConfig of one profile, with its endpoints from a file.
+    """An EndpointPickerConfig with its endpoints from a file.
 
-    `plugins` are type names or (type, parameters) pairs; `profile` has (plugin, weight) pairs or names of plugins.
+    `plugins` are type names, (type, parameters) pairs or (type, parameters, name) triples; `profile` has (plugin,
+    weight) pairs or names of plugins, or such a list for the name of each profile.
     """
     declared = [{"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}]
     for plugin in plugins:
-        declared.append({"type": plugin} if isinstance(plugin, str) else {"type": plugin[0], "parameters": plugin[1]})
+        entry = [plugin] if isinstance(plugin, str) else plugin
+        declared.append(dict(zip(("type", "parameters", "name"), entry)))
     config = {
         "apiVersion": "llm-d.ai/v1alpha1",
         "kind": "EndpointPickerConfig",
@@ -100,9 +103,15 @@ def picker_config(endpoint_file, plugins=(), profile=()):
         "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
     }
     if profile:
-        references = [
-            {"pluginRef": entry} if isinstance(entry, str) else {"pluginRef": entry[0], "weight": entry[1]}
-            for entry in profile
+        profiles = profile if isinstance(profile, dict) else {"default": profile}
+        config["schedulingProfiles"] = [
+            {
+                "name": name,
+                "plugins": [
+                    {"pluginRef": entry} if isinstance(entry, str) else {"pluginRef": entry[0], "weight": entry[1]}
+                    for entry in entries
+                ],
+            }
+            for name, entries in profiles.items()
         ]
-        config["schedulingProfiles"] = [{"name": "default", "plugins": references}]
     return config

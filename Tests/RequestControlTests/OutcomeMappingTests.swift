@@ -12,6 +12,7 @@ import Testing
         .routeNotFound: "404 route_not_found - - keeps",
         .methodNotAllowed: "405 method_not_allowed - - keeps",
         .requestTimeout: "408 request_timeout - - closes",
+        .preconditionFailed: "412 precondition_failed - - keeps",
         .bodyTooLarge: "413 request_too_large - - closes",
         .saturated: "429 saturated rejected-saturated 1 keeps",
         .shed: "429 saturated - 1 keeps",

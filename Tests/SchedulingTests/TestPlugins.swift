@@ -81,7 +81,10 @@ struct ClosureHandler: ProfileHandler {
         context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         let results = progress.compactMap(\.result)
-        return SchedulingDecision(primary: results[0], secondary: Array(results.dropFirst()))
+        guard let primary = results.first else {
+            throw Rejection(.saturated, "no endpoints available for the given request")
+        }
+        return SchedulingDecision(primary: primary, secondary: Array(results.dropFirst()))
     }
 }
 

@@ -7,7 +7,7 @@ import Synchronization
 /// The prompt's bytes are hashed once per request, in blocks of `blockSizeTokens` tokens of four bytes, chained from a
 /// seed of model and cache salt. A request that is sent adds its blocks to an LRU of the endpoint that it goes to; the
 /// LRU has the size of the engine's cache where the engine tells it.
-final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, EndpointObserver {
+final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, EndpointObserver {
     static let descriptor = PluginDescriptor(
         type: "approx-prefix-cache-producer",
         summary: "Remembers which prompt prefixes were sent to which endpoint."
@@ -63,12 +63,16 @@ final class ApproximatePrefixCacheProducer: DataProducer, PreRequest, EndpointOb
         )
     }
 
+    func holdsPrefix(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Bool {
+        context.scratch[matches].map { $0.matchedBlocks(on: endpoint) > 0 } ?? false
+    }
+
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         guard let matches = context.scratch[matches], !matches.hashes.isEmpty else { return }
         let blockSize = matches.blockSizeTokens
         let primary = decision.endpoint
-        // In a disaggregated pool the prompt is computed, and so cached, where the profile of this name sends it too.
-        let prefill = decision.secondary.first { $0.profile == "prefill" }?.endpoints[0]
+        // In a disaggregated pool the prompt is computed, and so cached, at the prefiller too.
+        let prefill = decision.prefill?.endpoints[0]
         index.withLock { index in
             index.insert(matches.hashes, endpoint: primary, capacity: capacity(of: primary, blockSize))
             if let prefill {

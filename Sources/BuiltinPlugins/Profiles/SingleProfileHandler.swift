@@ -24,7 +24,7 @@ struct SingleProfileHandler: ProfileHandler {
         context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
         guard let result = progress[0].result else {
-            throw Rejection(.saturated, "scheduling profile '\(profiles[0])' found no endpoint")
+            throw Rejection(.saturated, "no endpoints available for the given request")
         }
         return SchedulingDecision(primary: result)
     }

@@ -43,14 +43,31 @@ public protocol ProfileHandler: Plugin {
     ///   - context: the request; what is written into its scratch is seen by the profiles that run next.
     func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int]
 
-    /// The decision, when no more profiles run. Called only when at least one profile found endpoints.
+    /// The decision, when no more profiles run; also when none ran, or none found an endpoint.
     ///
-    /// - Throws: ``Rejection`` when the results cannot serve the request.
+    /// - Throws: ``Rejection`` when the results cannot serve the request, usually `saturated`.
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
         context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision
+
+    /// What the handler finds wrong with the profiles of its pipeline. Asked once, when the pipeline is built. The
+    /// default finds nothing.
+    func objections(to profiles: [String]) -> [ProfileObjection]
+}
+
+extension ProfileHandler {
+    /// Finds nothing wrong.
+    public func objections(to profiles: [String]) -> [ProfileObjection] { [] }
+}
+
+/// Something that a profile handler finds wrong with the profiles of its pipeline: a sentence without a full stop.
+public enum ProfileObjection: Hashable, Sendable {
+    /// The handler cannot work with them: the pipeline is not built.
+    case error(String)
+    /// Something has no effect or looks like a mistake.
+    case warning(String)
 }
 
 /// Removes endpoints before anything is computed about them, whichever profiles run.
@@ -86,6 +103,13 @@ public protocol AgentIdentifier: Plugin {
 public protocol DataProducer: Plugin {
     /// Writes the request's data into `context.scratch`. Runs before the profiles, after the producers it depends on.
     func produce(for candidates: Candidates, context: inout SchedulingContext)
+}
+
+/// A producer that knows which endpoints hold a request's prompt, or the start of it, in their prefix cache.
+public protocol PrefixCacheProducer: DataProducer {
+    /// Whether `endpoint` is believed to hold at least the first block of the prompt, by the data that this producer
+    /// wrote for the request.
+    func holdsPrefix(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Bool
 }
 
 /// Learns of a decision just before the request is sent.

@@ -38,7 +38,7 @@ public struct PluginRegistry: Sendable {
             type: alias,
             stability: stability ?? own.stability,
             summary: own.summary,
-            deprecation: isDeprecated ? "use \(own.type)" : nil,
+            deprecation: isDeprecated ? own.deprecation ?? "use \(own.type)" : nil,
             obstacle: own.obstacle
         )
         register(type, descriptor: descriptor)

@@ -19,6 +19,9 @@ public struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
         case headersTooLarge
         /// The client did not finish sending its request in time.
         case requestTimeout
+        /// The client asked to be served only from a KV cache, and the endpoint that would serve it has nothing of the
+        /// prompt there.
+        case preconditionFailed
         /// All candidates were removed by filters: alive, but busy.
         case saturated
         /// The priority is negative and the pool is saturated: refused before anything was computed for the request.

@@ -54,6 +54,19 @@ public struct HeaderMutation: Hashable, Sendable {
         self.remove = remove
     }
 
+    /// Gives the message one field called `name` with `value`, or none without a value, whatever it has itself and
+    /// whatever was noted here of that name before.
+    public mutating func overwrite(_ name: String, with value: String?) {
+        self.set.removeAll { $0.name.equalsIgnoringASCIICase(name) }
+        add.removeAll { $0.name.equalsIgnoringASCIICase(name) }
+        remove.removeAll { $0.equalsIgnoringASCIICase(name) }
+        if let value {
+            self.set.append(Field(name: name, value: value))
+        } else {
+            remove.append(name)
+        }
+    }
+
     /// Whether it changes nothing.
     public var isEmpty: Bool { self.set.isEmpty && add.isEmpty && remove.isEmpty }
 }

@@ -55,6 +55,8 @@ package struct PluginPipeline: Sendable {
     package let responseReporters: [any ResponseReporter]
     /// Says what a request adds to an endpoint's load; `nil` for its prompt tokens.
     package let loadEstimator: (any LoadEstimator)?
+    /// What knows which endpoints hold a prompt in their cache, in the order of ``plugins``.
+    package let prefixCacheProducers: [any PrefixCacheProducer]
     /// What learns of a decision before the request is sent, in the order of ``plugins``.
     package let preRequests: [any PreRequest]
     /// What adds fields to responses, in the order of ``plugins``.
@@ -107,6 +109,7 @@ package struct PluginPipeline: Sendable {
         agentIdentifiers = plugins.compactMap { $0.plugin as? any AgentIdentifier }
         responseReporters = plugins.compactMap { $0.plugin as? any ResponseReporter }
         loadEstimator = plugins.lazy.compactMap { $0.plugin as? any LoadEstimator }.first
+        prefixCacheProducers = plugins.compactMap { $0.plugin as? any PrefixCacheProducer }
         preRequests = plugins.compactMap { $0.plugin as? any PreRequest }
         responseHeaderProcessors = plugins.compactMap { $0.plugin as? any ResponseHeaderProcessor }
         responseObservers = plugins.compactMap { $0.plugin as? any ResponseObserver }

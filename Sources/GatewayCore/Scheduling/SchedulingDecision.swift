@@ -57,6 +57,23 @@ public enum ProfileProgress: Sendable {
     }
 }
 
+/// How a profile handler divided a request among endpoints, for the count of such decisions.
+public struct DecisionKind: Hashable, Sendable {
+    /// The handler's name.
+    public let pluginName: String
+    /// The handler's type.
+    public let pluginType: String
+    /// The kind, one of a small closed set, such as `prefill-decode`.
+    public let name: String
+
+    /// Makes a kind; see the properties.
+    public init(pluginName: String, pluginType: String, name: String) {
+        self.pluginName = pluginName
+        self.pluginType = pluginType
+        self.name = name
+    }
+}
+
 /// Where a request goes.
 public struct SchedulingDecision: Sendable {
     /// The result of the profile that serves the request.
@@ -65,12 +82,43 @@ public struct SchedulingDecision: Sendable {
     public let secondary: [ProfileResult]
     /// The port that the request is sent to, on whichever endpoint; `nil` for each endpoint's own.
     public let destinationPort: Int?
+    /// The name of the profile whose endpoint computes the prompt for the one that answers, if it is among
+    /// ``secondary``.
+    public let prefillProfile: String
+    /// How the request was divided among endpoints; `nil` where that is not counted.
+    public let kind: DecisionKind?
 
-    /// Makes a decision.
-    public init(primary: ProfileResult, secondary: [ProfileResult] = [], destinationPort: Int? = nil) {
+    /// The name of the profile for prefill where nobody chose another.
+    public static let conventionalPrefillProfile = "prefill"
+
+    /// Makes a decision; see the properties.
+    public init(
+        primary: ProfileResult,
+        secondary: [ProfileResult] = [],
+        destinationPort: Int? = nil,
+        prefillProfile: String = SchedulingDecision.conventionalPrefillProfile,
+        kind: DecisionKind? = nil
+    ) {
         self.primary = primary
         self.secondary = secondary
         self.destinationPort = destinationPort
+        self.prefillProfile = prefillProfile
+        self.kind = kind
+    }
+
+    /// The result of the profile whose endpoint computes the prompt for the one that answers; `nil` when that one
+    /// computes it itself.
+    public var prefill: ProfileResult? { secondary.first { $0.profile == prefillProfile } }
+
+    /// The same decision with `endpoint` in place of those that were picked to answer.
+    package func served(by endpoint: EndpointSnapshot) -> SchedulingDecision {
+        SchedulingDecision(
+            primary: ProfileResult(profile: primary.profile, endpoints: [endpoint]),
+            secondary: secondary,
+            destinationPort: destinationPort,
+            prefillProfile: prefillProfile,
+            kind: kind
+        )
     }
 
     /// The result of the profile called `profile`; `nil` when it did not run or found nobody.

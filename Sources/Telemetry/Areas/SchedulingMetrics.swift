@@ -11,6 +11,9 @@ package struct SchedulingMetrics: Sendable {
     /// Decisions by status, target_model_name, endpoint_name, namespace and port; see
     /// ``attempts(_:targetModel:endpoint:namespace:port:)``.
     package let attempts: CounterFamily
+    /// Decisions of handlers that divide requests among endpoints, by plugin_name, plugin_type, model_name and
+    /// decision_type; see ``disaggregations(_:pluginName:pluginType:model:)``.
+    package let disaggregations: CounterFamily
     /// Seconds of one plugin call by extension_point, plugin_type and plugin_name. Observed only when enabled: a clock
     /// reading per scorer costs more than most scorers.
     package let pluginDuration: HistogramFamily
@@ -26,6 +29,7 @@ package struct SchedulingMetrics: Sendable {
         typealias Names = MetricCatalogue.Scheduling
         duration = try registry.histogram(Names.duration)
         attempts = try registry.counters(Names.attempts)
+        disaggregations = try registry.counters(Names.disaggregations)
         pluginDuration = try registry.histograms(Names.pluginDuration)
         prefixIndexSize = try registry.gauges(Names.prefixIndexSize)
         prefixHitRatio = try registry.histograms(Names.prefixHitRatio)
@@ -41,6 +45,17 @@ package struct SchedulingMetrics: Sendable {
         port: String = ""
     ) -> Counter {
         attempts.child(status.rawValue, targetModel, endpoint, namespace, port)
+    }
+
+    /// The counter of decisions of this kind.
+    ///
+    /// - Parameters:
+    ///   - kind: which endpoints share the request, such as `prefill-decode`.
+    ///   - pluginName: the profile handler's name.
+    ///   - pluginType: the profile handler's type.
+    ///   - model: the model name as it goes to the endpoint; an empty one is counted as `unknown`.
+    package func disaggregations(_ kind: String, pluginName: String, pluginType: String, model: String) -> Counter {
+        disaggregations.child(pluginName, pluginType, model.isEmpty ? "unknown" : model, kind)
     }
 
     /// Takes the series of an endpoint that left off the page.

@@ -73,6 +73,10 @@ extension MetricCatalogue {
             labels: ["status", .bounded("target_model_name"), "endpoint_name", "namespace", "port"],
             help: "Scheduling decisions by their result and the endpoint they chose."
         )
+        static let disaggregations = compatible(
+            "disagg_decision_total", .counter, labels: plugin + [.bounded("model_name"), "decision_type"],
+            help: "Scheduling decisions of disaggregated pools by the stages that have an endpoint of their own."
+        )
         static let pluginDuration = compatible(
             "plugin_duration_seconds", .histogram, .seconds, labels: ["extension_point", "plugin_type", "plugin_name"],
             buckets: Buckets.decisionSeconds, help: "Time of one call of a plugin; only measured when enabled."
@@ -89,7 +93,9 @@ extension MetricCatalogue {
             help: "Bytes of the prompt found in the prefix index for the best endpoint."
         )
 
-        static let all = [duration, attempts, pluginDuration, prefixIndexSize, prefixHitRatio, prefixHitBytes]
+        static let all = [
+            duration, attempts, disaggregations, pluginDuration, prefixIndexSize, prefixHitRatio, prefixHitBytes,
+        ]
     }
 
     /// Connections and what goes wrong on them.

@@ -1,0 +1,81 @@
+package import GatewayCore
+
+/// Says whether a request is worth a stage of its own on another endpoint.
+package protocol DisaggregationDecider: Plugin {
+    /// Whether the stage runs.
+    ///
+    /// - Parameters:
+    ///   - context: the request, with what the producers wrote of it.
+    ///   - decode: the endpoint that will answer; `nil` while it is not chosen.
+    func disaggregates(_ context: SchedulingContext, decode: EndpointSnapshot?) -> Bool
+}
+
+/// Always gives the prompt to an endpoint of its own.
+struct AlwaysPrefillDecider: DisaggregationDecider {
+    static let descriptor = PluginDescriptor(
+        type: "always-disagg-pd-decider",
+        summary: "Has every prompt computed by a prefill worker."
+    )
+
+    /// Takes no parameters.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func disaggregates(_ context: SchedulingContext, decode: EndpointSnapshot?) -> Bool { true }
+}
+
+/// Gives requests with pictures, films or recordings to encoders.
+struct MultimodalDecider: DisaggregationDecider {
+    static let descriptor = PluginDescriptor(
+        type: "always-disagg-multimodal-decider",
+        summary: "Has the media of every prompt that has any encoded by an encode worker."
+    )
+
+    private let tokens: DataReader<PromptTokens>
+
+    /// Takes no parameters.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        tokens = context.consume(PromptTokens.key)
+    }
+
+    func disaggregates(_ context: SchedulingContext, decode: EndpointSnapshot?) -> Bool {
+        context.scratch[tokens].map { !$0.features.isEmpty } ?? false
+    }
+}
+
+/// Gives prompts to a prefill worker of which the decode worker would have much to compute itself.
+///
+/// With t tokens in the prompt, m matched blocks of b tokens on the decode worker and the bounds n (`nonCachedTokens`)
+/// and p (`promptTokens`): t ≥ p and t − m·b ≥ n. An n of 0 turns prefill workers off.
+struct PrefixBasedDecider: DisaggregationDecider {
+    static let descriptor = PluginDescriptor(
+        type: "prefix-based-pd-decider",
+        summary: "Has a prompt computed by a prefill worker when the decode worker holds little of it in its cache."
+    )
+
+    private let tokens: DataReader<PromptTokens>
+    private let matches: DataReader<PrefixCacheMatches>
+    private let minUncachedTokens: Int
+    private let minPromptTokens: Int
+
+    /// Reads `nonCachedTokens` (default 0: never), `promptTokens` (0) and `prefixMatchInfoProducerName` (default: the
+    /// approximate index).
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        minUncachedTokens = parameters.int("nonCachedTokens", default: 0, in: 0...(.max))
+        minPromptTokens = parameters.int("promptTokens", default: 0, in: 0...(.max))
+        if minUncachedTokens == 0 { parameters.warn("0 means that no prefill worker is used", at: "nonCachedTokens") }
+        tokens = context.consume(PromptTokens.key)
+        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
+        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+    }
+
+    func disaggregates(_ context: SchedulingContext, decode: EndpointSnapshot?) -> Bool {
+        guard minUncachedTokens > 0, let decode, let matches = context.scratch[matches] else { return false }
+        let count = context.scratch[tokens]?.count ?? context.request.inputTokens
+        guard count >= minPromptTokens else { return false }
+        let (cached, overflow) = matches.matchedBlocks(on: decode).multipliedReportingOverflow(
+            by: matches.blockSizeTokens
+        )
+        // A cached part that is longer than the prompt: the last block is partial.
+        return !overflow && cached < count && count - cached >= minUncachedTokens
+    }
+}
