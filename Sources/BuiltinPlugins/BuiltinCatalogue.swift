@@ -20,6 +20,8 @@ package enum BuiltinCatalogue {
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
 
+        registry.register(TokenProducer.self)
+        registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
 
         registry.register(MetricsDataSource.self)

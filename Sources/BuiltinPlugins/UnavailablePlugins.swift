@@ -64,8 +64,6 @@ enum UnavailablePlugins {
         "endpoint-attribute-scorer",
         "topology-affinity-scorer",
         "inflight-load-producer",
-        "token-producer",
-        "tokenizer",
         "mm-embeddings-cache-producer",
         "session-id-producer",
         "burst-prefix-cache-producer",

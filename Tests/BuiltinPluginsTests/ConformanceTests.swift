@@ -29,6 +29,7 @@ import Testing
             ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+            ("token-producer", ["estimate": ["video": ["frames": ["mode": "strided"]]]]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)
