@@ -15,6 +15,7 @@ package enum BuiltinCatalogue {
         registry.register(RunningRequestsScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(EncoderCacheScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
@@ -23,6 +24,7 @@ package enum BuiltinCatalogue {
         registry.register(TokenProducer.self)
         registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(EncoderCacheProducer.self)
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)

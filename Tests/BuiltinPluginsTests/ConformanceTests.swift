@@ -29,6 +29,7 @@ import Testing
             ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+            ("mm-embeddings-cache-producer", ["cacheSizeInMBPerServer": 1]),
             ("token-producer", ["estimate": ["video": ["frames": ["mode": "strided"]]]]),
         ]
         for (type, value) in parameters {
