@@ -8,6 +8,7 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(PrefixCacheAffinityFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -15,6 +16,7 @@ package enum BuiltinCatalogue {
         registry.register(RunningRequestsScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(NoHitLRUScorer.self)
         registry.register(EncoderCacheScorer.self)
 
         registry.register(MaxScorePicker.self)
@@ -24,6 +26,7 @@ package enum BuiltinCatalogue {
         registry.register(TokenProducer.self)
         registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(BurstPrefixCacheProducer.self)
         registry.register(EncoderCacheProducer.self)
 
         registry.register(MetricsDataSource.self)

@@ -274,6 +274,7 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         var context = PluginContext(clock: SystemMonotonicClock())
         let names = ["one", "two"]
         let producers = try names.map { try make(ApproximatePrefixCacheProducer.self, name: $0, context: &context) }
+        let burst = try make(BurstPrefixCacheProducer.self, context: &context)
         let coarse = try make(
             ApproximatePrefixCacheProducer.self, ["blockSizeTokens": 128], name: "coarse", context: &context
         )
@@ -283,6 +284,7 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         var scheduling = SchedulingContext.sample(request, slotCount: context.slotCount)
         let candidates = Candidates.sample(count: 1)
         for producer in producers { producer.produce(for: candidates, context: &scheduling) }
+        burst.produce(for: candidates, context: &scheduling)
         #expect(body.reads == 1)
         coarse.produce(for: candidates, context: &scheduling)
         #expect(body.reads == 2, "other blocks have other hashes")
