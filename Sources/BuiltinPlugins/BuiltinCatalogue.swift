@@ -19,6 +19,7 @@ package enum BuiltinCatalogue {
 
         registry.register(LabelSelectorFilter.self)
         registry.register(SLOHeadroomTierFilter.self)
+        registry.register(PrefixCacheAffinityFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -27,12 +28,18 @@ package enum BuiltinCatalogue {
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
         registry.register(LatencyScorer.self)
+        registry.register(NoHitLRUScorer.self)
+        registry.register(EncoderCacheScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
 
+        registry.register(TokenProducer.self)
+        registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(BurstPrefixCacheProducer.self)
+        registry.register(EncoderCacheProducer.self)
         registry.register(CacheSourceProducer.self)
 
         registry.register(LatencySLOAdmitter.self)

@@ -43,6 +43,14 @@ import Testing
             ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+            ("prefix-cache-affinity-filter", ["explorationProbability": 0.5, "maxTTFTPenaltyMs": 0]),
+            ("no-hit-lru-scorer", ["lruSize": 1]),
+            (
+                "burst-prefix-cache-producer",
+                ["minColocateBlocks": 1, "balanceBy": "tokens", "maxPerReplica": 1, "maxBatchSize": 3]
+            ),
+            ("mm-embeddings-cache-producer", ["cacheSizeInMBPerServer": 1]),
+            ("token-producer", ["estimate": ["video": ["frames": ["mode": "strided"]]]]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

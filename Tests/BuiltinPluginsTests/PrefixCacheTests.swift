@@ -240,6 +240,61 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         #expect(try pool.scores(.sample(prompt: blocks(8, "c"))) == [0])
     }
 
+    @Test func theCapacityFollowsWhatTheEngineTellsLater() throws {
+        var pool = try PrefixPool(endpoints: 1, producer: ["lruCapacityPerServer": 100])
+        try pool.send(.sample(prompt: blocks(9, "a")), to: 0)
+        #expect(try pool.scores(.sample(prompt: blocks(9, "a"))) == [1], "nothing is known of the engine yet")
+        pool.endpoints = [.sample("e0", metrics: EndpointMetrics(cacheBlockSizeTokens: 32, cacheBlockCount: 8))]
+        try pool.send(.sample(prompt: blocks(1, "b")), to: 0)
+        // Eight blocks of 32 tokens are four of 64.
+        #expect(try pool.scores(.sample(prompt: blocks(9, "a"))) == [3.0 / 9])
+    }
+
+    @Test func anEngineThatStartedAnewHoldsNothing() throws {
+        var pool = try PrefixPool(endpoints: 2)
+        for index in 0..<2 { try pool.send(.sample(prompt: blocks(2)), to: index) }
+        let before = pool.endpoints[1]
+        let (_, onItsWay) = try pool.decide(.sample(prompt: blocks(2)))
+        pool.endpoints[1] = .sample("e1", slot: 1, metrics: EndpointMetrics(engineRestarts: 1))
+        #expect(try pool.scores(.sample(prompt: blocks(2))) == [1, 0])
+        try pool.send(.sample(prompt: blocks(2, "n")), to: 1)
+        #expect(try pool.scores(.sample(prompt: blocks(2))) == [1, 0])
+        #expect(try pool.scores(.sample(prompt: blocks(2, "n"))) == [0, 1])
+
+        // A request that was decided on before the restart adds nothing to what came after it.
+        var context = onItsWay
+        let late = SchedulingDecision(primary: ProfileResult(profile: "default", endpoints: [before]))
+        pool.scheduler.willSend(late, context: &context)
+        #expect(try pool.scores(.sample(prompt: blocks(2))) == [1, 0])
+        pool.scheduler.endpointDidLeave(pool.endpoints[1])
+        #expect(try pool.scores(.sample(prompt: blocks(2, "n"))) == [0, 0])
+    }
+
+    @Test func twoProducersReadThePromptOnceAndKnowTheirOwn() throws {
+        var context = PluginContext(clock: SystemMonotonicClock())
+        let names = ["one", "two"]
+        let producers = try names.map { try make(ApproximatePrefixCacheProducer.self, name: $0, context: &context) }
+        let burst = try make(BurstPrefixCacheProducer.self, context: &context)
+        let coarse = try make(
+            ApproximatePrefixCacheProducer.self, ["blockSizeTokens": 128], name: "coarse", context: &context
+        )
+        let readers = names.map { context.consume(PrefixCacheMatches.key, producer: $0) }
+        let body = CountedBody(blocks(4))
+        let request = InferenceRequest(id: "r", model: "model", body: body, promptRanges: [0..<body.count])
+        var scheduling = SchedulingContext.sample(request, slotCount: context.slotCount)
+        let candidates = Candidates.sample(count: 1)
+        for producer in producers { producer.produce(for: candidates, context: &scheduling) }
+        burst.produce(for: candidates, context: &scheduling)
+        #expect(body.reads == 1)
+        coarse.produce(for: candidates, context: &scheduling)
+        #expect(body.reads == 2, "other blocks have other hashes")
+
+        let sent = SchedulingDecision(primary: ProfileResult(profile: "default", endpoints: [candidates[0]]))
+        producers[0].willSend(sent, context: &scheduling)
+        for producer in producers { producer.produce(for: candidates, context: &scheduling) }
+        #expect(readers.map { scheduling.scratch[$0]?.matchedBlocks(on: candidates[0]) } == [4, 0])
+    }
+
     @Test func withoutTuningTheConfiguredCapacityCounts() throws {
         var pool = try PrefixPool(endpoints: 1, producer: ["autoTune": false, "lruCapacityPerServer": 2])
         pool.endpoints = [.sample("e0", metrics: EndpointMetrics(cacheBlockSizeTokens: 128, cacheBlockCount: 1000))]

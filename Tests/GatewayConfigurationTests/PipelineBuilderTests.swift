@@ -78,7 +78,7 @@ extension Plugin {
         )
         #expect(pipeline.preRequests.count == 1)
         #expect(pipeline.endpointObservers.count == 1)
-        #expect(pipeline.slotCount == 1)
+        #expect(pipeline.slotCount == 2)
     }
 
     @Test(arguments: [
@@ -299,7 +299,7 @@ extension Plugin {
         let outline = try build(yaml).outline
         for _ in 0..<10 { #expect(try build(yaml).outline == outline) }
         #expect(outline.contains("filter f2 filter f1 scorer p1*1.0 scorer p2*1.0 scorer queue-scorer*1.0"))
-        #expect(try build(yaml).slotCount == 2)
+        #expect(try build(yaml).slotCount == 3)
     }
 
     @Test func everyRoleOfAPluginIsUsed() throws {

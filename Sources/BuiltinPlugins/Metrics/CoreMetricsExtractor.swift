@@ -17,7 +17,9 @@ struct CoreMetricsExtractor: MetricsExtractor {
         mappings.defaultEngine = parameters.string("defaultEngine", default: mappings.defaultEngine)
         var configured: Set<String> = []
         for configuration in parameters.objects("engineConfigs") {
-            let mapping = Self.mapping(configuration)
+            var mapping = Self.mapping(configuration)
+            // The format has no word for it, and it is the engine's own whatever else is configured.
+            mapping.workDone = mappings.mapping(named: mapping.name)?.workDone
             if !configured.insert(mapping.name).inserted {
                 configuration.report("engine '\(mapping.name)' is configured twice", at: "name")
             }

@@ -1,12 +1,12 @@
 import GatewayCore
-import PrefixIndex
 import Synchronization
 
 /// Guesses which endpoints hold a prompt's prefix from where earlier prompts were sent.
 ///
 /// The prompt's bytes are hashed once per request, in blocks of `blockSizeTokens` tokens of four bytes, chained from a
 /// seed of model and cache salt. A request that is sent adds its blocks to an LRU of the endpoint that it goes to; the
-/// LRU has the size of the engine's cache where the engine tells it.
+/// LRU has the size of the engine's cache where the engine tells it, and follows it. An endpoint that left, or whose
+/// engine started anew, holds nothing.
 final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, EndpointObserver {
     static let descriptor = PluginDescriptor(
         type: "approx-prefix-cache-producer",
@@ -17,26 +17,26 @@ final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, End
     private static let minBlockSizeTokens = 64
     /// Larger block sizes are not believed: no engine has them.
     private static let maxBlockSizeTokens = 65_536
-    /// The estimate of this configuration format: a token is four bytes of prompt.
-    private static let bytesPerToken = 4
 
     private let matches: DataWriter<PrefixCacheMatches>
+    private let hashing: PromptBlocks.Hashing
     private let autoTune: Bool
     private let blockSizeTokens: Int
     private let maxPrefixTokens: Int
     private let maxPrefixBlocks: Int
     private let capacityPerEndpoint: Int
-    private let index = Mutex(ApproximatePrefixIndex())
+    private let index = Mutex(EndpointCacheIndex())
 
     /// Reads `autoTune` (default true), `blockSizeTokens` (16; at least 64 take effect), `maxPrefixTokensToMatch`
     /// (131,072), `lruCapacityPerServer` (31,250 blocks), and the deprecated `blockSize` (characters) and
     /// `maxPrefixBlocksToMatch` (2,048; 0 for no limit; counts only when `maxPrefixTokensToMatch` is 0).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         matches = context.produce(PrefixCacheMatches.key)
+        hashing = PromptBlocks.Hashing(context: &context)
         autoTune = parameters.bool("autoTune", default: true)
         let characters = parameters.int("blockSize", default: 0, in: 0...Self.maxBlockSizeTokens)
         if characters > 0 { parameters.warn("is deprecated: use blockSizeTokens", at: "blockSize") }
-        let fallback = characters > 0 ? max(1, characters / Self.bytesPerToken) : 16
+        let fallback = characters > 0 ? max(1, characters / PromptBlocks.Hashing.bytesPerToken) : 16
         blockSizeTokens = parameters.int("blockSizeTokens", default: fallback, in: 1...Self.maxBlockSizeTokens)
         maxPrefixTokens = parameters.int("maxPrefixTokensToMatch", default: 131_072, in: 0...(.max))
         maxPrefixBlocks = parameters.int("maxPrefixBlocksToMatch", default: 2048, in: 0...(.max))
@@ -48,13 +48,7 @@ final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, End
 
     func produce(for candidates: Candidates, context: inout SchedulingContext) {
         let blockSize = effectiveBlockSize(candidates)
-        let hashes: [UInt64]
-        if let earlier = context.scratch[matches], earlier.blockSizeTokens == blockSize {
-            // A retry is scheduled again: the prompt is the same.
-            hashes = earlier.hashes
-        } else {
-            hashes = hash(context.request, blockSizeTokens: blockSize)
-        }
+        let hashes = hashing.hashes(&context, blockSizeTokens: blockSize, limit: limit(blockSizeTokens: blockSize))
         let matched = index.withLock { $0.match(hashes, candidates: candidates) }
         context.scratch[matches] = PrefixCacheMatches(
             hashes: hashes,
@@ -99,21 +93,10 @@ final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, End
         return max(Self.minBlockSizeTokens, size)
     }
 
-    private func hash(_ request: InferenceRequest, blockSizeTokens: Int) -> [UInt64] {
-        let limit =
-            if maxPrefixTokens > 0 {
-                max(1, maxPrefixTokens / blockSizeTokens)
-            } else {
-                maxPrefixBlocks > 0 ? maxPrefixBlocks : Int.max
-            }
-        let hasher = BlockHasher(
-            model: request.targetModel,
-            cacheSalt: request.cacheSalt,
-            blockBytes: blockSizeTokens * Self.bytesPerToken
-        )
-        return request.body.withBytes { bytes in
-            hasher.hashes(of: bytes, ranges: request.promptRanges, maxBlocks: limit)
-        }
+    /// The most blocks of a prompt that are matched.
+    private func limit(blockSizeTokens: Int) -> Int {
+        if maxPrefixTokens > 0 { return max(1, maxPrefixTokens / blockSizeTokens) }
+        return maxPrefixBlocks > 0 ? maxPrefixBlocks : .max
     }
 
     /// The blocks of `blockSize` tokens that `endpoint`'s cache holds, as its engine tells it, or as configured.

@@ -34,4 +34,9 @@ final class PrefixCacheMatches: Sendable {
     func matchedBlocks(on endpoint: EndpointSnapshot) -> Int {
         matchedBlocks.indices.contains(endpoint.slot) ? Int(matchedBlocks[endpoint.slot]) : 0
     }
+
+    /// Whether none of `candidates` holds the prompt's first block.
+    func isCold(_ candidates: Candidates) -> Bool {
+        candidates.positions.allSatisfy { matchedBlocks(on: candidates.all[$0]) == 0 }
+    }
 }

@@ -4,6 +4,8 @@ import GatewayCore
 final class PromptTokens: Sendable {
     /// The key.
     static let key = DataKey<PromptTokens>("TokenizedPrompt", defaultProducer: "token-producer")
+    /// The most tokens that all media of a request together count as, whatever they claim to be.
+    static let mostMediaTokens = 1 << 22
 
     /// A picture, film or recording in the prompt.
     struct Feature: Hashable, Sendable {

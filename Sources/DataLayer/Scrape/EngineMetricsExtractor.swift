@@ -11,6 +11,7 @@ package struct EngineMetricsExtractor: Sendable {
     /// A field of a page.
     package enum Field: Int, Hashable, Sendable, CaseIterable {
         case queuedRequests, runningRequests, kvCacheUsage, loraInfo, cacheInfo, cacheBlockSize, cacheBlockCount
+        case workDone
     }
 
     /// What a page gave.
@@ -36,6 +37,8 @@ package struct EngineMetricsExtractor: Sendable {
     private struct Labels {
         var lora: (rank: Double, running: String?, waiting: String?, max: String?)?
         var cache: (timestamp: Int64, blockSize: String?, blockCount: String?)?
+        /// All series of the mapping's counter of work together, as their order on a page may change; `nil` for none.
+        var workDone: Double?
     }
 
     /// The engine's mapping.
@@ -44,6 +47,7 @@ package struct EngineMetricsExtractor: Sendable {
     /// By index of the scanner's metric.
     private let fields: [Field]
     private var choices: [Choice?] = Array(repeating: nil, count: Field.allCases.count)
+    private var restarts = RestartWatch()
 
     /// Prepares the reading of pages of one engine.
     package init(mapping: EngineMetricMapping) {
@@ -52,6 +56,7 @@ package struct EngineMetricsExtractor: Sendable {
             (.queuedRequests, mapping.queuedRequests), (.runningRequests, mapping.runningRequests),
             (.kvCacheUsage, mapping.kvCacheUsage), (.loraInfo, mapping.loraInfo), (.cacheInfo, mapping.cacheInfo),
             (.cacheBlockSize, mapping.cacheBlockSize), (.cacheBlockCount, mapping.cacheBlockCount),
+            (.workDone, mapping.workDone),
         ]
         let told = specs.compactMap { field, spec in spec.map { (field, $0) } }
         fields = told.map(\.0)
@@ -83,6 +88,7 @@ package struct EngineMetricsExtractor: Sendable {
             switch fields[sample.metric] {
             case .loraInfo: Self.takeLoRA(sample, line, &labels)
             case .cacheInfo: Self.takeCacheInfo(sample, line, mapping, &labels)
+            case .workDone: if sample.value.isFinite { labels.workDone = (labels.workDone ?? 0) + sample.value }
             case let field: Self.choose(sample, &choices[field.rawValue])
             }
         }
@@ -90,7 +96,12 @@ package struct EngineMetricsExtractor: Sendable {
         scanner.feed(page, take)
         scanner.finish(take)
         self.choices = choices
-        return reading(labels, previous)
+        var reading = reading(labels, previous)
+        // A page that does not tell of the engine's queue may be another program's.
+        if reading.isRecognised, restarts.isRestart(workDone: labels.workDone, previous, reading.metrics) {
+            reading.metrics.engineRestarts = previous.engineRestarts &+ 1
+        }
+        return reading
     }
 
     private func reading(_ labels: Labels, _ previous: EndpointMetrics) -> Reading {

@@ -16,6 +16,9 @@ public struct EndpointMetrics: Hashable, Sendable {
     public var cacheBlockSizeTokens: Int
     /// KV-cache blocks in all; 0 when the engine did not say.
     public var cacheBlockCount: Int
+    /// How often the engine was seen to have started anew while the gateway watched it. What its caches held before a
+    /// start is gone.
+    public var engineRestarts: Int
 
     /// Makes metrics; without arguments those of an idle engine that told nothing else.
     public init(
@@ -26,7 +29,8 @@ public struct EndpointMetrics: Hashable, Sendable {
         waitingModels: [String] = [],
         maxActiveModels: Int = 0,
         cacheBlockSizeTokens: Int = 0,
-        cacheBlockCount: Int = 0
+        cacheBlockCount: Int = 0,
+        engineRestarts: Int = 0
     ) {
         self.waitingQueueSize = waitingQueueSize
         self.runningRequests = runningRequests
@@ -36,5 +40,6 @@ public struct EndpointMetrics: Hashable, Sendable {
         self.maxActiveModels = maxActiveModels
         self.cacheBlockSizeTokens = cacheBlockSizeTokens
         self.cacheBlockCount = cacheBlockCount
+        self.engineRestarts = engineRestarts
     }
 }

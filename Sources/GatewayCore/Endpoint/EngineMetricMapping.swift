@@ -23,6 +23,9 @@ public struct EngineMetricMapping: Hashable, Sendable {
     public var cacheBlockSize: MetricSpec?
     /// A gauge whose value is the number of blocks; see ``cacheBlockSize``.
     public var cacheBlockCount: MetricSpec?
+    /// A counter that begins at 0 when the engine starts and grows with its work. Only its fall is looked at, which
+    /// tells of a restart; see ``EndpointMetrics/engineRestarts``.
+    public var workDone: MetricSpec?
 
     /// Makes a mapping; see the properties. The label names default to vLLM's.
     public init(
@@ -35,7 +38,8 @@ public struct EngineMetricMapping: Hashable, Sendable {
         cacheBlockSizeLabel: String = "block_size",
         cacheBlockCountLabel: String = "num_gpu_blocks",
         cacheBlockSize: MetricSpec? = nil,
-        cacheBlockCount: MetricSpec? = nil
+        cacheBlockCount: MetricSpec? = nil,
+        workDone: MetricSpec? = nil
     ) {
         self.name = name
         self.queuedRequests = queuedRequests
@@ -47,6 +51,7 @@ public struct EngineMetricMapping: Hashable, Sendable {
         self.cacheBlockCountLabel = cacheBlockCountLabel
         self.cacheBlockSize = cacheBlockSize
         self.cacheBlockCount = cacheBlockCount
+        self.workDone = workDone
     }
 }
 
@@ -59,7 +64,8 @@ extension EngineMetricMapping {
             runningRequests: MetricSpec(name: "vllm:num_requests_running"),
             kvCacheUsage: MetricSpec(name: "vllm:kv_cache_usage_perc"),
             loraInfo: MetricSpec(name: "vllm:lora_requests_info"),
-            cacheInfo: MetricSpec(name: "vllm:cache_config_info")
+            cacheInfo: MetricSpec(name: "vllm:cache_config_info"),
+            workDone: MetricSpec(name: "vllm:prompt_tokens_total")
         ),
         // Some versions of SGLang tell the cache's size by an info gauge, others by two gauges.
         EngineMetricMapping(
@@ -71,7 +77,8 @@ extension EngineMetricMapping {
             cacheBlockSizeLabel: "page_size",
             cacheBlockCountLabel: "num_pages",
             cacheBlockSize: MetricSpec(name: "sglang:page_size"),
-            cacheBlockCount: MetricSpec(name: "sglang:num_pages")
+            cacheBlockCount: MetricSpec(name: "sglang:num_pages"),
+            workDone: MetricSpec(name: "sglang:prompt_tokens_total")
         ),
         EngineMetricMapping(
             name: "trtllm-serve",
@@ -97,7 +104,8 @@ extension EngineMetricMapping {
         EngineMetricMapping(
             name: "llamacpp",
             queuedRequests: MetricSpec(name: "llamacpp:requests_deferred"),
-            runningRequests: MetricSpec(name: "llamacpp:requests_processing")
+            runningRequests: MetricSpec(name: "llamacpp:requests_processing"),
+            workDone: MetricSpec(name: "llamacpp:prompt_tokens_total")
         ),
     ]
 

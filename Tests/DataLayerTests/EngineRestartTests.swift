@@ -1,0 +1,66 @@
+import DataLayer
+import GatewayCore
+import Testing
+
+@Suite struct EngineRestartTests {
+    private static func page(_ series: String...) -> [UInt8] {
+        let queue = ["# TYPE vllm:num_requests_waiting gauge", "vllm:num_requests_waiting 0"]
+        return Array((queue + series).map { $0 + "\n" }.joined().utf8)
+    }
+
+    private static func tokens(_ count: String, _ labels: String = "engine=\"0\"") -> String {
+        "vllm:prompt_tokens_total{\(labels)} \(count)"
+    }
+
+    private static func blocks(_ count: String) -> String {
+        "vllm:cache_config_info{block_size=\"16\",num_gpu_blocks=\"\(count)\"} 1.0"
+    }
+
+    /// The restarts that were counted after each page.
+    private func restarts(_ pages: [[UInt8]]) throws -> [Int] {
+        let mapping = try #require(EngineMappings().mapping(named: "vllm"))
+        var extractor = EngineMetricsExtractor(mapping: mapping)
+        var metrics = EndpointMetrics()
+        return pages.map { page in
+            metrics = extractor.read(page.span.bytes, previous: metrics).metrics
+            return metrics.engineRestarts
+        }
+    }
+
+    @Test func aCounterThatFallsTellsOfARestart() throws {
+        let pages = ["0", "7", "7", "9", "0", "8", "3"].map { Self.page(Self.tokens($0)) }
+        #expect(try restarts(pages) == [0, 0, 0, 0, 1, 1, 2])
+    }
+
+    @Test func aCounterThatIsGoneTellsOfARestart() throws {
+        let pages = [Self.page(), Self.page(Self.tokens("7")), Self.page(), Self.page(), Self.page(Self.tokens("9"))]
+        #expect(try restarts(pages) == [0, 0, 1, 1, 1])
+    }
+
+    @Test func theSeriesOfAPageCountTogetherInWhateverOrder() throws {
+        let (plain, streamed) = ("streaming=\"false\"", "streaming=\"true\"")
+        let pages = [
+            Self.page(Self.tokens("900", plain)),
+            Self.page(Self.tokens("5", streamed), Self.tokens("900", plain)),
+            Self.page(Self.tokens("NaN", streamed), Self.tokens("905", plain)),
+        ]
+        #expect(try restarts(pages) == [0, 0, 0])
+    }
+
+    @Test func anotherNumberOfCacheBlocksTellsOfARestart() throws {
+        let pages = ["None", "100", "100", "120", "None", "120"].map { Self.page(Self.blocks($0)) }
+        #expect(try restarts(pages) == [0, 0, 0, 1, 2, 2])
+        let both = [Self.page(Self.blocks("9"), Self.tokens("9")), Self.page(Self.blocks("8"), Self.tokens("8"))]
+        #expect(try restarts(both) == [0, 1], "two signs of one restart")
+    }
+
+    @Test func apageThatIsNotTheEnginesTellsNothing() throws {
+        let other = Array("up 1\n".utf8)
+        let pages = [Self.page(Self.tokens("7")), other, [], Self.page(Self.tokens("7"))]
+        #expect(try restarts(pages) == [0, 0, 0, 0])
+    }
+
+    @Test func realPagesCountNoRestart() throws {
+        #expect(try restarts([Fixture.vllm, Fixture.vllm, Self.page(Self.tokens("7389"))]) == [0, 0, 1])
+    }
+}
