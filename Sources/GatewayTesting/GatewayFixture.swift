@@ -24,11 +24,13 @@ package final class GatewayFixture: Sendable {
     ///   - pools: each pool's name and endpoints.
     ///   - tables: the routes by listener; `nil` for one standalone table that sends everything to the first pool.
     ///   - filters: filters of every pool's only profile.
+    ///   - plugins: what acts beside the profiles.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
         tables: [RouteTableKey: RouteTable]? = nil,
         filters: [any Filter] = [],
+        plugins: [any Plugin] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -41,7 +43,7 @@ package final class GatewayFixture: Sendable {
         self.pools = pools.map { name, endpoints in
             let store = EndpointStore(pool: PoolID(name: name), clock: clock, metrics: metrics.dataLayer)
             store.replaceEndpoints(endpoints)
-            let scheduler = Scheduler.firstCandidate(filters: filters, log: attempts)
+            let scheduler = Scheduler.firstCandidate(filters: filters, plugins: plugins, log: attempts)
             return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
         }
         let first = PoolID(name: pools.first?.name ?? "")
@@ -62,6 +64,7 @@ package final class GatewayFixture: Sendable {
         ports: [Int],
         rule: (inout RouteRule) -> Void = { _ in },
         filters: [any Filter] = [],
+        plugins: [any Plugin] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         var only = RouteRule(backends: [RouteBackend(pool: PoolID(name: "pool"))])
@@ -71,6 +74,7 @@ package final class GatewayFixture: Sendable {
             pools: [(name: "pool", endpoints: ports.enumerated().map { .local("e\($0)", port: $1) })],
             tables: [.standalone: table],
             filters: filters,
+            plugins: plugins,
             configuration: configuration
         )
     }

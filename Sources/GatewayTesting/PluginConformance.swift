@@ -137,6 +137,7 @@ public struct PluginConformance: Sendable {
             if let picker = plugin as? any Picker { found += check(picker, candidates, fresh) }
             if let handler = plugin as? any ProfileHandler { found += check(handler, candidates, fresh) }
             notify(plugin, candidates, fresh)
+            if let reporter = plugin as? any ResponseReporter { found += check(reporter, fresh) }
         }
         return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
     }
@@ -216,6 +217,16 @@ public struct PluginConformance: Sendable {
         if first.contains(where: { $0 != 0 }) { return ["the profile handler asks for \(first) of one profile"] }
         if !first.isEmpty, (try? handler.decide(profiles, progress: [found], context: &context)) == nil {
             return ["the profile handler refuses the result of the profile that it asked for"]
+        }
+        return []
+    }
+
+    private func check(_ reporter: any ResponseReporter, _ fresh: SchedulingContext) -> [String] {
+        for count in [0, 1, 1_000, .max, .min] {
+            let usage = TokenUsage(promptTokens: count, completionTokens: count, cachedTokens: count)
+            if reporter.report(usage, of: fresh.request) != reporter.report(usage, of: fresh.request) {
+                return ["the reporter is not deterministic"]
+            }
         }
         return []
     }
