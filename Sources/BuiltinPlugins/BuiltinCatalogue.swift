@@ -31,6 +31,8 @@ package enum BuiltinCatalogue {
         registry.register(AnthropicParser.self)
         registry.register(VLLMHTTPParser.self)
         registry.register(SGLangHTTPParser.self)
+        registry.register(VLLMGRPCParser.self)
+        registry.register(VertexAIParser.self)
         registry.register(PassthroughParser.self)
 
         registry.register(FileDiscovery.self)

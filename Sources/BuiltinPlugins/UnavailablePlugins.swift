@@ -94,8 +94,6 @@ enum UnavailablePlugins {
         "dcgm-data-source",
         "dcgm-extractor",
         "topology-extractor",
-        "vllmgrpc-parser",
-        "vertexai-parser",
     ]
 
     private static func descriptor(_ type: String, because obstacle: String) -> PluginDescriptor {
