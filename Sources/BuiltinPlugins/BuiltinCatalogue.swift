@@ -26,6 +26,7 @@ package enum BuiltinCatalogue {
         registry.register(CoreMetricsExtractor.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
+        registry.register(RequestAttributeReporter.self)
 
         registry.register(OpenAIParser.self)
         registry.register(AnthropicParser.self)

@@ -74,7 +74,6 @@ enum UnavailablePlugins {
         "latency-slo-admitter",
         "probabilistic-admitter",
         "agent-identity",
-        "request-attribute-reporter",
         "global-strict-fairness-policy",
         "round-robin-fairness-policy",
         "program-aware-fairness",

@@ -6,7 +6,12 @@ import Testing
 
 @Suite struct ConformanceTests {
     /// The parameters of the types that cannot do without.
-    private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
+    private static let required: [String: ConfigurationValue] = [
+        "file-discovery": ["path": "endpoints.yaml"],
+        "request-attribute-reporter": [
+            "attributes": [["key": ["name": "cost"], "expression": "usage.total_tokens * 9"]]
+        ],
+    ]
 
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)

@@ -85,13 +85,14 @@ def endpoint_list(addresses, **labels):
     return {"endpoints": entries}
 
 
-def picker_config(endpoint_file, plugins=(), profile=()):
+def picker_config(endpoint_file, plugins=(), profile=(), parsers=()):
     """An EndpointPickerConfig of one profile, with its endpoints from a file.
 
-    `plugins` are type names or (type, parameters) pairs; `profile` has (plugin, weight) pairs or names of plugins.
+    `plugins` are type names or (type, parameters) pairs; `profile` has (plugin, weight) pairs or names of plugins;
+    `parsers` are type names.
     """
     declared = [{"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}]
-    for plugin in plugins:
+    for plugin in [*plugins, *parsers]:
         declared.append({"type": plugin} if isinstance(plugin, str) else {"type": plugin[0], "parameters": plugin[1]})
     config = {
         "apiVersion": "llm-d.ai/v1alpha1",
@@ -99,6 +100,8 @@ def picker_config(endpoint_file, plugins=(), profile=()):
         "plugins": declared,
         "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
     }
+    if parsers:
+        config["requestHandler"] = {"parsers": [{"pluginRef": parser} for parser in parsers]}
     if profile:
         references = [
             {"pluginRef": entry} if isinstance(entry, str) else {"pluginRef": entry[0], "weight": entry[1]}
