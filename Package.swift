@@ -144,7 +144,10 @@ let package = Package(
             [heap]
         ),
         tests("GatewayCoreTests", ["GatewayCore"]),
-        tests("RequestFormatsTests", ["RequestFormats"]),
+        tests(
+            "RequestFormatsTests", ["RequestFormats"],
+            exclude: ["Fixtures/grpc.json", "Fixtures/make-grpc-fixtures.py"]
+        ),
         tests("PrefixIndexTests", ["PrefixIndex"]),
         tests("ExtProcProtoTests", ["ExtProcProto"], exclude: ["Fixtures"]),
         tests("HTTP2EngineTests", ["HTTP2Engine"], [nioCore, nioEmbedded, nioHTTP2], exclude: ["Fixtures"]),

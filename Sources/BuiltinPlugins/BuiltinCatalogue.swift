@@ -51,11 +51,14 @@ package enum BuiltinCatalogue {
         registry.register(CoreMetricsExtractor.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
+        registry.register(RequestAttributeReporter.self)
 
         registry.register(OpenAIParser.self)
         registry.register(AnthropicParser.self)
         registry.register(VLLMHTTPParser.self)
         registry.register(SGLangHTTPParser.self)
+        registry.register(VLLMGRPCParser.self)
+        registry.register(VertexAIParser.self)
         registry.register(PassthroughParser.self)
 
         registry.register(FileDiscovery.self)

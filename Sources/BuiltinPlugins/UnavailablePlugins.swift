@@ -53,15 +53,12 @@ enum UnavailablePlugins {
         "session-id-producer",
         "disaggregatedset-rollout-screener",
         "agent-identity",
-        "request-attribute-reporter",
         "models-data-source",
         "models-data-extractor",
         "endpoint-notification-source",
         "dcgm-data-source",
         "dcgm-extractor",
         "topology-extractor",
-        "vllmgrpc-parser",
-        "vertexai-parser",
     ]
 
     private static func descriptor(_ type: String, because obstacle: String) -> PluginDescriptor {

@@ -27,6 +27,7 @@ package final class GatewayFixture: Sendable {
     ///   - detector: says how full each pool is; `nil` for pools that are never full.
     ///   - objectives: the priorities of every pool's objectives, by name.
     ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
+    ///   - plugins: what acts beside the profiles.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
@@ -35,6 +36,7 @@ package final class GatewayFixture: Sendable {
         detector: (any SaturationDetector)? = nil,
         objectives: [String: Int] = [:],
         scheduler: Scheduler? = nil,
+        plugins: [any Plugin] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -48,7 +50,8 @@ package final class GatewayFixture: Sendable {
             let store = EndpointStore(pool: PoolID(name: name), clock: clock, metrics: metrics.dataLayer)
             store.replaceEndpoints(endpoints)
             let scheduler =
-                scheduler ?? .firstCandidate(filters: filters, detector: detector, log: attempts)
+                scheduler
+                ?? .firstCandidate(filters: filters, detector: detector, plugins: plugins, log: attempts)
             return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
         }
         let first = PoolID(name: pools.first?.name ?? "")
@@ -70,6 +73,7 @@ package final class GatewayFixture: Sendable {
         ports: [Int],
         rule: (inout RouteRule) -> Void = { _ in },
         filters: [any Filter] = [],
+        plugins: [any Plugin] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         var only = RouteRule(backends: [RouteBackend(pool: PoolID(name: "pool"))])
@@ -79,6 +83,7 @@ package final class GatewayFixture: Sendable {
             pools: [(name: "pool", endpoints: ports.enumerated().map { .local("e\($0)", port: $1) })],
             tables: [.standalone: table],
             filters: filters,
+            plugins: plugins,
             configuration: configuration
         )
     }

@@ -172,6 +172,7 @@ public struct PluginConformance: Sendable {
             if let handler = plugin as? any ProfileHandler { found += check(handler, candidates, fresh) }
             if let admitter = plugin as? any Admitter { found += check(admitter, candidates, fresh) }
             found += notify(plugin, candidates, fresh)
+            if let reporter = plugin as? any ResponseReporter { found += check(reporter, fresh) }
         }
         return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
     }
@@ -255,6 +256,16 @@ public struct PluginConformance: Sendable {
             }
         }
         return found
+    }
+
+    private func check(_ reporter: any ResponseReporter, _ fresh: SchedulingContext) -> [String] {
+        for count in [0, 1, 1_000, .max, .min] {
+            let usage = TokenUsage(promptTokens: count, completionTokens: count, cachedTokens: count)
+            if reporter.report(usage, of: fresh.request) != reporter.report(usage, of: fresh.request) {
+                return ["the reporter is not deterministic"]
+            }
+        }
+        return []
     }
 
     private func notify(_ plugin: any Plugin, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {

@@ -33,10 +33,11 @@ package final class AttemptLog: Sendable {
 }
 
 extension Scheduler {
-    /// A scheduler with one profile that takes the first candidate which the filters leave.
+    /// A scheduler with one profile that takes the first candidate which the filters leave, and `plugins` beside it.
     package static func firstCandidate(
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
+        plugins: [any Plugin] = [],
         log: AttemptLog
     ) -> Scheduler {
         let profile = SchedulingProfile(
@@ -45,10 +46,17 @@ extension Scheduler {
             pickerName: "first",
             picker: FirstPicker()
         )
-        let observer = AttemptObserver(log: log)
+        let own = PluginPipeline.Instance(
+            name: "observer",
+            type: AttemptObserver.descriptor.type,
+            plugin: AttemptObserver(log: log)
+        )
+        let others = plugins.enumerated().map { index, plugin in
+            PluginPipeline.Instance(name: "plugin-\(index)", type: type(of: plugin).descriptor.type, plugin: plugin)
+        }
         return Scheduler(
             pipeline: PluginPipeline(
-                plugins: [.init(name: "observer", type: AttemptObserver.descriptor.type, plugin: observer)],
+                plugins: [own] + others,
                 profiles: [profile],
                 handler: OneProfile(),
                 producers: [],
@@ -56,6 +64,25 @@ extension Scheduler {
                 saturationDetector: detector
             )
         )
+    }
+}
+
+/// Reports the tokens of a response, `prompt` and `completion` in the namespace `envoy.lb` and `cached` in `other`.
+package struct TokenReporter: ResponseReporter {
+    /// What the type is called.
+    package static let descriptor = PluginDescriptor(
+        type: "token-reporter", summary: "Reports the tokens of a response.")
+
+    package init() {}
+    package init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    /// Three numbers, zeros among them.
+    package func report(_ usage: TokenUsage, of request: InferenceRequest) -> [ReportedNumber] {
+        [
+            ReportedNumber(namespace: "envoy.lb", name: "prompt", value: usage.promptTokens),
+            ReportedNumber(namespace: "other", name: "cached", value: usage.cachedTokens),
+            ReportedNumber(namespace: "envoy.lb", name: "completion", value: usage.completionTokens),
+        ]
     }
 }
 

@@ -173,6 +173,16 @@ package final class RequestExchange {
         accounting?.bytesReceived(bytes, at: controller.now())
     }
 
+    /// Reports that the response's body is whole.
+    ///
+    /// - Returns: what the plugins tell the proxy in front about the response's token usage; nothing when it told none.
+    package func responseBodyEnded() -> [ReportedNumber] {
+        guard let context, let route, route.pool.scheduler.reportsUsage, let usage = accounting?.bodyEnded() else {
+            return []
+        }
+        return route.pool.scheduler.report(usage, of: context.request)
+    }
+
     /// Ends the request. Closes its lease; further calls do nothing.
     package func finish(_ outcome: RequestOutcome) {
         let isGatewayError = outcome == .completed && (502...504).contains(status)

@@ -15,6 +15,7 @@ struct ResponseAccounting {
     private var firstByteAt: MonotonicInstant?
     private var lastByteAt: MonotonicInstant?
     private var responseBytes = 0
+    private var isBodyWhole = false
 
     init(_ request: InferenceRequest, api: InferenceAPI, metrics: GatewayMetrics) {
         self.request = request
@@ -52,6 +53,21 @@ struct ResponseAccounting {
         reader?.consume(bytes)
     }
 
+    /// The response's body is whole. Returns the usage that it reported; `nil` when it reported none.
+    mutating func bodyEnded() -> TokenUsage? {
+        if !isBodyWhole {
+            isBodyWhole = true
+            reader?.finish()
+        }
+        return reader?.usage.map { usage in
+            TokenUsage(
+                promptTokens: usage.promptTokens,
+                completionTokens: usage.completionTokens,
+                cachedTokens: usage.cachedTokens
+            )
+        }
+    }
+
     /// The request is over. Returns the usage that the response reported.
     mutating func ended(at now: MonotonicInstant, errorCode: String?) -> TokenUsage? {
         instruments.running.decrement()
@@ -59,8 +75,7 @@ struct ResponseAccounting {
         if let errorCode { instruments.errors(code: errorCode).increment() }
         guard responseBytes > 0 else { return nil }
         instruments.responseSize.observe(Double(responseBytes))
-        reader?.finish()
-        guard let usage = reader?.usage else { return nil }
+        guard let usage = bodyEnded() else { return nil }
         instruments.inputTokens.observe(Double(usage.promptTokens))
         instruments.outputTokens.observe(Double(usage.completionTokens))
         instruments.cachedTokens.observe(Double(usage.cachedTokens))
@@ -68,10 +83,6 @@ struct ResponseAccounting {
             let generation = lastByteAt.seconds(since: firstByteAt)
             instruments.timePerOutputToken.observe(generation / Double(usage.completionTokens - 1))
         }
-        return TokenUsage(
-            promptTokens: usage.promptTokens,
-            completionTokens: usage.completionTokens,
-            cachedTokens: usage.cachedTokens
-        )
+        return usage
     }
 }

@@ -8,6 +8,10 @@ package struct FormatError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidJSON
         /// The body nests objects and arrays deeper than the limit.
         case nestedTooDeeply
+        /// The body is not one whole gRPC message without compression.
+        case invalidFrame
+        /// The body's gRPC message is not protobuf.
+        case invalidMessage
         /// A field that the gateway reads occurs twice, so that a model server might read the other one.
         case duplicateField
         /// A field has the wrong type or a value that its API does not know.

@@ -26,6 +26,14 @@ package enum InferenceAPI: String, Hashable, Sendable, CaseIterable {
     case sglangGenerate
     /// OpenAI transcription and translation of recordings: a form, whose fields are read and whose recording is not.
     case audio
+    /// vLLM's generation over gRPC.
+    case vllmGRPCGenerate
+    /// vLLM's embeddings over gRPC.
+    case vllmGRPCEmbed
+    /// Vertex AI's chat completions over gRPC: a message with the JSON of ``chatCompletions``.
+    case vertexChatCompletions
+    /// Vertex AI's raw predictions over gRPC, in one message or as a stream: a message with the JSON of ``responses``.
+    case vertexRawPredict
     /// A body that is forwarded unread.
     case passthrough
 
@@ -33,6 +41,7 @@ package enum InferenceAPI: String, Hashable, Sendable, CaseIterable {
     package var hasRewritableModel: Bool {
         switch self {
         case .passthrough, .sglangGenerate, .audio: false
+        case .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict: false
         default: true
         }
     }

@@ -8,6 +8,10 @@ package enum RequestParserKind: String, Hashable, Sendable, CaseIterable {
     case vllmHTTP = "vllmhttp-parser"
     /// SGLang's generation from token ids over HTTP. Not a default: its path is too general.
     case sglangHTTP = "sglanghttp-parser"
+    /// vLLM's gRPC API. Not a default: its servers speak h2c only.
+    case vllmGRPC = "vllmgrpc-parser"
+    /// Vertex AI's gRPC API. Not a default: its servers speak h2c only.
+    case vertexAI = "vertexai-parser"
     /// Takes every path that no other parser claims and reads nothing.
     case passthrough = "passthrough-parser"
 
@@ -32,7 +36,20 @@ package enum RequestParserKind: String, Hashable, Sendable, CaseIterable {
         case .vllmHTTP:
             [PathClaim("inference/v1/generate", .vllmGenerate)]
         case .sglangHTTP:
-            [PathClaim("generate", .sglangGenerate, isWholePath: true)]
+            [PathClaim("generate", .sglangGenerate, .wholePath)]
+        case .vllmGRPC:
+            [
+                PathClaim("vllm.grpc.engine.VllmEngine/Generate", .vllmGRPCGenerate),
+                PathClaim("vllm.grpc.engine.VllmEngine/Embed", .vllmGRPCEmbed),
+                PathClaim("vllm.grpc.engine.VllmEngine", .passthrough, .service),
+            ]
+        case .vertexAI:
+            [
+                PathClaim("PredictionService/ChatCompletions", .vertexChatCompletions, .qualifiedName),
+                PathClaim("PredictionService/StreamRawPredict", .vertexRawPredict, .qualifiedName),
+                PathClaim("PredictionService/RawPredict", .vertexRawPredict, .qualifiedName),
+                PathClaim("PredictionService", .passthrough, .service),
+            ]
         case .passthrough:
             []
         }
@@ -41,30 +58,55 @@ package enum RequestParserKind: String, Hashable, Sendable, CaseIterable {
 
 /// One path of a parser.
 private struct PathClaim: Sendable {
-    let suffix: StaticString
-    let api: InferenceAPI
-    /// Whether the path must be exactly the suffix, without a prefix in front.
-    let isWholePath: Bool
-
-    init(_ suffix: StaticString, _ api: InferenceAPI, isWholePath: Bool = false) {
-        self.suffix = suffix
-        self.api = api
-        self.isWholePath = isWholePath
+    /// What may stand around the suffix.
+    enum Place: Sendable {
+        /// Whole segments in front of it.
+        case segments
+        /// Nothing: the path is exactly the suffix.
+        case wholePath
+        /// Whole segments, or the package of a gRPC service, which ends with a dot.
+        case qualifiedName
+        /// As with ``qualifiedName``, and any one segment behind it: the methods that have no claim of their own.
+        case service
     }
 
-    /// Whether the first `end` bytes of `path` end with the suffix, at the border of a segment.
+    let suffix: StaticString
+    let api: InferenceAPI
+    let place: Place
+
+    init(_ suffix: StaticString, _ api: InferenceAPI, _ place: Place = .segments) {
+        self.suffix = suffix
+        self.api = api
+        self.place = place
+    }
+
+    /// Whether the first `end` bytes of `path` end with the suffix, at its place.
     func matches(_ path: RawSpan, end: Int) -> Bool {
+        guard let end = place == .service ? path.startOfLastSegment(end: end) : end else { return false }
         let start = end - suffix.utf8CodeUnitCount
         guard path.matches(suffix, at: start) else { return false }
         guard start > 0 else { return true }
-        return path.byte(at: start - 1) == UInt8(ascii: "/") && (start == 1 || !isWholePath)
+        let before = path.byte(at: start - 1)
+        switch place {
+        case .segments: return before == UInt8(ascii: "/")
+        case .wholePath: return before == UInt8(ascii: "/") && start == 1
+        case .qualifiedName, .service: return before == UInt8(ascii: "/") || before == UInt8(ascii: ".")
+        }
+    }
+}
+
+extension RawSpan {
+    /// The offset of the slash in front of the last segment of a path with `end` bytes; `nil` when it has no slash.
+    fileprivate func startOfLastSegment(end: Int) -> Int? {
+        (0..<end).last { byte(at: $0) == UInt8(ascii: "/") }
     }
 }
 
 /// The parsers of one pipeline: which API a path belongs to.
 ///
 /// The longest claimed suffix wins, and suffixes match whole segments: `/v1/completions` matches `completions`,
-/// `/v1/autocompletions` does not. The order of the parsers decides nothing else than who comes behind the fallback.
+/// `/v1/autocompletions` does not. Of a gRPC service that a parser knows, the methods that it does not read are passed
+/// on. The order of the parsers decides nothing else than who comes behind the fallback.
 package struct RequestParserSet: Sendable {
     /// The parsers that are used when a configuration names none.
     package static let standard = RequestParserSet([.openAI, .anthropic, .vllmHTTP, .passthrough])
@@ -89,6 +131,7 @@ package struct RequestParserSet: Sendable {
         }
         self.kinds = kinds
         self.ignored = ignored
+        // What matches a method is longer than what matches its service.
         claims = kinds.flatMap(\.claims).sorted { $0.suffix.utf8CodeUnitCount > $1.suffix.utf8CodeUnitCount }
     }
 

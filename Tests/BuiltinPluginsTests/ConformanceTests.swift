@@ -9,6 +9,9 @@ import Testing
     private static let required: [String: ConfigurationValue] = [
         "file-discovery": ["path": "endpoints.yaml"],
         "priority-holdback-policy": ["minCeiling": 0.5],
+        "request-attribute-reporter": [
+            "attributes": [["key": ["name": "cost"], "expression": "usage.total_tokens * 9"]]
+        ],
     ]
 
     /// The types that the default parameters of a type refer to.

@@ -86,14 +86,14 @@ def endpoint_list(addresses, each=None, **labels):
     return {"endpoints": entries}
 
 
-def picker_config(endpoint_file, plugins=(), profile=()):
+def picker_config(endpoint_file, plugins=(), profile=(), parsers=()):
     """An EndpointPickerConfig with its endpoints from a file.
 
     `plugins` are type names, (type, parameters) pairs or (type, parameters, name) triples; `profile` has (plugin,
-    weight) pairs or names of plugins, or such a list for the name of each profile.
+    weight) pairs or names of plugins, or such a list for the name of each profile; `parsers` are type names.
     """
     declared = [{"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}]
-    for plugin in plugins:
+    for plugin in [*plugins, *parsers]:
         entry = [plugin] if isinstance(plugin, str) else plugin
         declared.append(dict(zip(("type", "parameters", "name"), entry)))
     config = {
@@ -102,6 +102,8 @@ def picker_config(endpoint_file, plugins=(), profile=()):
         "plugins": declared,
         "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
     }
+    if parsers:
+        config["requestHandler"] = {"parsers": [{"pluginRef": parser} for parser in parsers]}
     if profile:
         profiles = profile if isinstance(profile, dict) else {"default": profile}
         config["schedulingProfiles"] = [

@@ -71,7 +71,7 @@ class Services:
             self._model_servers = ModelServers()
         return self._model_servers.add(host, **options)
 
-    def endpoint_picker(self, servers, *arguments, plugins=(), profile=(), labels=None, ready=True, **options):
+    def endpoint_picker(self, servers, *arguments, plugins=(), profile=(), parsers=(), labels=None, ready=True, **options):
         """`martlet epp` over some servers, with the default plugins or those given; the list is at `endpoint_file`.
 
         `labels` has the labels of each server.
@@ -79,7 +79,7 @@ class Services:
         number = len(self.started)
         addresses = [server if isinstance(server, str) else server.address for server in servers]
         endpoint_file = write(self.folder / f"endpoints-{number}.yaml", endpoint_list(addresses, labels))
-        config = write(self.folder / f"picker-{number}.yaml", picker_config(endpoint_file, plugins, profile))
+        config = write(self.folder / f"picker-{number}.yaml", picker_config(endpoint_file, plugins, profile, parsers))
         service = EndpointPicker(
             self.martlet, self.folder, "--pool-name", "pool", "--config-file", config, *arguments, **options
         )

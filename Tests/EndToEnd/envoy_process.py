@@ -69,6 +69,19 @@ class Bootstrap:
         (host,) = self.manager["route_config"]["virtual_hosts"]
         return host["routes"]
 
+    def log_access(self, path, line):
+        """Writes a line for each request to a file; `line` has Envoy's own formatters."""
+        self.manager["access_log"] = [
+            {
+                "name": "envoy.access_loggers.file",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                    "path": str(path),
+                    "log_format": {"text_format_source": {"inline_string": line + "\n"}},
+                },
+            }
+        ]
+
     def filter(self, name):
         """The configuration of the HTTP filter of a name."""
         return next(entry["typed_config"] for entry in self.manager["http_filters"] if entry["name"] == name)
@@ -80,6 +93,7 @@ class Envoy(Service):
     def __init__(self, folder, bootstrap, concurrency=2):
         folder = pathlib.Path(folder)
         command = [BINARY, "--use-dynamic-base-id", "--concurrency", concurrency, "--log-level", "warning"]
+        command += ["--file-flush-interval-msec", "100"]
         super().__init__("envoy", command, folder)
         self.bootstrap_path = self.log_path.with_suffix(".json")
         self.admin_path = self.log_path.with_suffix(".admin")

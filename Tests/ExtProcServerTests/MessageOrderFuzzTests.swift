@@ -32,7 +32,10 @@ import Testing
 
     private func run(seed: UInt64) throws {
         var random = RandomSource(seed: seed)
-        let gateway = try GatewayFixture(ports: Array(8000..<8000 + Int.random(in: 0...3, using: &random)))
+        let gateway = try GatewayFixture(
+            ports: Array(8000..<8000 + Int.random(in: 0...3, using: &random)),
+            plugins: seed.isMultiple(of: 2) ? [TokenReporter()] : []
+        )
         let call = CallHarness(gateway)
         var record = Record()
         let modes = (

@@ -52,6 +52,25 @@ import Testing
         expectSettled(gateway)
     }
 
+    @Test func whatReportersMakeOfAResponse() throws {
+        let gateway = try GatewayFixture(ports: [1], plugins: [TokenReporter()])
+        let exchange = exchange(gateway)
+        #expect(exchange.responseBodyEnded() == [], "before anything began")
+        _ = exchange.begin()
+        _ = exchange.responseHeadReceived(status: 200, isEventStream: true)
+        exchange.responseStarted()
+        // The end of the body is the end of its last event.
+        let body = Array(#"data: {"usage":{"prompt_tokens":5,"completion_tokens":7}}"#.utf8)
+        exchange.responseBodyReceived(body.span.bytes)
+        let numbers = exchange.responseBodyEnded()
+        #expect(numbers.map(\.name) == ["prompt", "cached", "completion"] && numbers.map(\.value) == [5, 0, 7])
+        exchange.finish(.completed)
+        #expect(exchange.responseBodyEnded() == [], "behind the end")
+        #expect(gateway.metric("request_input_tokens_sum") == 5)
+        #expect(gateway.metric("request_input_tokens_count") == 1)
+        expectSettled(gateway)
+    }
+
     @Test(arguments: [AttemptFailure.connect("refused"), .reset(onReusedConnection: false), .status(503)])
     func aFailureGoesToTheNextEndpointAndIsCounted(failure: AttemptFailure) throws {
         let gateway = try GatewayFixture(ports: [1, 2, 3])

@@ -197,7 +197,7 @@ import Testing
             case .conversations: #""items":[1]"#
             case .vllmGenerate: #""token_ids":[1]"#
             case .sglangGenerate: #""input_ids":[1]"#
-            case .audio, .passthrough: ""
+            case .audio, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict: ""
             }
         return "{\(required),\(member)}"
     }

@@ -43,6 +43,28 @@ import Testing
         #expect(parsers.api(forPath: "/inference/v1/generate") == .vllmGenerate)
     }
 
+    @Test(
+        arguments: [
+            ("/vllm.grpc.engine.VllmEngine/Generate", .vllmGRPCGenerate),
+            ("/vllm.grpc.engine.VllmEngine/Embed", .vllmGRPCEmbed),
+            ("/behind/vllm.grpc.engine.VllmEngine/Generate", .vllmGRPCGenerate),
+            ("/vllm.grpc.engine.VllmEngine/Abort", .passthrough),
+            ("/vllm.grpc.engine.VllmEngine/", nil), ("/vllm.grpc.engine.VllmEngine", nil),
+            ("/vllm.grpc.engine.VllmEngine/a/b", nil), ("/xvllm.grpc.engine.VllmEngine/Generate", nil),
+            ("/google.cloud.aiplatform.v1beta1.PredictionService/ChatCompletions", .vertexChatCompletions),
+            ("/google.cloud.aiplatform.v1.PredictionService/StreamRawPredict", .vertexRawPredict),
+            ("/PredictionService/RawPredict", .vertexRawPredict),
+            ("/google.cloud.aiplatform.v1.PredictionService/Predict", .passthrough),
+            ("/google.cloud.aiplatform.v1.XPredictionService/RawPredict", nil), ("/v1/completions", nil), ("", nil),
+            ("generate", nil),
+        ] as [(String, InferenceAPI?)]
+    )
+    func `methods of gRPC services resolve with their parsers alone`(path: String, api: InferenceAPI?) {
+        #expect(RequestParserSet([.vllmGRPC, .vertexAI]).api(forPath: path) == api)
+        let standard: InferenceAPI = path.hasPrefix("/v1/completions") ? .completions : .passthrough
+        #expect(RequestParserSet.standard.api(forPath: path) == standard)
+    }
+
     @Test func `parsers behind the fallback and repeated ones are set aside`() {
         let parsers = RequestParserSet([.openAI, .openAI, .passthrough, .anthropic])
         #expect(parsers.kinds == [.openAI, .passthrough])
@@ -52,7 +74,10 @@ import Testing
     }
 
     @Test func `parser kinds carry the names of the configuration`() {
-        let names = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "sglanghttp-parser", "passthrough-parser"]
+        let names = [
+            "openai-parser", "anthropic-parser", "vllmhttp-parser", "sglanghttp-parser", "vllmgrpc-parser",
+            "vertexai-parser", "passthrough-parser",
+        ]
         #expect(RequestParserKind.allCases.map(\.rawValue) == names)
     }
 }

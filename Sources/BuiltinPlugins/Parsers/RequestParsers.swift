@@ -43,6 +43,26 @@ struct SGLangHTTPParser: RequestParser {
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
 }
 
+/// vLLM's gRPC API.
+struct VLLMGRPCParser: RequestParser {
+    static let descriptor = PluginDescriptor(
+        type: "vllmgrpc-parser",
+        summary: "Reads Generate and Embed requests of vLLM's gRPC API (h2c only); not a default."
+    )
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+}
+
+/// Vertex AI's gRPC API.
+struct VertexAIParser: RequestParser {
+    static let descriptor = PluginDescriptor(
+        type: "vertexai-parser",
+        summary: "Reads OpenAI requests within Vertex AI's gRPC prediction calls (h2c only); not a default."
+    )
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+}
+
 /// Everything else.
 struct PassthroughParser: RequestParser {
     static let descriptor = PluginDescriptor(

@@ -64,5 +64,7 @@ private struct BodyRouting: ExchangeProcessor {
 
     mutating func responseBody(_ bytes: RawSpan) {}
 
+    mutating func responseBodyEnded() -> ProtobufStruct? { nil }
+
     mutating func ended(_ end: ExchangeEnd) {}
 }

@@ -62,6 +62,10 @@ struct EndpointPicking: ExchangeProcessor {
         exchange.responseBodyReceived(bytes)
     }
 
+    mutating func responseBodyEnded() -> ProtobufStruct? {
+        exchange.flatMap { ProtobufStruct($0.responseBodyEnded()) }
+    }
+
     mutating func ended(_ end: ExchangeEnd) {
         let outcome: RequestOutcome =
             switch end {

@@ -13,6 +13,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     private var order: ProcessStateMachine
     private var isFirstMessage = true
     private var hasEnded = false
+    private var hasBodyEnded = false
     private var start: RequestStart?
     private var subset: EndpointSubset?
     private var body: ByteBuffer?
@@ -97,7 +98,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
                 relayBody(slice(piece.body, of: message), isLast: piece.isEndOfStream)
             }
         case .responseTrailers:
-            perform(order.receive(.responseTrailers)) { end(.whole) }
+            perform(order.receive(.responseTrailers)) { relayTrailers() }
         }
     }
 
@@ -111,7 +112,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
         case .refuse(let obstacle):
             note()
             refuse(obstacle)
-        case .keep, .relayHeaders, .relayPiece:
+        case .keep, .relayHeaders, .relayPiece, .acknowledgeBody, .relayTrailers:
             note()
         case .keepAndAcknowledge:
             note()
@@ -121,12 +122,6 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             if !stream.hasEnded { decide(answer) }
         case .acknowledge:
             stream.send(ProcessingResponse(.requestTrailers(.none)))
-        case .acknowledgeBody:
-            stream.send(ProcessingResponse(.responseBody(CommonResponse())))
-            note()
-        case .relayTrailers:
-            stream.send(ProcessingResponse(.responseTrailers(.none)))
-            note()
         }
     }
 
@@ -242,7 +237,26 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
 
     private func relayBody(_ piece: ByteBuffer, isLast: Bool) {
         piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
-        if order.relaysResponsePieces { stream.sendPieces(of: piece, .response, isLast: isLast) }
+        let metadata = isLast || order.buffersResponseBody ? endBody() : nil
+        if order.relaysResponsePieces {
+            stream.sendPieces(of: piece, .response, isLast: isLast, metadata: metadata)
+        } else {
+            stream.send(ProcessingResponse(.responseBody(CommonResponse()), dynamicMetadata: metadata))
+        }
         if isLast { end(.whole) }
+    }
+
+    /// The metadata for what stands behind the filter, once.
+    private func endBody() -> ProtobufStruct? {
+        guard !hasBodyEnded else { return nil }
+        hasBodyEnded = true
+        return processor.responseBodyEnded()
+    }
+
+    /// Trailers end a body whose last piece did not say so: the answer to them is the last place for metadata.
+    private func relayTrailers() {
+        let metadata = endBody()
+        stream.send(ProcessingResponse(.responseTrailers(.none), dynamicMetadata: metadata))
+        end(.whole)
     }
 }

@@ -46,6 +46,10 @@ protocol ExchangeProcessor {
     mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges
     /// Sees a piece of the response's body.
     mutating func responseBody(_ bytes: RawSpan)
+    /// The response's body is whole. Called at most once.
+    ///
+    /// - Returns: metadata for what stands behind the filter; `nil` for none.
+    mutating func responseBodyEnded() -> ProtobufStruct?
     /// The exchange is over. Called exactly once.
     mutating func ended(_ end: ExchangeEnd)
 }

@@ -129,6 +129,20 @@ extension RoutingReply {
     }
 }
 
+extension ProtobufStruct {
+    /// Numbers as metadata, by namespace; `nil` for none. Of several with the same name the last one stands.
+    init?(_ numbers: [ReportedNumber]) {
+        guard !numbers.isEmpty else { return nil }
+        self.init()
+        for number in numbers {
+            var fields = ProtobufStruct()
+            if case .structure(let present)? = self[number.namespace] { fields = present }
+            fields[number.name] = .number(Double(number.value))
+            self[number.namespace] = .structure(fields)
+        }
+    }
+}
+
 extension HeaderChanges {
     /// The changes, in the order in which they apply: what a later one removes, an earlier one need not set.
     init(_ mutations: [HeaderMutation]) {

@@ -14,16 +14,39 @@ extension GRPCStream {
 
     /// Sends a body in as many messages as it needs; one, of no bytes, when it is empty.
     ///
-    /// - Parameter isLast: whether the last of them ends the body and no trailers follow.
-    func sendPieces(of body: ByteBuffer, _ direction: PieceHead.Direction, isLast: Bool) {
+    /// - Parameters:
+    ///   - isLast: whether the last of them ends the body and no trailers follow.
+    ///   - metadata: metadata for what stands behind the filter, which goes with the last of them.
+    func sendPieces(
+        of body: ByteBuffer,
+        _ direction: PieceHead.Direction,
+        isLast: Bool,
+        metadata: ProtobufStruct? = nil
+    ) {
         var left = body
         repeat {
-            guard let piece = left.readSlice(length: min(left.readableBytes, pieceBytesMax)) else { return }
-            let head = PieceHead(
-                StreamedPiece(byteCount: piece.readableBytes, isEndOfStream: isLast && left.readableBytes == 0),
-                of: direction
-            )
-            send(byteCount: head.byteCount, body: piece) { head.write(to: &$0) }
+            guard let bytes = left.readSlice(length: min(left.readableBytes, pieceBytesMax)) else { return }
+            let isEnd = left.readableBytes == 0
+            let piece = StreamedPiece(byteCount: bytes.readableBytes, isEndOfStream: isLast && isEnd)
+            if isEnd, let metadata {
+                send(ProcessingResponse(piece, of: direction, dynamicMetadata: metadata), body: bytes)
+            } else {
+                let head = PieceHead(piece, of: direction)
+                send(byteCount: head.byteCount, body: bytes) { head.write(to: &$0) }
+            }
         } while left.readableBytes > 0
+    }
+}
+
+extension ProcessingResponse {
+    /// The answer to a body in full-duplex mode that is a piece of it with metadata.
+    fileprivate init(_ piece: StreamedPiece, of direction: PieceHead.Direction, dynamicMetadata: ProtobufStruct) {
+        let common = CommonResponse(body: .streamed(piece))
+        let answer: Answer =
+            switch direction {
+            case .request: .requestBody(common)
+            case .response: .responseBody(common)
+            }
+        self.init(answer, dynamicMetadata: dynamicMetadata)
     }
 }

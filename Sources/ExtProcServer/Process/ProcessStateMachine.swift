@@ -94,6 +94,8 @@ struct ProcessStateMachine: Hashable, Sendable {
     var relaysResponsePieces: Bool { responseMode == .fullDuplexStreamed }
     /// Whether the response's body is shown at all; without it, the end of the stream is the end of the exchange.
     var showsResponseBody: Bool { responseMode != .none }
+    /// Whether the response's body comes in one message, which trailers may follow.
+    var buffersResponseBody: Bool { responseMode == .buffered }
     /// Whether the response is whole.
     var isResponseComplete: Bool { response == .done }
 

@@ -143,6 +143,8 @@ package struct EnvoyReply: Hashable, Sendable {
     package var destination: String?
     /// The scores in the metadata `envoy.lb`; names only.
     package var scored: [String] = []
+    /// The numbers in the metadata, by namespace and name with a slash between them.
+    package var numbers: [String: Double] = [:]
 
     /// A field to set.
     package struct Setting: Hashable, Sendable {
@@ -230,16 +232,23 @@ package struct EnvoyReply: Hashable, Sendable {
     }
 
     private mutating func readMetadata(_ bytes: [UInt8]) {
-        for (_, space) in Self.entries(bytes) where space.key == "envoy.lb" {
+        for (_, space) in Self.entries(bytes) {
             for (_, structure, _) in ProtobufFields(space.value) {
                 for (_, entry) in Self.entries(structure) {
                     for (number, content, _) in ProtobufFields(entry.value) {
+                        if number == 2 { numbers["\(space.key)/\(entry.key)"] = Self.double(content) }
+                        guard space.key == "envoy.lb" else { continue }
                         if number == 3 { destination = String(decoding: content, as: UTF8.self) }
                         if number == 5 { scored = Self.entries(content).map(\.1.key) }
                     }
                 }
             }
         }
+    }
+
+    /// The number of eight bytes, the lowest first.
+    private static func double(_ bytes: [UInt8]) -> Double {
+        Double(bitPattern: bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) })
     }
 
     private static func entries(_ bytes: [UInt8]) -> [(Int, (key: String, value: [UInt8]))] {
@@ -269,8 +278,8 @@ private struct ProtobufFields: Sequence, IteratorProtocol {
         switch tag & 7 {
         case 0: return (tag >> 3, [], varint())
         case 1:
-            offset += 8
-            return (tag >> 3, [], 0)
+            defer { offset += 8 }
+            return (tag >> 3, Array(bytes[offset..<offset + 8]), 0)
         default:
             let count = varint()
             defer { offset += count }

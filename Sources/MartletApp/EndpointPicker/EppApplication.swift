@@ -111,6 +111,7 @@ extension EppOptions {
     /// What the parts behind ext_proc are told.
     var settings: GatewaySettings {
         var settings = GatewaySettings()
+        settings.isBehindProxy = true
         settings.limits.maxBodyBytes = serving.maxBodyBytes
         settings.metricsStaleness = metricsStaleness
         settings.keptDecisions = keptDecisions

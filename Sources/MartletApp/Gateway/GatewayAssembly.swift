@@ -80,6 +80,7 @@ final class GatewayAssembly: Sendable {
             let pipeline = try pipelineIfChanged(pool)
             warnings += pipeline?.warnings.map(\.description) ?? []
             if let warning = pipeline.flatMap({ metricsLifetimeWarning(of: pool.id, $0) }) { warnings.append(warning) }
+            if !settings.isBehindProxy, let pipeline { warnings += pipeline.reporterWarnings }
             return PreparedPool(pipeline: pipeline, endpoints: try endpoints(of: pool, pipeline, files: &files))
         }
         return Prepared(plan: plan, warnings: warnings, discoveryFiles: files, pools: pools)
@@ -224,5 +225,14 @@ extension ScrapeConfiguration {
         if settings.scheme == .https { isMetricsSecure = true }
         metricsPort = settings.port ?? metricsPort
         if let interval = settings.interval { self.interval = max(interval, Self.shortestInterval) }
+    }
+}
+
+extension PluginPipeline {
+    /// What of the pipeline needs a proxy in front of the gateway.
+    fileprivate var reporterWarnings: [String] {
+        plugins.filter { $0.plugin is any ResponseReporter }.map { instance in
+            "plugin '\(instance.name)' has no effect: there is no proxy in front that could be told"
+        }
     }
 }

@@ -10,6 +10,8 @@ struct GatewaySettings: Sendable {
     var retry = RetryPolicy()
     /// Whether responses tell who served them.
     var addsServedHeader = false
+    /// Whether a proxy in front asks the gateway and can be told something of responses.
+    var isBehindProxy = false
     /// The seed of random choices; `nil` for one that differs with each start.
     var seed: UInt64?
     /// How endpoints are asked for their metrics where the pool's metrics source says nothing.

@@ -104,7 +104,7 @@ struct BodyRules {
         case .sglangGenerate:
             fields = BodyFields(.stream, .extraKey, .inputIDs, .samplingParameters)
             (required, name, demand) = (.inputIDs, "generate", "must have input_ids field")
-        case .audio, .passthrough:
+        case .audio, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict:
             return nil
         }
     }

@@ -1,7 +1,7 @@
 /// What the gateway reads of a request's body. The body itself stays where it is: ranges refer to its bytes.
 package struct ParsedBody: Hashable, Sendable {
     /// The body's format.
-    package let api: InferenceAPI
+    package private(set) var api: InferenceAPI
     /// The model that the client asked for, with escapes resolved; `nil` when `model` is absent or `null`. It may be
     /// the empty string.
     package internal(set) var model: String?
@@ -32,8 +32,8 @@ package struct ParsedBody: Hashable, Sendable {
         self.api = api
     }
 
-    /// Reads a body in one pass and checks all of it: that it is valid JSON and that its API's fields are what they
-    /// must be. A body of ``InferenceAPI/passthrough`` or ``InferenceAPI/audio`` is not looked at.
+    /// Reads a body in one pass and checks all of it: that it is valid JSON, or one gRPC message, and that its API's
+    /// fields are what they must be. A body of ``InferenceAPI/passthrough`` or ``InferenceAPI/audio`` is not looked at.
     /// - Parameters:
     ///   - bytes: the whole body.
     ///   - api: the format, from ``RequestParserSet/api(forPath:)``.
@@ -45,12 +45,34 @@ package struct ParsedBody: Hashable, Sendable {
         as api: InferenceAPI,
         depthLimit: Int = 128
     ) throws(FormatError) {
-        guard let rules = BodyRules(api: api) else {
-            self.init(api: api)
-            return
+        switch api {
+        case .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict:
+            try self.init(calling: api, bytes, depthLimit: depthLimit)
+        default:
+            guard let rules = BodyRules(api: api) else {
+                self.init(api: api)
+                return
+            }
+            var reader = BodyReader(api: api, rules: rules, depthLimit: depthLimit)
+            self = try reader.read(bytes)
         }
-        var reader = BodyReader(api: api, rules: rules, depthLimit: depthLimit)
-        self = try reader.read(bytes)
+    }
+
+    /// What was read of a document, as part of a body in which it starts at `offset`.
+    func moved(by offset: Int) -> ParsedBody {
+        var moved = self
+        moved.prompt = prompt.moved(by: offset)
+        moved.modelRange = modelRange.map { $0.lowerBound + offset..<$0.upperBound + offset }
+        return moved
+    }
+
+    /// What was read of a document in a message of `api`: its model cannot be replaced, for lengths in the message
+    /// count its bytes.
+    func inMessage(of api: InferenceAPI) -> ParsedBody {
+        var whole = self
+        whole.api = api
+        whole.modelRange = nil
+        return whole
     }
 
     /// The most bytes of a form's field that are read.

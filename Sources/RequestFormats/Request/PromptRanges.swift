@@ -26,6 +26,13 @@ package struct PromptRanges: RandomAccessCollection, Hashable, Sendable {
     /// The number of bytes in all ranges together.
     package var byteCount: Int { first.count + second.count + third.count }
 
+    /// The same ranges in bytes of which `offset` more stand in front.
+    func moved(by offset: Int) -> PromptRanges {
+        var moved = PromptRanges()
+        for range in self { moved.append(range.lowerBound + offset..<range.upperBound + offset) }
+        return moved
+    }
+
     private mutating func append(_ range: Range<Int>?) {
         guard let range, !range.isEmpty else { return }
         switch count {

@@ -9,6 +9,9 @@
 /// **Other bodies.** The last ``ServerSentEvents/heldBytesMax`` bytes are kept and searched at the end. Engines write
 /// usage behind the generated text, so it stands there; a response with more than that behind its usage object is
 /// reported as having none, and of several usage objects the last counts, at whatever depth it stands.
+///
+/// **gRPC.** Messages are read whatever the content type says; of Vertex AI's, the end of the data in them is searched
+/// as that of any other body (see ``GRPCUsageReader``).
 package struct UsageReader: Sendable {
     /// The counts so far; `nil` when none have come.
     package private(set) var usage: ResponseUsage?
@@ -21,6 +24,7 @@ package struct UsageReader: Sendable {
     private let isEventStream: Bool
     private var events = ServerSentEvents()
     private var tail = ByteTail(capacity: ServerSentEvents.heldBytesMax)
+    private var messages: GRPCUsageReader?
 
     /// Makes a reader for one response.
     /// - Parameters:
@@ -29,10 +33,16 @@ package struct UsageReader: Sendable {
     package init(api: InferenceAPI, isEventStream: Bool) {
         self.api = api
         self.isEventStream = isEventStream
+        messages = GRPCUsageReader.Message(api).map(GRPCUsageReader.init)
     }
 
     /// Reads the next bytes of the body.
     package mutating func consume(_ chunk: RawSpan) {
+        if messages != nil {
+            messages?.consume(chunk)
+            usage = messages?.usage
+            return
+        }
         guard isEventStream else {
             if api.reportsUsage { tail.append(chunk) }
             return
@@ -45,6 +55,11 @@ package struct UsageReader: Sendable {
 
     /// Ends the body: a last event without a line end is read, and the end of any other body is searched.
     package mutating func finish() {
+        if messages != nil {
+            messages?.finish()
+            usage = messages?.usage
+            return
+        }
         let search = Search(api: api, isEventStream: isEventStream)
         var usage = usage
         if isEventStream {
@@ -73,6 +88,18 @@ package struct UsageReader: Sendable {
             var merged = usage ?? ResponseUsage()
             merged.merge(found)
             usage = merged
+        }
+    }
+}
+
+extension GRPCUsageReader.Message {
+    /// The messages of a response of `api`; `nil` when it is not gRPC's.
+    fileprivate init?(_ api: InferenceAPI) {
+        switch api {
+        case .vllmGRPCGenerate: self = .generate
+        case .vllmGRPCEmbed: self = .embed
+        case .vertexChatCompletions, .vertexRawPredict: self = .httpBody
+        default: return nil
         }
     }
 }
