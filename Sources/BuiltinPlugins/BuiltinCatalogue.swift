@@ -8,11 +8,15 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(UtilizationFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
         registry.register(KVCacheUtilizationScorer.self)
         registry.register(RunningRequestsScorer.self)
+        registry.register(LoadAwareScorer.self)
+        registry.register(TokenLoadScorer.self)
+        registry.register(ActiveRequestScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
 
@@ -21,6 +25,7 @@ package enum BuiltinCatalogue {
         registry.register(RandomPicker.self)
 
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(InFlightLoadProducer.self)
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)

@@ -6,7 +6,10 @@ import Testing
 
 @Suite struct ConformanceTests {
     /// The parameters of the types that cannot do without.
-    private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
+    private static let required: [String: ConfigurationValue] = [
+        "file-discovery": ["path": "endpoints.yaml"],
+        "utilization-filter": ["conditions": [["metric": "kv-cache-utilization", "maxValue": 0.5]]],
+    ]
 
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)
@@ -29,6 +32,10 @@ import Testing
             ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+            ("inflight-load-producer", ["addEstimatedOutputTokens": true, "outputRatio": 1e300]),
+            ("active-request-scorer", ["idleThreshold": 3, "maxBusyScore": 0.5]),
+            ("load-aware-scorer", ["threshold": 1]),
+            ("token-load-scorer", ["queueThresholdTokens": 1]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)
