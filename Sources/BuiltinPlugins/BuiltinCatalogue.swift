@@ -9,6 +9,7 @@ package enum BuiltinCatalogue {
 
         registry.register(LabelSelectorFilter.self)
         registry.register(UtilizationFilter.self)
+        registry.register(EndpointAttributeFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -19,6 +20,7 @@ package enum BuiltinCatalogue {
         registry.register(ActiveRequestScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(EndpointAttributeScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
@@ -29,6 +31,11 @@ package enum BuiltinCatalogue {
 
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
+        registry.register(ModelsDataSource.self)
+        registry.register(ModelsDataExtractor.self)
+        registry.register(DCGMDataSource.self)
+        registry.register(DCGMExtractor.self)
+        registry.register(EndpointNotificationSource.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
 

@@ -37,6 +37,7 @@ package struct PipelineBuilder: Sendable {
         assembly.makePlugins(listed: Set(configuration.plugins.map(\.name)))
         try assembly.problems.throwIfAny()
         let endpointSource = assembly.endpointSource()
+        let dataSources = assembly.bindDataSources()
         let profiles = assembly.makeProfiles()
         let handler = assembly.instances.lazy.compactMap { $0.plugin as? any ProfileHandler }.first
         if handler == nil {
@@ -44,6 +45,7 @@ package struct PipelineBuilder: Sendable {
         }
         try assembly.problems.throwIfAny()
         assembly.makeMissingProducers()
+        assembly.checkAttributes(readFrom: dataSources)
         try assembly.problems.throwIfAny()
         let producers = assembly.orderProducers()
         try assembly.problems.throwIfAny()
@@ -55,6 +57,7 @@ package struct PipelineBuilder: Sendable {
             producers: producers,
             slotCount: assembly.context.slotCount,
             endpointSource: endpointSource,
+            dataSources: dataSources,
             warnings: completed.warnings + assembly.warnings
         )
     }
@@ -101,8 +104,8 @@ extension PluginRoles {
         if type is any Scorer.Type { insert(.scorer) }
         if type is any Picker.Type { insert(.picker) }
         if type is any ProfileHandler.Type { insert(.profileHandler) }
-        if type is any MetricsSource.Type { insert(.dataSource) }
-        if type is any MetricsExtractor.Type { insert(.extractor) }
+        if type is any DataSource.Type { insert(.dataSource) }
+        if type is any DataExtractor.Type { insert(.extractor) }
         if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
         if Self.actsElsewhere(type) { insert(.other) }

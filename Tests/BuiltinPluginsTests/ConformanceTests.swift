@@ -9,6 +9,13 @@ import Testing
     private static let required: [String: ConfigurationValue] = [
         "file-discovery": ["path": "endpoints.yaml"],
         "utilization-filter": ["conditions": [["metric": "kv-cache-utilization", "maxValue": 0.5]]],
+        "endpoint-attribute-filter": [
+            "attribute": "KVCacheUsagePercent",
+            "algorithm": ["type": "threshold", "threshold": ["operator": "LessThan", "value": 0.5]],
+        ],
+        "endpoint-attribute-scorer": [
+            "attributeKey": "KVCacheUsagePercent", "algorithm": ["type": "linear_lower_is_better"],
+        ],
     ]
 
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
@@ -36,6 +43,10 @@ import Testing
             ("active-request-scorer", ["idleThreshold": 3, "maxBusyScore": 0.5]),
             ("load-aware-scorer", ["threshold": 1]),
             ("token-load-scorer", ["queueThresholdTokens": 1]),
+            (
+                "endpoint-attribute-scorer",
+                ["attributeKey": "WaitingQueueSize", "algorithm": ["type": "linear_higher_is_better"]]
+            ),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

@@ -2,6 +2,20 @@
 ///
 /// A field without a specification is one that the engine does not publish; it keeps its default.
 public struct EngineMetricMapping: Hashable, Sendable {
+    /// A gauge or counter whose value becomes an attribute of the endpoint.
+    public struct CustomMetric: Hashable, Sendable {
+        /// The attribute's key, `name/producer`; see ``EndpointSnapshot/attributes``.
+        public var key: String
+        /// The series.
+        public var metric: MetricSpec
+
+        /// Makes a metric.
+        public init(key: String, metric: MetricSpec) {
+            self.key = key
+            self.metric = metric
+        }
+    }
+
     /// The engine's name, as its label on an endpoint gives it.
     public var name: String
     /// Requests that wait; see ``EndpointMetrics/waitingQueueSize``.
@@ -23,6 +37,8 @@ public struct EngineMetricMapping: Hashable, Sendable {
     public var cacheBlockSize: MetricSpec?
     /// A gauge whose value is the number of blocks; see ``cacheBlockSize``.
     public var cacheBlockCount: MetricSpec?
+    /// What else is read as attributes; each key once.
+    public var customMetrics: [CustomMetric]
 
     /// Makes a mapping; see the properties. The label names default to vLLM's.
     public init(
@@ -35,7 +51,8 @@ public struct EngineMetricMapping: Hashable, Sendable {
         cacheBlockSizeLabel: String = "block_size",
         cacheBlockCountLabel: String = "num_gpu_blocks",
         cacheBlockSize: MetricSpec? = nil,
-        cacheBlockCount: MetricSpec? = nil
+        cacheBlockCount: MetricSpec? = nil,
+        customMetrics: [CustomMetric] = []
     ) {
         self.name = name
         self.queuedRequests = queuedRequests
@@ -47,6 +64,7 @@ public struct EngineMetricMapping: Hashable, Sendable {
         self.cacheBlockCountLabel = cacheBlockCountLabel
         self.cacheBlockSize = cacheBlockSize
         self.cacheBlockCount = cacheBlockCount
+        self.customMetrics = customMetrics
     }
 }
 

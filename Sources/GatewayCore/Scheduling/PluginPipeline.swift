@@ -23,6 +23,23 @@ package struct PluginPipeline: Sendable {
         }
     }
 
+    /// A data source with the extractors that the configuration lists for it.
+    package struct BoundSource: Sendable {
+        /// The source's type.
+        package let type: String
+        /// The source.
+        package let source: any DataSource
+        /// The plugins that read what it gives, in the order of the configuration.
+        package let extractors: [any Plugin]
+
+        /// Makes a source with its extractors.
+        package init(type: String, source: any DataSource, extractors: [any Plugin]) {
+            self.type = type
+            self.source = source
+            self.extractors = extractors
+        }
+    }
+
     /// All plugins in configuration order, with those that the builder added behind them.
     package let plugins: [Instance]
     /// The profiles in configuration order; at least one.
@@ -53,6 +70,8 @@ package struct PluginPipeline: Sendable {
     package let slotCount: Int
     /// Where the endpoints come from when neither a cluster nor the configuration lists them.
     package let endpointSource: (any EndpointSource)?
+    /// Where data about endpoints comes from, in the order of the configuration.
+    package let dataSources: [BoundSource]
     /// What the configuration says that has no effect or looks like a mistake, in order.
     package let warnings: [ConfigurationProblem]
 
@@ -65,6 +84,7 @@ package struct PluginPipeline: Sendable {
     ///   - producers: the producers in an order that satisfies their dependencies.
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
     ///   - endpointSource: where the endpoints come from; `nil` when others list them.
+    ///   - dataSources: where data about endpoints comes from.
     ///   - warnings: what to tell the user.
     package init(
         plugins: [Instance],
@@ -73,6 +93,7 @@ package struct PluginPipeline: Sendable {
         producers: [any DataProducer],
         slotCount: Int,
         endpointSource: (any EndpointSource)? = nil,
+        dataSources: [BoundSource] = [],
         warnings: [ConfigurationProblem] = []
     ) {
         precondition(!profiles.isEmpty, "a pipeline has at least one profile")
@@ -91,6 +112,7 @@ package struct PluginPipeline: Sendable {
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount
         self.endpointSource = endpointSource
+        self.dataSources = dataSources
         self.warnings = warnings
     }
 }

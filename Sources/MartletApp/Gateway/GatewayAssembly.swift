@@ -170,17 +170,12 @@ final class GatewayAssembly: Sendable {
     }
 
     private func scraper(of store: EndpointStore, pipeline: PluginPipeline) -> Scraper {
-        var configuration = settings.scrape
-        for instance in pipeline.plugins {
-            if let source = instance.plugin as? any MetricsSource { configuration.apply(source.settings) }
-            if let extractor = instance.plugin as? any MetricsExtractor { configuration.engines = extractor.mappings }
-        }
-        return Scraper(
+        Scraper(
             store: store,
             http: http,
             timer: timer,
             clock: clock,
-            configuration: configuration,
+            configuration: settings.scrape.applying(pipeline),
             metrics: metrics.dataLayer
         )
     }
@@ -200,14 +195,4 @@ private final class SchedulerBox: Sendable {
 extension EndpointSource {
     /// The path to watch; `nil` when changes are not followed.
     fileprivate var watchedPath: String? { isWatched ? path : nil }
-}
-
-extension ScrapeConfiguration {
-    /// What a metrics source says goes before what the command line says.
-    fileprivate mutating func apply(_ settings: MetricsSourceSettings) {
-        if settings.path != MetricsSourceSettings().path { metricsPath = settings.path }
-        if settings.scheme == .https { isMetricsSecure = true }
-        metricsPort = settings.port ?? metricsPort
-        if let interval = settings.interval { self.interval = max(interval, Self.shortestInterval) }
-    }
 }
