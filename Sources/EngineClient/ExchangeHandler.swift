@@ -140,7 +140,7 @@ final class ExchangeHandler: ChannelInboundHandler {
 
     private func checkLength(_ length: Int) {
         guard let limit = collecting?.exchange.request.maxResponseBytes, length > limit else { return }
-        fail(.failed(.badResponse("the body has \(length) bytes or more, over the limit of \(limit)")))
+        fail(.failed(.overLimit("the body has \(length) bytes or more, over the limit of \(limit)")))
     }
 
     private func finish() {

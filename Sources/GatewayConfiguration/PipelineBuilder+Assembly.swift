@@ -30,7 +30,7 @@ struct PipelineAssembly {
         return Place(position: plugin.position, path: plugin.path)
     }
 
-    private mutating func warn(_ message: String, at place: Place) {
+    mutating func warn(_ message: String, at place: Place) {
         warnings.append(ConfigurationProblem(position: place.position, path: place.path, message: message))
     }
 
@@ -64,7 +64,7 @@ struct PipelineAssembly {
         }
     }
 
-    private func instance(_ name: String) -> PluginPipeline.Instance? {
+    func instance(_ name: String) -> PluginPipeline.Instance? {
         instances.first { $0.name == name }
     }
 

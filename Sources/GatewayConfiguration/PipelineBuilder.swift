@@ -49,10 +49,12 @@ package struct PipelineBuilder: Sendable {
         try assembly.problems.throwIfAny()
         let endpointSource = assembly.endpointSource()
         assembly.warnOfUnusedPolicies()
+        let dataSources = assembly.bindDataSources()
         let profiles = assembly.makeProfiles()
         let handler = assembly.profileHandler()
         try assembly.problems.throwIfAny()
         assembly.makeMissingProducers()
+        assembly.checkAttributes(readFrom: dataSources)
         try assembly.problems.throwIfAny()
         let producers = assembly.orderProducers()
         try assembly.problems.throwIfAny()
@@ -66,6 +68,7 @@ package struct PipelineBuilder: Sendable {
             slotCount: assembly.context.slotCount,
             saturationDetector: assembly.saturationDetector,
             endpointSource: endpointSource,
+            dataSources: dataSources,
             warnings: completed.warnings + assembly.warnings
         )
         return (completed, pipeline)
@@ -113,8 +116,8 @@ extension PluginRoles {
         if type is any Scorer.Type { insert(.scorer) }
         if type is any Picker.Type { insert(.picker) }
         if type is any ProfileHandler.Type { insert(.profileHandler) }
-        if type is any MetricsSource.Type { insert(.dataSource) }
-        if type is any MetricsExtractor.Type { insert(.extractor) }
+        if type is any DataSource.Type { insert(.dataSource) }
+        if type is any DataExtractor.Type { insert(.extractor) }
         if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
         if type is any SaturationDetector.Type { insert(.saturationDetector) }

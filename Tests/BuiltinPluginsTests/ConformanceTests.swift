@@ -12,6 +12,14 @@ import Testing
         "request-attribute-reporter": [
             "attributes": [["key": ["name": "cost"], "expression": "usage.total_tokens * 9"]]
         ],
+        "utilization-filter": ["conditions": [["metric": "kv-cache-utilization", "maxValue": 0.5]]],
+        "endpoint-attribute-filter": [
+            "attribute": "KVCacheUsagePercent",
+            "algorithm": ["type": "threshold", "threshold": ["operator": "LessThan", "value": 0.5]],
+        ],
+        "endpoint-attribute-scorer": [
+            "attributeKey": "KVCacheUsagePercent", "algorithm": ["type": "linear_lower_is_better"],
+        ],
     ]
 
     /// The types that the default parameters of a type refer to.
@@ -54,6 +62,14 @@ import Testing
             ),
             ("mm-embeddings-cache-producer", ["cacheSizeInMBPerServer": 1]),
             ("token-producer", ["estimate": ["video": ["frames": ["mode": "strided"]]]]),
+            ("inflight-load-producer", ["addEstimatedOutputTokens": true, "outputRatio": 1e300]),
+            ("active-request-scorer", ["idleThreshold": 3, "maxBusyScore": 0.5]),
+            ("load-aware-scorer", ["threshold": 1]),
+            ("token-load-scorer", ["queueThresholdTokens": 1]),
+            (
+                "endpoint-attribute-scorer",
+                ["attributeKey": "WaitingQueueSize", "algorithm": ["type": "linear_higher_is_better"]]
+            ),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct MetricsDataSourceTests {
     @Test func hasTheDocumentedDefaults() throws {
         let settings = try make(MetricsDataSource.self).settings
-        #expect(settings == MetricsSourceSettings())
+        #expect(settings == PageSourceSettings())
         #expect(settings.scheme == .http && settings.path == "/metrics" && settings.port == nil)
         #expect(settings.interval == nil && !settings.verifiesCertificate)
     }
@@ -22,7 +22,7 @@ import Testing
         ).settings
         #expect(
             settings
-                == MetricsSourceSettings(
+                == PageSourceSettings(
                     scheme: .https, path: "/m", port: 9400, interval: .milliseconds(250), verifiesCertificate: true,
                     authorityPath: "/ca.pem", certificatePath: "/c.pem", keyPath: "/k.pem"
                 )
@@ -51,7 +51,100 @@ import Testing
     }
 }
 
+@Suite struct OtherPageSourceTests {
+    @Test func modelListsHaveTheirOwnDefaults() throws {
+        #expect(try make(ModelsDataSource.self).settings == PageSourceSettings(path: "/v1/models"))
+        let settings = try make(
+            ModelsDataSource.self,
+            [
+                "scheme": "https", "path": "/models", "interval": "5s", "insecureSkipVerify": false,
+                "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
+            ]
+        ).settings
+        #expect(
+            settings
+                == PageSourceSettings(
+                    scheme: .https, path: "/models", interval: .seconds(5), verifiesCertificate: true,
+                    authorityPath: "/ca.pem", certificatePath: "/c.pem", keyPath: "/k.pem"
+                )
+        )
+        #expect(failure(ModelsDataSource.self, ["port": 9]) != nil, "they are at the endpoint's port")
+    }
+
+    @Test func theExporterHasAPortOfItsOwn() throws {
+        let settings = try make(DCGMDataSource.self).settings
+        #expect(settings == PageSourceSettings(path: "/metrics", port: 9400, interval: .seconds(1)))
+        let own = try make(DCGMDataSource.self, ["scheme": "https", "path": "/gpu", "port": 1, "interval": "200ms"])
+        #expect(
+            own.settings
+                == PageSourceSettings(scheme: .https, path: "/gpu", port: 1, interval: .milliseconds(200))
+        )
+        #expect(try warnings(DCGMDataSource.self, ["useNodeAddress": true]).count == 1)
+        #expect(try warnings(DCGMDataSource.self, ["useNodeAddress": false]).isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            (["port": 0], "0 is not in 1 to 65535"), (["path": "x"], "'x' does not start with '/'"),
+            (["scheme": "ftp"], "\"ftp\" is not one of http, https"),
+        ] as [(ConfigurationValue, String)])
+    func refusesBadParameters(parameters: ConfigurationValue, message: String) {
+        let text = failure(DCGMDataSource.self, parameters)
+        #expect(text?.contains(message) == true, "\(text ?? "no error")")
+    }
+
+    @Test func eachSourceFeedsItsOwnExtractors() {
+        let extractors: [any Plugin.Type] = [
+            CoreMetricsExtractor.self, ModelsDataExtractor.self, DCGMExtractor.self, InFlightLoadProducer.self,
+        ]
+        let sources: [any DataSource.Type] = [
+            MetricsDataSource.self, ModelsDataSource.self, DCGMDataSource.self, EndpointNotificationSource.self,
+        ]
+        for (position, source) in sources.enumerated() {
+            #expect(extractors.map { source.feeds($0) } == extractors.indices.map { $0 == position })
+        }
+    }
+}
+
 @Suite struct CoreMetricsExtractorTests {
+    @Test func customMetricsAreAttributesOfTheExtractorsType() throws {
+        let mappings = try make(
+            CoreMetricsExtractor.self,
+            [
+                "engineConfigs": [
+                    [
+                        "name": "mine", "queuedRequestsSpec": "q",
+                        "customMetrics": [
+                            ["attributeKey": "swapped", "metricSpec": "my_swapped{kind=\"gpu\"}"],
+                            ["attributeKey": "a/b", "metricSpec": "q"],
+                        ],
+                    ]
+                ]
+            ]
+        ).mappings
+        let mine = try #require(mappings.mapping(named: "mine"))
+        #expect(mine.customMetrics.map(\.key) == ["swapped/core-metrics-extractor", "a/b/core-metrics-extractor"])
+        #expect(mine.customMetrics.map(\.metric.description) == ["my_swapped{kind=\"gpu\"}", "q"])
+    }
+
+    @Test(
+        arguments: [
+            (["metricSpec": "x"], "required field \"attributeKey\" is missing"),
+            (["attributeKey": "x"], "required field \"metricSpec\" is missing"),
+            (["attributeKey": "x", "metricSpec": "x{"], "expected a label name at byte 2"),
+            (["attributeKey": "first", "metricSpec": "x"], "'first' is the key of an earlier metric of the engine"),
+            (
+                ["attributeKey": "WaitingQueueSize", "metricSpec": "x"],
+                "'WaitingQueueSize' is the name of a metric that is always read"
+            ),
+        ] as [(ConfigurationValue, String)])
+    func refusesBadCustomMetrics(metric: ConfigurationValue, message: String) {
+        let first: ConfigurationValue = ["attributeKey": "first", "metricSpec": "y"]
+        let engines: ConfigurationValue = [["name": "mine", "customMetrics": [first, metric]]]
+        let text = failure(CoreMetricsExtractor.self, ["engineConfigs": engines])
+        #expect(text?.contains(message) == true, "\(text ?? "no error")")
+    }
+
     @Test func knowsTheEngines() throws {
         let mappings = try make(CoreMetricsExtractor.self).mappings
         #expect(mappings == EngineMappings())

@@ -1,5 +1,6 @@
 import DataLayer
 import GatewayCore
+import Telemetry
 import Testing
 
 extension EngineMetricsExtractor {
@@ -66,7 +67,7 @@ extension EngineMetricsExtractor {
         )
         #expect(reading.metrics.cacheBlockSizeTokens == 16 && reading.metrics.cacheBlockCount == 2048)
         #expect(reading.metrics.waitingQueueSize == 5)
-        #expect(reading.faults == [.runningRequests, .kvCacheUsage])
+        #expect(reading.faults == [.runningRequests, .kvCacheUsage].map { ScrapeFault($0, .missing) })
     }
 
     @Test func readsARealPageOfLlamaCpp() throws {
@@ -116,7 +117,8 @@ extension EngineMetricsExtractor {
             previous: EndpointMetrics(waitingQueueSize: 9, runningRequests: 9)
         )
         #expect(reading.metrics.waitingQueueSize == 0 && reading.metrics.runningRequests == 0)
-        #expect(reading.faults.contains(.queuedRequests) && reading.faults.contains(.runningRequests))
+        #expect(reading.faults.contains(ScrapeFault(.queuedRequests, .wrongType)))
+        #expect(reading.faults.contains(ScrapeFault(.runningRequests, .wrongType)))
     }
 
     @Test func theLatestOfSeveralSeriesCountsAndTheFirstOfEquals() throws {
@@ -147,7 +149,8 @@ extension EngineMetricsExtractor {
         var expected = previous
         expected.waitingQueueSize = 8
         #expect(reading.metrics == expected)
-        #expect(reading.faults == [.runningRequests, .kvCacheUsage, .cacheInfo], "adapters may be absent")
+        let absent: [ScrapedField] = [.runningRequests, .kvCacheUsage, .cacheInfo]
+        #expect(reading.faults == absent.map { ScrapeFault($0, .missing) }, "adapters may be absent")
         let empty = try read("", previous: previous)
         #expect(empty.metrics == previous && !empty.isAnyFound && !empty.isRecognised)
     }
@@ -174,7 +177,7 @@ extension EngineMetricsExtractor {
             previous: EndpointMetrics(cacheBlockSizeTokens: 8, cacheBlockCount: 7)
         )
         #expect(reading.metrics.cacheBlockSizeTokens == 16 && reading.metrics.cacheBlockCount == 0)
-        #expect(reading.faults.contains(.cacheInfo))
+        #expect(reading.faults.contains(ScrapeFault(.cacheInfo, .unreadable)))
     }
 
     @Test(arguments: [

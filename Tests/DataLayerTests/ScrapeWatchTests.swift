@@ -37,7 +37,7 @@ import Testing
 
     @Test func statusesSayDifferentThings() throws {
         for (status, reach, isPollError, next) in [
-            (404, MetricsWatch.Finding.Reach.answered, false, 1_000 as Int64), (401, .answered, true, 50),
+            (404, ScrapeFinding.Reach.answered, false, 1_000 as Int64), (401, .answered, true, 50),
             (503, .unknown, true, 50),
         ] {
             var watch = metricsWatch()
@@ -52,8 +52,8 @@ import Testing
 
     @Test func onlyARefusedConnectionSpeaksAgainstTheEndpoint() throws {
         for (failure, reach) in [
-            (OutboundFailure.connect("no"), MetricsWatch.Finding.Reach.refused(detail: "cannot connect: no")),
-            (.timedOut, .unknown), (.badResponse("cut"), .unknown),
+            (OutboundFailure.connect("no"), ScrapeFinding.Reach.refused(detail: "cannot connect: no")),
+            (.timedOut, .unknown), (.badResponse("cut"), .unknown), (.overLimit("long"), .unknown),
         ] {
             var watch = metricsWatch()
             watch.ask(endpoint(), at: milliseconds(0))
@@ -83,16 +83,16 @@ import Testing
     @Test func theModelListIsAskedForUntilItIsKnownAndThenSlowly() throws {
         var watch = ModelsWatch(of: endpoint(), configuration: ScrapeConfiguration(), now: milliseconds(0))
         #expect(watch.nextDue == milliseconds(0))
-        watch.ask()
+        watch.ask(endpoint(), at: milliseconds(0))
         #expect(watch.nextDue == nil)
         #expect(watch.answered(.success(.text("no list")), at: milliseconds(1))?.isPollError == true)
         #expect(watch.nextDue == milliseconds(250))
-        watch.ask()
+        watch.ask(endpoint(), at: milliseconds(0))
         let answer = watch.answered(.success(.text(#"{"data":[{"id":"m"}]}"#)), at: milliseconds(252))
         let finding = try #require(answer)
         #expect(finding.models?.map(\.id) == ["m"] && !finding.isPollError)
         #expect(watch.nextDue == milliseconds(2_000))
-        watch.ask()
+        watch.ask(endpoint(), at: milliseconds(0))
         #expect(watch.answered(.success(.text("", status: 404)), at: milliseconds(2_001))?.isPollError == false)
         #expect(watch.nextDue == milliseconds(4_000))
     }

@@ -5,45 +5,6 @@ import Telemetry
 import Testing
 
 @Suite struct ScraperTests {
-    /// A run over endpoints that answer as `answer` says. Everything happens inside ``run(for:)``.
-    private struct Rig {
-        let clock = ManualClock()
-        let store: EndpointStore
-        let http: FakeOutboundHTTP
-        let run: ScrapeRun
-        let metrics: DataLayerMetrics
-
-        init(
-            _ endpoints: [EndpointDescription],
-            configuration: ScrapeConfiguration = ScrapeConfiguration(),
-            answer: @escaping FakeOutboundHTTP.Answer
-        ) throws {
-            metrics = try DataLayerMetrics.made()
-            store = EndpointStore(pool: PoolID(name: "pool"), clock: clock, metrics: metrics)
-            http = FakeOutboundHTTP(answer)
-            run = ScrapeRun(
-                store: store, http: http, timer: clock, clock: clock, configuration: configuration, metrics: metrics
-            )
-            replaceEndpoints(endpoints)
-        }
-
-        func replaceEndpoints(_ endpoints: [EndpointDescription]) {
-            store.replaceEndpoints(endpoints)
-            run.followMembership()
-        }
-
-        /// Steps the clock from one deadline to the next until `duration` has passed.
-        func run(for duration: Duration) {
-            let end = clock.now.advanced(by: duration)
-            while let next = clock.nextDeadline, next <= end { clock.advance(to: next) }
-            clock.advance(to: end)
-        }
-
-        func requests(_ path: String) -> Int {
-            http.requests.count { $0.path == path }
-        }
-    }
-
     private static func engine(waiting: Int) -> FakeOutboundHTTP.Answer {
         { request in
             request.path == "/metrics"
@@ -53,7 +14,7 @@ import Testing
     }
 
     @Test func metricsAndModelsReachTheStore() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 3))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 3))
         #expect(rig.http.requests.isEmpty)
         rig.run(for: .zero)
         let endpoint = rig.store.current.endpoints[0]
@@ -68,13 +29,13 @@ import Testing
     }
 
     @Test func metricsAreReadTwentyTimesAndModelsHalfATimePerSecond() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 0))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 0))
         rig.run(for: .milliseconds(9_999))
         #expect(rig.requests("/metrics") == 200 && rig.requests("/v1/models") == 5)
     }
 
     @Test func oneTimerIsSetHoweverManyEndpointsThereAre() throws {
-        let rig = try Rig((0..<50).map { .made("e\($0)", port: $0) }, answer: Self.engine(waiting: 0))
+        let rig = try ScrapeRig((0..<50).map { .made("e\($0)", port: $0) }, answer: Self.engine(waiting: 0))
         #expect(rig.clock.sleeperCount == 1)
         for _ in 0..<20 {
             rig.run(for: .milliseconds(7))
@@ -83,7 +44,7 @@ import Testing
     }
 
     @Test func endpointsComeAndGo() throws {
-        let rig = try Rig([], answer: Self.engine(waiting: 1))
+        let rig = try ScrapeRig([], answer: Self.engine(waiting: 1))
         rig.run(for: .seconds(1))
         #expect(rig.http.requests.isEmpty)
         rig.replaceEndpoints([.made("a"), .made("b", port: 1)])
@@ -103,7 +64,7 @@ import Testing
     }
 
     @Test func anEndpointThatLeftTheStoreIsAskedNothingEvenBeforeTheRunIsTold() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 1))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 1))
         rig.run(for: .milliseconds(50))
         let before = rig.http.requests.count
         rig.store.replaceEndpoints([])
@@ -112,7 +73,7 @@ import Testing
     }
 
     @Test func aLateAnswerDoesNotReachTheNextLifeOfItsSlot() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 7))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 7))
         rig.http.delay(by: .milliseconds(30), on: rig.clock)
         rig.run(for: .zero)
         #expect(rig.http.waitingCount == 2)
@@ -126,12 +87,13 @@ import Testing
     }
 
     @Test func failuresAreCountedAndTheLastValuesStay() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 3))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 3))
         rig.run(for: .zero)
         let first = rig.clock.now
         let answers: [(FakeOutboundHTTP.Answer, DataLayerMetrics.ScrapeResult)] = [
             ({ _ throws(OutboundFailure) in throw .timedOut }, .timeout),
             ({ _ throws(OutboundFailure) in throw .badResponse("cut") }, .connection),
+            ({ _ throws(OutboundFailure) in throw .overLimit("long") }, .page),
             ({ _ in .text("", status: 503) }, .status),
             ({ _ in .text("nothing of interest 1\n") }, .page),
         ]
@@ -141,7 +103,7 @@ import Testing
             rig.run(for: .milliseconds(50))
             #expect(rig.metrics.scrapes(result).value == before + 1, "\(result)")
         }
-        #expect(rig.metrics.pollErrors.child("metrics-data-source").value == 3)
+        #expect(rig.metrics.pollErrors.child("metrics-data-source").value == 4)
         let endpoint = rig.store.current.endpoints[0]
         #expect(endpoint.metrics.waitingQueueSize == 3 && endpoint.metricsUpdatedAt == first)
         #expect(rig.store.current.available.count == 1, "none of these is a reason to eject")
@@ -149,7 +111,7 @@ import Testing
 
     @Test func aRestartedEndpointIsBackWithinTheLongestPause() throws {
         let works = Self.engine(waiting: 0)
-        let rig = try Rig([.made("a"), .made("b", port: 1)], answer: works)
+        let rig = try ScrapeRig([.made("a"), .made("b", port: 1)], answer: works)
         rig.run(for: .milliseconds(50))
         rig.http.answer { request throws(OutboundFailure) in
             if request.address.port == 8_000 { throw .connect("refused") }
@@ -168,7 +130,7 @@ import Testing
     @Test func aPageElsewhereSaysNothingOfTheEndpoint() throws {
         var configuration = ScrapeConfiguration()
         configuration.metricsPort = 9_400
-        let rig = try Rig([.made("a")], configuration: configuration) { request throws(OutboundFailure) in
+        let rig = try ScrapeRig([.made("a")], configuration: configuration) { request throws(OutboundFailure) in
             if request.address.port == 9_400 { throw .connect("refused") }
             return .text("", status: 404)
         }
@@ -178,7 +140,7 @@ import Testing
     }
 
     @Test func anEndpointWithoutPagesIsFine() throws {
-        let rig = try Rig([.made("a")]) { _ in .text("not found", status: 404) }
+        let rig = try ScrapeRig([.made("a")]) { _ in .text("not found", status: 404) }
         rig.run(for: .milliseconds(9_999))
         #expect(rig.requests("/metrics") == 10 && rig.requests("/v1/models") == 5)
         #expect(rig.store.current.available.count == 1)
@@ -188,7 +150,7 @@ import Testing
     }
 
     @Test func aSlowAnswerIsNotOvertaken() throws {
-        let rig = try Rig([.made("a")], answer: Self.engine(waiting: 1))
+        let rig = try ScrapeRig([.made("a")], answer: Self.engine(waiting: 1))
         rig.http.delay(by: .milliseconds(720), on: rig.clock)
         rig.run(for: .zero)
         for _ in 0..<600 {
@@ -205,13 +167,13 @@ import Testing
             .made("plain"), .made("labelled", port: 1, labels: ["llm-d.ai/engine-type": "sglang"]),
             .made("wrong", port: 2, labels: ["llm-d.ai/engine-type": "vllm"]),
         ]
-        let rig = try Rig(endpoints) { _ in .text(sglang) }
+        let rig = try ScrapeRig(endpoints) { _ in .text(sglang) }
         rig.run(for: .milliseconds(50))
         #expect(rig.store.current.endpoints.map(\.metrics.waitingQueueSize) == [6, 6, 0])
     }
 
     @Test func nothingHappensAfterTheStop() throws {
-        let rig = try Rig([.made("a"), .made("b", port: 1)], answer: Self.engine(waiting: 1))
+        let rig = try ScrapeRig([.made("a"), .made("b", port: 1)], answer: Self.engine(waiting: 1))
         rig.http.delay(by: .milliseconds(20), on: rig.clock)
         rig.run(for: .zero)
         #expect(rig.http.waitingCount == 4)
@@ -246,7 +208,7 @@ import Testing
     }
 
     @Test func manyEndpointsAreAskedAtOnceOnlyAtTheBeginning() throws {
-        let rig = try Rig((0..<50).map { .made("e\($0)", port: $0) }) { _ in .text("", status: 200) }
+        let rig = try ScrapeRig((0..<50).map { .made("e\($0)", port: $0) }) { _ in .text("", status: 200) }
         var counts: [Int] = []
         for _ in 0..<499 {
             let before = rig.requests("/metrics")

@@ -185,7 +185,7 @@ func expectAnswer(
                 let failure = await #expect(throws: OutboundFailure.self) {
                     try await client.get(server.address(), maxResponseBytes: 100)
                 }
-                #expect(failure == .badResponse("the body has 101 bytes or more, over the limit of 100"))
+                #expect(failure == .overLimit("the body has 101 bytes or more, over the limit of 100"))
                 try await server.waitUntilUnconnected()
             }
         }

@@ -44,6 +44,7 @@ import Testing
                 "martlet_endpoint_ejections_total counter endpoint,reason",
                 "martlet_endpoint_ejected gauge endpoint",
                 "martlet_scrapes_total counter result",
+                "martlet_scrape_faults_total counter field,reason",
                 "martlet_scrape_duration_seconds histogram ",
                 "martlet_lease_leaks_total counter ",
                 "martlet_proxy_connections_open gauge side",

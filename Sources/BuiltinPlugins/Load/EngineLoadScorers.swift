@@ -47,6 +47,32 @@ struct KVCacheUtilizationScorer: Scorer {
     }
 }
 
+/// Prefers endpoints whose queue is empty, and of the others those with few waiting requests: 0.5 for an empty queue,
+/// else `0.5 * (1 - min(q, T) / T)`. So it takes part in a choice without deciding it alone.
+struct LoadAwareScorer: Scorer {
+    static let descriptor = PluginDescriptor(
+        type: "load-aware-scorer",
+        summary: "Prefers endpoints whose engine has fewer requests waiting than a threshold."
+    )
+
+    private static let defaultThreshold = 128
+    private let threshold: Double
+
+    /// Reads `threshold` (default 128): the queue length from which on the score is 0.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        let threshold = parameters.int("threshold", default: Self.defaultThreshold)
+        if threshold <= 0 { parameters.warn("is not above 0: \(Self.defaultThreshold) is used", at: "threshold") }
+        self.threshold = Double(threshold > 0 ? threshold : Self.defaultThreshold)
+    }
+
+    func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
+        for index in scores.indices {
+            let queued = max(0, Double(candidates[index].metrics.waitingQueueSize))
+            scores[index] = 0.5 * (1 - min(queued, threshold) / threshold)
+        }
+    }
+}
+
 /// Scores `(max - value) / (max - min)` over the candidates; 1 for all when their values are equal.
 @inline(__always)
 private func scoreLowestBest(

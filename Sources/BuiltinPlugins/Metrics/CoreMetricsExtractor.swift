@@ -54,13 +54,29 @@ struct CoreMetricsExtractor: MetricsExtractor {
         mapping.cacheBlockCountLabel = label("cacheNumBlocksLabelName", mapping.cacheBlockCountLabel, parameters)
         mapping.cacheBlockSize = spec("cacheBlockSizeSpec", parameters)
         mapping.cacheBlockCount = spec("cacheNumBlocksSpec", parameters)
-        for custom in parameters.objects("customMetrics") {
-            _ = custom.requiredString("attributeKey")
-            _ = custom.requiredString("metricSpec")
-            _ = spec("metricSpec", custom)
-            custom.warn("has no effect: no plugin of this release reads endpoint attributes", at: "attributeKey")
-        }
+        mapping.customMetrics = customMetrics(parameters)
         return mapping
+    }
+
+    /// `customMetrics`: numbers beside those above, by names of their own.
+    private static func customMetrics(_ parameters: ParameterDecoder) -> [EngineMetricMapping.CustomMetric] {
+        var metrics: [EngineMetricMapping.CustomMetric] = []
+        for custom in parameters.objects("customMetrics") {
+            let name = custom.requiredString("attributeKey")
+            let isWritten = !custom.requiredString("metricSpec").isEmpty
+            let metric = isWritten ? spec("metricSpec", custom) : nil
+            let attribute = EndpointAttribute(name: name, producer: descriptor.type)
+            guard case .stored(let key) = attribute else {
+                custom.report("'\(name)' is the name of a metric that is always read", at: "attributeKey")
+                continue
+            }
+            if metrics.contains(where: { $0.key == key }) {
+                custom.report("'\(name)' is the key of an earlier metric of the engine", at: "attributeKey")
+            } else if let metric {
+                metrics.append(EngineMetricMapping.CustomMetric(key: key, metric: metric))
+            }
+        }
+        return metrics
     }
 
     /// The specification at `key`; `nil` when it is absent, empty or not valid.

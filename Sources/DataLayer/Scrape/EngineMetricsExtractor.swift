@@ -8,18 +8,14 @@ import Telemetry
 /// that serves several data-parallel ranks on one page the first rank is taken and not the sum. The ranks are better
 /// made endpoints of their own. A value without isolation: its endpoint's watch owns it and uses it page after page.
 package struct EngineMetricsExtractor: Sendable {
-    /// A field of a page.
-    package enum Field: Int, Hashable, Sendable, CaseIterable {
-        case queuedRequests, runningRequests, kvCacheUsage, loraInfo, cacheInfo, cacheBlockSize, cacheBlockCount
-        case workDone
-    }
-
     /// What a page gave.
     package struct Reading: Hashable, Sendable {
         /// The earlier metrics with what the page tells.
         package var metrics: EndpointMetrics
-        /// The fields that the engine should tell and did not, or not in a form that can be read.
-        package var faults: [Field] = []
+        /// The attributes that the page tells.
+        package var attributes: [AttributeReading] = []
+        /// What is wrong with the page, and the fields that the engine should tell and did not, or not as it should.
+        package var faults: [ScrapeFault] = []
         /// Whether the page told anything at all.
         package var isAnyFound = false
         /// Whether the page told of queued or running requests: the sign by which an engine is recognised.
@@ -30,7 +26,7 @@ package struct EngineMetricsExtractor: Sendable {
     private struct Choice {
         var value: Double
         var timestamp: Int64
-        var isNumber: Bool
+        var fault: ScrapeFaultReason?
     }
 
     /// What the labels of info metrics say.
@@ -44,32 +40,26 @@ package struct EngineMetricsExtractor: Sendable {
     /// The engine's mapping.
     package let mapping: EngineMetricMapping
     private var scanner: ExpositionScanner
+    /// By index of the scanner's metric: what it tells. Attributes, in the order of the mapping, come last.
+    private let fields: [ScrapedField]
     /// By index of the scanner's metric.
-    private let fields: [Field]
-    private var choices: [Choice?] = Array(repeating: nil, count: Field.allCases.count)
+    private var choices: [Choice?]
     private var restarts = RestartWatch()
 
     /// Prepares the reading of pages of one engine.
     package init(mapping: EngineMetricMapping) {
         self.mapping = mapping
-        let specs: [(Field, MetricSpec?)] = [
+        let specs: [(ScrapedField, MetricSpec?)] = [
             (.queuedRequests, mapping.queuedRequests), (.runningRequests, mapping.runningRequests),
             (.kvCacheUsage, mapping.kvCacheUsage), (.loraInfo, mapping.loraInfo), (.cacheInfo, mapping.cacheInfo),
             (.cacheBlockSize, mapping.cacheBlockSize), (.cacheBlockCount, mapping.cacheBlockCount),
             (.workDone, mapping.workDone),
         ]
-        let told = specs.compactMap { field, spec in spec.map { (field, $0) } }
+        var told = specs.compactMap { field, spec in spec.map { (field, $0) } }
+        told += mapping.customMetrics.map { (.attribute, $0.metric) }
         fields = told.map(\.0)
-        scanner = ExpositionScanner(
-            wanted: WantedMetrics(
-                told.map { _, spec in
-                    WantedMetric(
-                        name: spec.name,
-                        selector: spec.labels.map { WantedMetric.LabelMatch(label: $0.name, value: $0.value) }
-                    )
-                }
-            )
-        )
+        choices = Array(repeating: nil, count: told.count)
+        scanner = ExpositionScanner(wanted: WantedMetrics(told.map { WantedMetric($0.1) }))
     }
 
     /// Reads `page`, which must be whole.
@@ -89,14 +79,12 @@ package struct EngineMetricsExtractor: Sendable {
             case .loraInfo: Self.takeLoRA(sample, line, &labels)
             case .cacheInfo: Self.takeCacheInfo(sample, line, mapping, &labels)
             case .workDone: if sample.value.isFinite { labels.workDone = (labels.workDone ?? 0) + sample.value }
-            case let field: Self.choose(sample, &choices[field.rawValue])
+            default: Self.choose(sample, &choices[sample.metric])
             }
         }
-        scanner.begin(.prometheusText)
-        scanner.feed(page, take)
-        scanner.finish(take)
+        let faults = scanner.readWhole(page, take)
         self.choices = choices
-        var reading = reading(labels, previous)
+        var reading = reading(labels, Reading(metrics: previous, faults: faults))
         // A page that does not tell of the engine's queue may be another program's.
         if reading.isRecognised, restarts.isRestart(workDone: labels.workDone, previous, reading.metrics) {
             reading.metrics.engineRestarts = previous.engineRestarts &+ 1
@@ -104,23 +92,26 @@ package struct EngineMetricsExtractor: Sendable {
         return reading
     }
 
-    private func reading(_ labels: Labels, _ previous: EndpointMetrics) -> Reading {
-        var reading = Reading(metrics: previous)
-        take(.queuedRequests, mapping.queuedRequests, &reading) { $0.waitingQueueSize = Self.count($1) }
-        take(.runningRequests, mapping.runningRequests, &reading) { $0.runningRequests = Self.count($1) }
+    /// Adds to `reading` what was found on the page.
+    private func reading(_ labels: Labels, _ reading: Reading) -> Reading {
+        var reading = reading
+        take(.queuedRequests, in: Self.counts, &reading) { $0.waitingQueueSize = Int($1) }
+        take(.runningRequests, in: Self.counts, &reading) { $0.runningRequests = Int($1) }
         reading.isRecognised = reading.isAnyFound
-        take(.kvCacheUsage, mapping.kvCacheUsage, &reading) { $0.kvCacheUsage = Self.share($1) }
+        take(.kvCacheUsage, in: 0...1, &reading) { $0.kvCacheUsage = $1 }
         if let lora = labels.lora {
             reading.metrics.activeModels = Self.names(lora.running)
             reading.metrics.waitingModels = Self.names(lora.waiting)
             if let max = lora.max {
                 let number = Self.whole(max)
-                if number == nil { reading.faults.append(.loraInfo) }
+                if number == nil { reading.faults.append(ScrapeFault(.loraInfo, .unreadable)) }
                 reading.metrics.maxActiveModels = number ?? reading.metrics.maxActiveModels
             }
             reading.isAnyFound = true
         }
         takeCacheSize(labels, &reading)
+        if !mapping.customMetrics.isEmpty { takeAttributes(&reading) }
+        for index in scanner.redeclared { reading.faults.append(fault(index, .duplicate)) }
         return reading
     }
 
@@ -128,31 +119,60 @@ package struct EngineMetricsExtractor: Sendable {
     private func takeCacheSize(_ labels: Labels, _ reading: inout Reading) {
         if let cache = labels.cache {
             let (size, count) = (Self.whole(cache.blockSize), Self.whole(cache.blockCount))
-            if size == nil || count == nil { reading.faults.append(.cacheInfo) }
+            if size == nil || count == nil { reading.faults.append(ScrapeFault(.cacheInfo, .unreadable)) }
             reading.metrics.cacheBlockSizeTokens = size ?? 0
             reading.metrics.cacheBlockCount = count ?? 0
             reading.isAnyFound = true
         } else if mapping.cacheBlockSize != nil || mapping.cacheBlockCount != nil {
-            take(.cacheBlockSize, mapping.cacheBlockSize, &reading) { $0.cacheBlockSizeTokens = Self.count($1) }
-            take(.cacheBlockCount, mapping.cacheBlockCount, &reading) { $0.cacheBlockCount = Self.count($1) }
+            take(.cacheBlockSize, in: Self.counts, &reading) { $0.cacheBlockSizeTokens = Int($1) }
+            take(.cacheBlockCount, in: Self.counts, &reading) { $0.cacheBlockCount = Int($1) }
         } else if mapping.cacheInfo != nil {
-            reading.faults.append(.cacheInfo)
+            reading.faults.append(ScrapeFault(.cacheInfo, .missing))
         }
     }
 
+    /// The attributes whose values are finite numbers; the others stay as they were.
+    private func takeAttributes(_ reading: inout Reading) {
+        let first = fields.count - mapping.customMetrics.count
+        for index in first..<fields.count {
+            guard let choice = choices[index] else {
+                reading.faults.append(fault(index, .missing))
+                continue
+            }
+            reading.isAnyFound = true
+            if let reason = choice.fault ?? (choice.value.isFinite ? nil : .notANumber) {
+                reading.faults.append(fault(index, reason))
+            } else {
+                let key = mapping.customMetrics[index - first].key
+                reading.attributes.append(AttributeReading(key: key, value: choice.value))
+            }
+        }
+    }
+
+    /// A fault of the metric that the scanner knows by `index`.
+    private func fault(_ index: Int, _ reason: ScrapeFaultReason) -> ScrapeFault {
+        guard fields[index] == .attribute else { return ScrapeFault(fields[index], reason) }
+        let custom = index - (fields.count - mapping.customMetrics.count)
+        return ScrapeFault(.attribute, reason, attribute: mapping.customMetrics[custom].key)
+    }
+
+    /// Stores the value of `field`, moved into `range`, where the engine is known to tell it.
     private func take(
-        _ field: Field,
-        _ spec: MetricSpec?,
+        _ field: ScrapedField,
+        in range: ClosedRange<Double>,
         _ reading: inout Reading,
         _ store: (inout EndpointMetrics, Double) -> Void
     ) {
-        guard spec != nil else { return }
-        guard let choice = choices[field.rawValue] else {
-            reading.faults.append(field)
+        guard let index = fields.firstIndex(of: field) else { return }
+        guard let choice = choices[index] else {
+            reading.faults.append(ScrapeFault(field, .missing))
             return
         }
-        if !choice.isNumber { reading.faults.append(field) }
-        store(&reading.metrics, choice.value)
+        let value = min(max(choice.value, range.lowerBound), range.upperBound)
+        if let reason = choice.fault ?? (value == choice.value ? nil : .outOfRange) {
+            reading.faults.append(ScrapeFault(field, reason))
+        }
+        store(&reading.metrics, value)
         reading.isAnyFound = true
     }
 
@@ -160,8 +180,13 @@ package struct EngineMetricsExtractor: Sendable {
     private static func choose(_ sample: ExpositionSample, _ choice: inout Choice?) {
         let timestamp = sample.timestampMilliseconds ?? 0
         if let choice, choice.timestamp >= timestamp { return }
-        let isNumber = (sample.type == .gauge || sample.type == .counter) && !sample.value.isNaN
-        choice = Choice(value: isNumber ? sample.value : 0, timestamp: timestamp, isNumber: isNumber)
+        if sample.type != .gauge, sample.type != .counter {
+            choice = Choice(value: 0, timestamp: timestamp, fault: .wrongType)
+        } else if sample.value.isNaN {
+            choice = Choice(value: 0, timestamp: timestamp, fault: .notANumber)
+        } else {
+            choice = Choice(value: sample.value, timestamp: timestamp)
+        }
     }
 
     /// Series of earlier adapter sets stay on the page; the current one has the largest value, which is a time.
@@ -191,14 +216,8 @@ package struct EngineMetricsExtractor: Sendable {
         )
     }
 
-    /// A count in 0 ... 2^53; what is outside is moved to the nearer end.
-    private static func count(_ value: Double) -> Int {
-        Int(min(max(value, 0), 0x1p53))
-    }
-
-    private static func share(_ value: Double) -> Double {
-        min(max(value, 0), 1)
-    }
+    /// What a count can be; in this range a `Double` holds every whole number.
+    private static let counts = 0...0x1p53
 
     /// A whole number that is not negative; `nil` for any other text, such as the `None` of an engine that is starting.
     private static func whole(_ text: String?) -> Int? {

@@ -1,39 +1,15 @@
 package import GatewayCore
-package import Telemetry
+import Telemetry
 
-/// The scraping of one life's metrics page: when to ask, and what an answer means. At most one question is under way.
-///
-/// A pure value: the caller passes the time, sends the request and writes the findings. No isolation.
-package struct MetricsWatch: Sendable {
-    /// What an answer, or its absence, told.
-    package struct Finding: Sendable {
-        /// What a scrape says of the endpoint's reachability.
-        package enum Reach: Hashable, Sendable {
-            /// Nothing: the page is elsewhere, or the answer tells neither.
-            case unknown
-            /// Somebody listens and answers.
-            case answered
-            /// Nobody listens.
-            case refused(detail: String)
-        }
-
-        /// When the question was sent.
-        package let startedAt: MonotonicInstant
-        /// What the scrape counts as.
-        package var result: DataLayerMetrics.ScrapeResult
-        /// Whether it is a failure of the endpoint.
-        package var isPollError = false
-        /// What it says of the endpoint's reachability.
-        package var reach = Reach.unknown
-        /// The endpoint's metrics with what the page told; `nil` when it told nothing.
-        package var metrics: EndpointMetrics?
-    }
-
+/// The scraping of one life's metrics page.
+package struct MetricsWatch: PageWatch {
     private struct Asked {
         let endpoint: EndpointSnapshot
         let startedAt: MonotonicInstant
         let mayTryOthers: Bool
     }
+
+    private static let source = "metrics-data-source"
 
     /// The question, the same each time.
     package let request: OutboundRequest
@@ -67,9 +43,7 @@ package struct MetricsWatch: Sendable {
     /// When ``request`` is to be sent; `nil` while an answer is awaited.
     package var nextDue: MonotonicInstant? { asked == nil ? schedule.nextDue : nil }
 
-    /// Notes that ``request`` is sent now.
-    ///
-    /// - Parameter endpoint: what is known of the endpoint now.
+    /// Notes that ``request`` is sent now to `endpoint`, as it is known now.
     package mutating func ask(_ endpoint: EndpointSnapshot, at now: MonotonicInstant) {
         // An unknown page costs one reading per known engine: once a second is enough to recognise it.
         let mayTryOthers = lastTrial.map { now.since($0) >= .seconds(1) } ?? true
@@ -77,16 +51,14 @@ package struct MetricsWatch: Sendable {
         asked = Asked(endpoint: endpoint, startedAt: now, mayTryOthers: mayTryOthers)
     }
 
-    /// Takes the answer and plans the next question.
-    ///
-    /// - Returns: what it told; `nil` when nothing was asked.
+    /// Takes the answer and plans the next question; `nil` when nothing was asked.
     package mutating func answered(
         _ result: Result<OutboundResponse, OutboundFailure>,
         at now: MonotonicInstant
-    ) -> Finding? {
+    ) -> ScrapeFinding? {
         guard let asked else { return nil }
         self.asked = nil
-        var finding = Finding(startedAt: asked.startedAt, result: .success)
+        var finding = ScrapeFinding(source: Self.source, startedAt: asked.startedAt, result: .success)
         switch result {
         case .success(let response):
             schedule.finished(response.status == 404 ? .missing : .answered, at: now)
@@ -99,6 +71,7 @@ package struct MetricsWatch: Sendable {
             }
         case .failure(let failure):
             finding.isPollError = true
+            finding.faults = failure.pageFault.map { [ScrapeFault(.page, $0)] }
             switch failure {
             case .connect(let detail):
                 finding.result = .connection
@@ -110,12 +83,15 @@ package struct MetricsWatch: Sendable {
             case .badResponse:
                 finding.result = .connection
                 schedule.finished(.answered, at: now)
+            case .overLimit:
+                finding.result = .page
+                schedule.finished(.answered, at: now)
             }
         }
         return finding
     }
 
-    private mutating func read(_ body: any BodyBytes, _ asked: Asked, _ finding: inout Finding) {
+    private mutating func read(_ body: any BodyBytes, _ asked: Asked, _ finding: inout ScrapeFinding) {
         let reading = body.withBytes { page in
             recognition.read(
                 page,
@@ -126,8 +102,10 @@ package struct MetricsWatch: Sendable {
         }
         if reading.isAnyFound {
             finding.metrics = reading.metrics
+            finding.attributes = reading.attributes
         } else {
             finding.result = .page
         }
+        finding.faults = reading.faults
     }
 }

@@ -1,17 +1,10 @@
 package import GatewayCore
+import Telemetry
 
-/// The reading of one life's model list: when to ask, and what an answer means. At most one question is under way.
-///
-/// The list is asked for several times a second until it is known, and more slowly from then on. A pure value: the
-/// caller passes the time, sends the request and writes the findings. No isolation.
-package struct ModelsWatch: Sendable {
-    /// What an answer, or its absence, told.
-    package struct Finding: Sendable {
-        /// Whether it is a failure of the endpoint.
-        package var isPollError = false
-        /// The list; `nil` when there is none.
-        package var models: [ServedModel]?
-    }
+/// The reading of one life's model list, which is asked for several times a second until it is known, and more slowly
+/// from then on.
+package struct ModelsWatch: PageWatch {
+    private static let source = "models-data-source"
 
     /// The question, the same each time.
     package let request: OutboundRequest
@@ -19,58 +12,62 @@ package struct ModelsWatch: Sendable {
     private let configuration: ScrapeConfiguration
     private var schedule: ScrapeSchedule
     private var isKnown = false
-    private var isAsking = false
+    private var askedAt: MonotonicInstant?
 
     /// The watch of an endpoint that came at `now`.
     package init(of endpoint: EndpointSnapshot, configuration: ScrapeConfiguration, now: MonotonicInstant) {
         request = OutboundRequest(
-            address: endpoint.address,
+            address: configuration.modelsAddress(endpoint.address),
             path: configuration.modelsPath,
             timeout: configuration.timeout,
             maxResponseBytes: configuration.maxModelListBytes
         )
         slot = endpoint.slot
         self.configuration = configuration
-        schedule = Self.schedule(slot, configuration, interval: configuration.unreachableInterval, now: now)
+        let interval = min(configuration.unreachableInterval, configuration.modelsInterval)
+        schedule = Self.schedule(slot, configuration, interval: interval, now: now)
     }
 
     /// When ``request`` is to be sent; `nil` while an answer is awaited.
-    package var nextDue: MonotonicInstant? { isAsking ? nil : schedule.nextDue }
+    package var nextDue: MonotonicInstant? { askedAt == nil ? schedule.nextDue : nil }
 
-    /// Notes that ``request`` is sent now.
-    package mutating func ask() {
-        isAsking = true
+    /// Notes that ``request`` is sent now to `endpoint`, as it is known now.
+    package mutating func ask(_ endpoint: EndpointSnapshot, at now: MonotonicInstant) {
+        askedAt = now
     }
 
-    /// Takes the answer and plans the next question.
-    ///
-    /// - Returns: what it told; `nil` when nothing was asked.
+    /// Takes the answer and plans the next question; `nil` when nothing was asked.
     package mutating func answered(
         _ result: Result<OutboundResponse, OutboundFailure>,
         at now: MonotonicInstant
-    ) -> Finding? {
-        guard isAsking else { return nil }
-        isAsking = false
+    ) -> ScrapeFinding? {
+        guard let startedAt = askedAt else { return nil }
+        askedAt = nil
+        var finding = ScrapeFinding(source: Self.source, startedAt: startedAt)
         switch result {
         case .success(let response) where response.status == 200:
-            let models = Self.read(response.body)
-            if models != nil, !isKnown {
+            finding.models = Self.read(response.body)
+            finding.isPollError = finding.models == nil
+            finding.faults = finding.models == nil ? [ScrapeFault(.modelList, .unreadable)] : []
+            if finding.models != nil, !isKnown {
                 isKnown = true
                 schedule = Self.schedule(slot, configuration, interval: configuration.modelsInterval, now: now)
             }
             schedule.finished(.answered, at: now)
-            return Finding(isPollError: models == nil, models: models)
         case .success(let response):
             schedule.finished(.missing, at: now)
             // An engine without a model list is no failure; one that cannot answer now is.
-            return Finding(isPollError: response.status >= 500)
-        case .failure(.connect):
-            schedule.finished(.unreachable, at: now)
-            return Finding(isPollError: true)
-        case .failure:
-            schedule.finished(.answered, at: now)
-            return Finding(isPollError: true)
+            finding.isPollError = response.status >= 500
+        case .failure(let failure):
+            finding.isPollError = true
+            finding.faults = failure.pageFault.map { [ScrapeFault(.modelList, $0)] }
+            if case .connect = failure {
+                schedule.finished(.unreachable, at: now)
+            } else {
+                schedule.finished(.answered, at: now)
+            }
         }
+        return finding
     }
 
     private static func read(_ body: any BodyBytes) -> [ServedModel]? {

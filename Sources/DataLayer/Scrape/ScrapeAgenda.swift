@@ -2,23 +2,12 @@ import GatewayCore
 
 /// Which of a pool's endpoints are asked for what, and when. A plain value; ``ScrapeRun`` guards it and acts for it.
 struct ScrapeAgenda {
-    /// A page of an endpoint.
-    enum Page {
-        case metrics
-        case models
-    }
-
     /// Something to ask now.
     struct Question {
         let life: EndpointLife
-        let page: Page
+        /// Which of the life's pages it is about.
+        let page: Int
         let request: OutboundRequest
-    }
-
-    /// What an answer told.
-    enum Finding {
-        case metrics(MetricsWatch.Finding)
-        case models(ModelsWatch.Finding)
     }
 
     private let configuration: ScrapeConfiguration
@@ -88,7 +77,7 @@ struct ScrapeAgenda {
         _ result: Result<OutboundResponse, OutboundFailure>,
         to question: Question,
         at now: MonotonicInstant
-    ) -> (finding: Finding, nextDue: MonotonicInstant?)? {
+    ) -> (finding: ScrapeFinding, nextDue: MonotonicInstant?)? {
         let slot = question.life.slot
         guard isWatched(question.life), let finding = targets[slot]?.take(result, to: question.page, at: now) else {
             return nil
@@ -103,57 +92,54 @@ struct ScrapeAgenda {
 }
 
 extension ScrapeAgenda {
-    /// One life with its two pages.
+    /// One life with its pages.
     private struct Target {
         let life: EndpointLife
-        private var metrics: MetricsWatch
-        private var models: ModelsWatch
-        /// The questions under way.
-        private var metricsCall: (any Cancellable)?
-        private var modelsCall: (any Cancellable)?
+        /// Each is changed in its place: a copy would copy what it keeps for its next page.
+        private var pages: [any PageWatch]
+        /// By page: the question under way.
+        private var pending: [(any Cancellable)?]
 
         init(_ endpoint: EndpointSnapshot, configuration: ScrapeConfiguration, now: MonotonicInstant) {
             life = EndpointLife(endpoint)
-            metrics = MetricsWatch(of: endpoint, configuration: configuration, now: now)
-            models = ModelsWatch(of: endpoint, configuration: configuration, now: now)
+            pages = [
+                MetricsWatch(of: endpoint, configuration: configuration, now: now),
+                ModelsWatch(of: endpoint, configuration: configuration, now: now),
+            ]
+            for page in configuration.attributePages {
+                pages.append(AttributesWatch(of: endpoint, page: page, configuration: configuration, now: now))
+            }
+            pending = Array(repeating: nil, count: pages.count)
         }
 
-        var nextDue: MonotonicInstant? { earlier(metrics.nextDue, models.nextDue) }
+        var nextDue: MonotonicInstant? {
+            var due: MonotonicInstant?
+            for index in pages.indices { due = earlier(due, pages[index].nextDue) }
+            return due
+        }
 
-        var calls: [any Cancellable] { [metricsCall, modelsCall].compactMap(\.self) }
+        var calls: [any Cancellable] { pending.compactMap(\.self) }
 
         mutating func takeDue(at now: MonotonicInstant, endpoint: EndpointSnapshot, _ questions: inout [Question]) {
-            if let due = metrics.nextDue, due <= now {
-                metrics.ask(endpoint, at: now)
-                questions.append(Question(life: life, page: .metrics, request: metrics.request))
-            }
-            if let due = models.nextDue, due <= now {
-                models.ask()
-                questions.append(Question(life: life, page: .models, request: models.request))
+            for index in pages.indices {
+                guard let due = pages[index].nextDue, due <= now else { continue }
+                pages[index].ask(endpoint, at: now)
+                questions.append(Question(life: life, page: index, request: pages[index].request))
             }
         }
 
         /// The answer may have been faster than the call that asked for it returned.
-        mutating func note(_ call: any Cancellable, of page: Page) {
-            switch page {
-            case .metrics: if metrics.nextDue == nil { metricsCall = call }
-            case .models: if models.nextDue == nil { modelsCall = call }
-            }
+        mutating func note(_ call: any Cancellable, of page: Int) {
+            if pages[page].nextDue == nil { pending[page] = call }
         }
 
         mutating func take(
             _ result: Result<OutboundResponse, OutboundFailure>,
-            to page: Page,
+            to page: Int,
             at now: MonotonicInstant
-        ) -> Finding? {
-            switch page {
-            case .metrics:
-                metricsCall = nil
-                return metrics.answered(result, at: now).map(Finding.metrics)
-            case .models:
-                modelsCall = nil
-                return models.answered(result, at: now).map(Finding.models)
-            }
+        ) -> ScrapeFinding? {
+            pending[page] = nil
+            return pages[page].answered(result, at: now)
         }
     }
 }

@@ -13,6 +13,8 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package var isMetricsSecure: Bool?
     /// The path of the model list. Default `/v1/models`.
     package var modelsPath = "/v1/models"
+    /// Whether the model list is asked for over TLS; `nil`, the default, is as the endpoint does.
+    package var isModelsSecure: Bool?
     /// The time between two scrapes of an endpoint; less than ``shortestInterval`` counts as that. Default 50 ms.
     package var interval = ScrapeConfiguration.shortestInterval
     /// The longest pause between two scrapes of an endpoint where nobody listens. Default 250 ms: an endpoint that
@@ -30,17 +32,59 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package var maxModelListBytes = 1 << 20
     /// Which metrics tell what, by engine.
     package var engines = EngineMappings()
+    /// What else is asked for.
+    package var attributePages: [AttributePage] = []
 
     /// The defaults.
     package init() {}
 
     /// Where the metrics page of an endpoint at `address` is.
     package func metricsAddress(_ address: EndpointAddress) -> EndpointAddress {
-        if metricsPort == nil, isMetricsSecure == nil { return address }
+        Self.place(address, port: metricsPort, isSecure: isMetricsSecure)
+    }
+
+    /// Where the model list of an endpoint at `address` is.
+    package func modelsAddress(_ address: EndpointAddress) -> EndpointAddress {
+        Self.place(address, port: nil, isSecure: isModelsSecure)
+    }
+
+    /// The keys of all attributes that are read.
+    package var attributeKeys: Set<String> {
+        Set(engines.mappings.flatMap { $0.customMetrics.map(\.key) } + attributePages.flatMap { $0.rules.map(\.key) })
+    }
+
+    private static func place(_ address: EndpointAddress, port: Int?, isSecure: Bool?) -> EndpointAddress {
+        if port == nil, isSecure == nil { return address }
         return EndpointAddress(
             host: address.host,
-            port: metricsPort ?? address.port,
-            isSecure: isMetricsSecure ?? address.isSecure
+            port: port ?? address.port,
+            isSecure: isSecure ?? address.isSecure
+        )
+    }
+}
+
+/// A further page of each endpoint, from which attributes are read.
+package struct AttributePage: Hashable, Sendable {
+    /// The type of the data source; failed polls are counted under it.
+    package let source: String
+    /// How the page is fetched.
+    package let settings: PageSourceSettings
+    /// What is read from it.
+    package let rules: [AttributeRule]
+
+    /// Makes a page; see the properties.
+    package init(source: String, settings: PageSourceSettings, rules: [AttributeRule]) {
+        self.source = source
+        self.settings = settings
+        self.rules = rules
+    }
+
+    /// Where the page of an endpoint at `address` is.
+    func address(of endpoint: EndpointAddress) -> EndpointAddress {
+        EndpointAddress(
+            host: endpoint.host,
+            port: settings.port ?? endpoint.port,
+            isSecure: settings.scheme == .https
         )
     }
 }

@@ -97,10 +97,8 @@ package final class ScrapeRun: Sendable {
         let now = clock.now
         state.withLock { state in
             guard !state.isStopped, let answer = state.agenda.take(result, to: question, at: now) else { return }
-            switch answer.finding {
-            case .metrics(let finding): write(finding, of: question.life, at: now)
-            case .models(let finding): write(finding, of: question.life)
-            }
+            write(answer.finding, of: question.life, at: now)
+            count(answer.finding)
             setAlarm(for: answer.nextDue, &state)
         }
     }
@@ -115,21 +113,27 @@ package final class ScrapeRun: Sendable {
         state.alarm = Alarm(due: due, place: timer.schedule(at: due) { [weak self] in self?.askWhatIsDue() })
     }
 
-    private func write(_ finding: MetricsWatch.Finding, of life: EndpointLife, at now: MonotonicInstant) {
+    private func write(_ finding: ScrapeFinding, of life: EndpointLife, at now: MonotonicInstant) {
         switch finding.reach {
         case .unknown: break
         case .answered: store.scrapeAnswered(life, startedAt: finding.startedAt)
         case .refused(let detail): store.scrapeRefused(life, detail: detail, startedAt: finding.startedAt)
         }
-        if let found = finding.metrics { store.record(metrics: found, for: life, at: now) }
-        guard let metrics else { return }
-        metrics.scrapes(finding.result).increment()
-        if finding.isPollError { metrics.pollErrors.child("metrics-data-source").increment() }
-        metrics.scrapeDuration.observe(clock.now.since(finding.startedAt).fractionalSeconds)
+        if let found = finding.metrics {
+            store.record(metrics: found, attributes: finding.attributes, for: life, at: now)
+        } else if !finding.attributes.isEmpty {
+            store.record(attributes: finding.attributes, for: life)
+        }
+        if let models = finding.models { store.record(models: models, for: life) }
+        if let faults = finding.faults { store.record(faults: faults, from: finding.source, for: life) }
     }
 
-    private func write(_ finding: ModelsWatch.Finding, of life: EndpointLife) {
-        if let models = finding.models { store.record(models: models, for: life) }
-        if finding.isPollError { metrics?.pollErrors.child("models-data-source").increment() }
+    private func count(_ finding: ScrapeFinding) {
+        guard let metrics else { return }
+        if finding.isPollError { metrics.pollErrors.child(finding.source).increment() }
+        for fault in finding.faults ?? [] { metrics.faults(fault.field, fault.reason).increment() }
+        guard let result = finding.result else { return }
+        metrics.scrapes(result).increment()
+        metrics.scrapeDuration.observe(clock.now.since(finding.startedAt).fractionalSeconds)
     }
 }

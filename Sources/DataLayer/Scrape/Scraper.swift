@@ -1,13 +1,14 @@
 package import GatewayCore
 package import Telemetry
 
-/// Asks the endpoints of one pool for their metrics and models, and writes what they tell into the store.
+/// Asks the endpoints of one pool for their metrics, models and attributes, and writes what they tell into the store.
 ///
 /// Each page has its own pace, so that a slow model list does not make metrics old. Questions begin when the endpoint
 /// comes and end with its life. Failures are counted and otherwise ignored: the last values stay, and their age is what
 /// plugins judge by.
 package struct Scraper: Sendable {
     private let store: EndpointStore
+    private let attributeKeys: Set<String>
     private let makeRun: @Sendable () -> ScrapeRun
 
     /// Makes a scraper; ``run()`` starts it.
@@ -28,6 +29,7 @@ package struct Scraper: Sendable {
         metrics: DataLayerMetrics? = nil
     ) {
         self.store = store
+        attributeKeys = configuration.attributeKeys
         makeRun = {
             ScrapeRun(
                 store: store,
@@ -45,6 +47,8 @@ package struct Scraper: Sendable {
     ///
     /// The task only follows the pool's membership: the questions are asked on the timer's thread.
     package func run() async {
+        // Of an earlier configuration.
+        store.forgetReadings(exceptAttributes: attributeKeys)
         let run = makeRun()
         // Listening begins before the first look, so that no change falls between the two.
         let changes = store.membershipChanges()

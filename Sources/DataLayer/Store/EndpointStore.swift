@@ -105,14 +105,70 @@ package final class EndpointStore: EndpointSink {
     }
 
     /// Stores what the engine told at `instant`; nothing happens when the life is over.
-    package func record(metrics: EndpointMetrics, for life: EndpointLife, at instant: MonotonicInstant) {
+    ///
+    /// - Parameters:
+    ///   - metrics: all of the endpoint's metrics.
+    ///   - attributes: the attributes that came with them; the others stay as they are.
+    ///   - life: the endpoint's life.
+    ///   - instant: when the metrics came.
+    package func record(
+        metrics: EndpointMetrics,
+        attributes: [AttributeReading] = [],
+        for life: EndpointLife,
+        at instant: MonotonicInstant
+    ) {
         state.withLock { state in
             guard let position = state.table.position(of: life) else { return }
             // The view lets go of the array first, so that it is changed in place when no request holds it.
             state.view = nil
             let old = state.table.snapshots[position]
             if let names = state.names, !names.stayRight(from: old.metrics, to: metrics) { state.names = nil }
-            state.table.setSnapshot(old.replacing(metrics: metrics, updatedAt: instant), at: position)
+            let snapshot = old.replacing(
+                metrics: metrics,
+                updatedAt: instant,
+                attributes: old.attributes.updated(with: attributes)
+            )
+            state.table.setSnapshot(snapshot, at: position)
+        }
+    }
+
+    /// Stores attributes of the endpoint; the others stay as they are. Nothing happens when the life is over.
+    package func record(attributes: [AttributeReading], for life: EndpointLife) {
+        state.withLock { state in
+            guard let position = state.table.position(of: life) else { return }
+            let old = state.table.snapshots[position]
+            let updated = old.attributes.updated(with: attributes)
+            guard updated != old.attributes else { return }
+            state.view = nil
+            state.table.setSnapshot(old.replacing(attributes: updated), at: position)
+        }
+    }
+
+    /// Stores what was wrong with the last page from a source; nothing happens when the life is over.
+    package func record(faults: [ScrapeFault], from source: String, for life: EndpointLife) {
+        state.withLock { state in
+            if let position = state.table.position(of: life) {
+                state.table.setFaults(faults, from: source, at: position)
+            }
+        }
+    }
+
+    /// What was wrong with the endpoint's last pages, by type of source, each with at least one fault.
+    package func faults(of life: EndpointLife) -> [String: [ScrapeFault]] {
+        state.withLock { state in state.table.position(of: life).map { state.table.records[$0].faults } ?? [:] }
+    }
+
+    /// Forgets all faults, and the attributes whose keys are not `kept`: nobody reads them any more.
+    package func forgetReadings(exceptAttributes kept: Set<String>) {
+        state.withLock { state in
+            state.view = nil
+            for position in state.table.records.indices {
+                state.table.forgetFaults(at: position)
+                let old = state.table.snapshots[position]
+                let attributes = old.attributes.filter { kept.contains($0.key) }
+                guard attributes.count < old.attributes.count else { continue }
+                state.table.setSnapshot(old.replacing(attributes: attributes), at: position)
+            }
         }
     }
 

@@ -5,6 +5,8 @@ struct EndpointRecord {
     let life: EndpointLife
     var description: EndpointDescription
     var health: EjectionStateMachine
+    /// What was wrong with its last pages, by type of source; sources without faults are left out.
+    var faults: [String: [ScrapeFault]] = [:]
 }
 
 /// The endpoints of a pool as a plain value: slots, records and snapshots. ``EndpointStore`` guards it.
@@ -106,6 +108,20 @@ struct EndpointTable {
         return isChanged
     }
 
+    /// Replaces the faults of one source. Most pages have none, which costs nothing.
+    mutating func setFaults(_ faults: [ScrapeFault], from source: String, at position: Int) {
+        if faults.isEmpty {
+            if !records[position].faults.isEmpty { records[position].faults[source] = nil }
+        } else if records[position].faults[source] != faults {
+            records[position].faults[source] = faults
+        }
+    }
+
+    /// Drops the faults of all sources.
+    mutating func forgetFaults(at position: Int) {
+        records[position].faults = [:]
+    }
+
     /// Lets `change` feed the health of the endpoint at `position`.
     ///
     /// - Returns: what changed, and whether the set of candidates may have changed.
@@ -145,10 +161,31 @@ extension EndpointSnapshot {
         )
     }
 
-    func replacing(metrics: EndpointMetrics, updatedAt: MonotonicInstant) -> EndpointSnapshot {
+    func replacing(
+        metrics: EndpointMetrics,
+        updatedAt: MonotonicInstant,
+        attributes: [String: Double]
+    ) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
             metricsUpdatedAt: updatedAt, models: models, attributes: attributes, load: load
         )
+    }
+
+    func replacing(attributes: [String: Double]) -> EndpointSnapshot {
+        EndpointSnapshot(
+            id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
+            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
+        )
+    }
+}
+
+extension [String: Double] {
+    /// The attributes with those of `readings`; the same storage when nothing changed, which is the usual case.
+    func updated(with readings: [AttributeReading]) -> Self {
+        guard readings.contains(where: { self[$0.key] != $0.value }) else { return self }
+        var updated = self
+        for reading in readings { updated[reading.key] = reading.value }
+        return updated
     }
 }

@@ -74,8 +74,8 @@ package enum PluginKind: String, CaseIterable, Sendable {
         case .responseReporter: type is any ResponseReporter.Type
         case .responseObserver: type is any ResponseObserver.Type
         case .endpointObserver: type is any EndpointObserver.Type
-        case .dataSource: type is any MetricsSource.Type
-        case .extractor: type is any MetricsExtractor.Type
+        case .dataSource: type is any DataSource.Type
+        case .extractor: type is any DataExtractor.Type
         case .endpointSource: type is any EndpointSource.Type
         case .parser: type is any RequestParser.Type
         case .fairnessPolicy: type is any FairnessPolicy.Type

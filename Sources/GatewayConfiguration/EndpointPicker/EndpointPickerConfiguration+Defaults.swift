@@ -218,7 +218,8 @@ private struct PipelineCompletion {
         let data = configuration.dataLayer
         for source in data.sources {
             check(source.source, is: .dataSource, "a data source")
-            for extractor in source.extractors { check(extractor, is: .extractor, "an extractor") }
+            // Plugins that act on requests may learn of endpoints by being listed as extractors.
+            for extractor in source.extractors { check(extractor, is: [.extractor, .other], "an extractor") }
         }
         if let discovery = data.discovery { check(discovery, is: .endpointSource, "an endpoint source") }
         for reference in [data.peerDiscovery, data.crossReplicaSyncer] {
@@ -257,19 +258,20 @@ private struct PipelineCompletion {
         return false
     }
 
+    /// Reports a reference to a plugin that does not exist or has none of the roles `wanted`.
     private mutating func check(
         _ reference: EndpointPickerConfiguration.PluginReference,
-        is role: PluginRoles,
+        is wanted: PluginRoles,
         _ what: String
     ) {
         // What a whole build cannot do is no fault of the configuration, which must work in other builds as well.
-        guard knownPlugins.values.contains(where: { $0.contains(role) }) else {
+        guard knownPlugins.values.contains(where: { !$0.isDisjoint(with: wanted) }) else {
             warn("has no effect: there is no plugin type that is \(what)", reference)
             return
         }
-        let types = role == .parser ? knownPlugins.filter { $0.value.contains(role) }.map(\.key).sorted() : []
+        let types = wanted == .parser ? knownPlugins.filter { $0.value.contains(wanted) }.map(\.key).sorted() : []
         guard check(reference, orOneOf: types), let plugin = plugin(named: reference.name),
-            knownPlugins[plugin.type] != nil, !roles(of: plugin).contains(role)
+            knownPlugins[plugin.type] != nil, roles(of: plugin).isDisjoint(with: wanted)
         else { return }
         let message = "the plugin \(ConfigurationProblem.quoted(plugin.name)) of type \(plugin.type) is not \(what)"
         report(message, reference.position, reference.path)

@@ -85,6 +85,11 @@ public final class ParameterDecoder {
         value(key) != nil
     }
 
+    /// Records each of `keys` that is absent as a problem: for values that are read by readers without a required form.
+    public func require(_ keys: String...) {
+        for key in keys where !contains(key) { reportMissing(key) }
+    }
+
     /// The value of `key` as it stands; `nil` when it is absent or `null`.
     public func value(_ key: String) -> ConfigurationValue? {
         recorder?.note(key, .any)

@@ -2,6 +2,20 @@
 ///
 /// A field without a specification is one that the engine does not publish; it keeps its default.
 public struct EngineMetricMapping: Hashable, Sendable {
+    /// A gauge or counter whose value becomes an attribute of the endpoint.
+    public struct CustomMetric: Hashable, Sendable {
+        /// The attribute's key, `name/producer`; see ``EndpointSnapshot/attributes``.
+        public var key: String
+        /// The series.
+        public var metric: MetricSpec
+
+        /// Makes a metric.
+        public init(key: String, metric: MetricSpec) {
+            self.key = key
+            self.metric = metric
+        }
+    }
+
     /// The engine's name, as its label on an endpoint gives it.
     public var name: String
     /// Requests that wait; see ``EndpointMetrics/waitingQueueSize``.
@@ -26,6 +40,8 @@ public struct EngineMetricMapping: Hashable, Sendable {
     /// A counter that begins at 0 when the engine starts and grows with its work. Only its fall is looked at, which
     /// tells of a restart; see ``EndpointMetrics/engineRestarts``.
     public var workDone: MetricSpec?
+    /// What else is read as attributes; each key once.
+    public var customMetrics: [CustomMetric]
 
     /// Makes a mapping; see the properties. The label names default to vLLM's.
     public init(
@@ -39,7 +55,8 @@ public struct EngineMetricMapping: Hashable, Sendable {
         cacheBlockCountLabel: String = "num_gpu_blocks",
         cacheBlockSize: MetricSpec? = nil,
         cacheBlockCount: MetricSpec? = nil,
-        workDone: MetricSpec? = nil
+        workDone: MetricSpec? = nil,
+        customMetrics: [CustomMetric] = []
     ) {
         self.name = name
         self.queuedRequests = queuedRequests
@@ -52,6 +69,7 @@ public struct EngineMetricMapping: Hashable, Sendable {
         self.cacheBlockSize = cacheBlockSize
         self.cacheBlockCount = cacheBlockCount
         self.workDone = workDone
+        self.customMetrics = customMetrics
     }
 }
 

@@ -37,14 +37,17 @@ public enum OutboundFailure: Error, Hashable, Sendable, CustomStringConvertible 
     case connect(String)
     /// No whole answer in time.
     case timedOut
-    /// The answer broke off, was not HTTP, or was over the limit.
+    /// The answer broke off, or was not HTTP.
     case badResponse(String)
+    /// The body is longer than the request allows.
+    case overLimit(String)
 
     public var description: String {
         switch self {
         case .connect(let why): "cannot connect: \(why)"
         case .timedOut: "no answer in time"
         case .badResponse(let why): "bad response: \(why)"
+        case .overLimit(let what): "too long a response: \(what)"
         }
     }
 }

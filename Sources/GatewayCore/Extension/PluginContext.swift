@@ -25,6 +25,14 @@ public struct PluginContext: Sendable {
         package let requirement: Requirement
     }
 
+    /// A declared use of an attribute of endpoints.
+    package struct AttributeDeclaration: Sendable {
+        /// The plugin's name.
+        package let plugin: String
+        /// `name/producer`; see ``EndpointSnapshot/attributes``.
+        package let key: String
+    }
+
     /// The name of the plugin that is being built.
     public internal(set) var pluginName = ""
     /// The clock of the process.
@@ -33,6 +41,8 @@ public struct PluginContext: Sendable {
     package private(set) var consumed: [Declaration] = []
     /// What was declared to be written, in order.
     package private(set) var produced: [Declaration] = []
+    /// The attributes of endpoints that were declared to be read, in order.
+    package private(set) var consumedAttributes: [AttributeDeclaration] = []
     private var slots: [String: Int] = [:]
     private var made: [String: any Plugin] = [:]
 
@@ -76,6 +86,12 @@ public struct PluginContext: Sendable {
             )
         )
         return DataReader(slot: slot)
+    }
+
+    /// Declares that the plugin being built reads the attribute `key`, `name/producer`, of endpoints. The start fails
+    /// when no ``MetricsExtractor`` and no ``AttributeExtractor`` fills it.
+    public mutating func consumeAttribute(_ key: String) {
+        consumedAttributes.append(AttributeDeclaration(plugin: pluginName, key: key))
     }
 
     /// The plugin called `name`, when it was made already and acts as a `Role`; else `nil`. A ``ReferringPlugin`` finds

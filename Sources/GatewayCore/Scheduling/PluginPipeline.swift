@@ -37,6 +37,23 @@ package struct PluginPipeline: Sendable {
         }
     }
 
+    /// A data source with the extractors that the configuration lists for it.
+    package struct BoundSource: Sendable {
+        /// The source's type.
+        package let type: String
+        /// The source.
+        package let source: any DataSource
+        /// The plugins that read what it gives, in the order of the configuration.
+        package let extractors: [any Plugin]
+
+        /// Makes a source with its extractors.
+        package init(type: String, source: any DataSource, extractors: [any Plugin]) {
+            self.type = type
+            self.source = source
+            self.extractors = extractors
+        }
+    }
+
     /// All plugins in configuration order, with those that the builder added behind them.
     package let plugins: [Instance]
     /// The profiles in configuration order; at least one.
@@ -71,6 +88,8 @@ package struct PluginPipeline: Sendable {
     package let saturationDetector: (any SaturationDetector)?
     /// Where the endpoints come from when neither a cluster nor the configuration lists them.
     package let endpointSource: (any EndpointSource)?
+    /// Where data about endpoints comes from, in the order of the configuration.
+    package let dataSources: [BoundSource]
     /// What the configuration says that has no effect or looks like a mistake, in order.
     package let warnings: [ConfigurationProblem]
 
@@ -84,6 +103,7 @@ package struct PluginPipeline: Sendable {
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
     ///   - saturationDetector: says how full the pool is; `nil` when nobody knows.
     ///   - endpointSource: where the endpoints come from; `nil` when others list them.
+    ///   - dataSources: where data about endpoints comes from.
     ///   - warnings: what to tell the user.
     package init(
         plugins: [Instance],
@@ -93,6 +113,7 @@ package struct PluginPipeline: Sendable {
         slotCount: Int,
         saturationDetector: (any SaturationDetector)? = nil,
         endpointSource: (any EndpointSource)? = nil,
+        dataSources: [BoundSource] = [],
         warnings: [ConfigurationProblem] = []
     ) {
         precondition(!profiles.isEmpty, "a pipeline has at least one profile")
@@ -117,6 +138,7 @@ package struct PluginPipeline: Sendable {
         self.slotCount = slotCount
         self.saturationDetector = saturationDetector
         self.endpointSource = endpointSource
+        self.dataSources = dataSources
         self.warnings = warnings
     }
 }

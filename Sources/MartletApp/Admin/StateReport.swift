@@ -2,6 +2,7 @@ import DataLayer
 import GatewayCore
 import RequestControl
 import RequestFormats
+import Telemetry
 
 /// The body of `GET /api/state`: what the gateway knows, at this moment.
 struct StateReport {
@@ -50,13 +51,23 @@ struct StateReport {
         let outages = Dictionary(view.outages.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let available = Set(view.available.map(\.id))
         for endpoint in view.endpoints {
-            write(endpoint, outage: outages[endpoint.id], isAvailable: available.contains(endpoint.id))
+            write(
+                endpoint,
+                faults: pool.endpoints.faults(of: EndpointLife(endpoint)),
+                outage: outages[endpoint.id],
+                isAvailable: available.contains(endpoint.id)
+            )
         }
         writer.endArray()
         writer.endObject()
     }
 
-    private mutating func write(_ endpoint: EndpointSnapshot, outage: EndpointOutage?, isAvailable: Bool) {
+    private mutating func write(
+        _ endpoint: EndpointSnapshot,
+        faults: [String: [ScrapeFault]],
+        outage: EndpointOutage?,
+        isAvailable: Bool
+    ) {
         writer.beginObject()
         member("name", endpoint.id.name)
         member("namespace", endpoint.id.namespace)
@@ -68,6 +79,14 @@ struct StateReport {
         write(endpoint.metrics)
         writer.key("metrics_age_seconds")
         if let age = endpoint.metricsAge(at: now) { writer.double(age.fractionalSeconds) } else { writer.null() }
+        writer.key("attributes")
+        writer.beginObject()
+        for (key, value) in endpoint.attributes.sorted(by: { $0.key < $1.key }) {
+            writer.key(key)
+            writer.double(value)
+        }
+        writer.endObject()
+        write(faults)
         writer.key("models")
         if let models = endpoint.models { strings(models) } else { writer.null() }
         writer.key("in_flight")
@@ -102,6 +121,22 @@ struct StateReport {
         writer.key("cache_blocks")
         writer.integer(metrics.cacheBlockCount)
         writer.endObject()
+    }
+
+    private mutating func write(_ faults: [String: [ScrapeFault]]) {
+        writer.key("scrape_faults")
+        writer.beginArray()
+        for (source, faults) in faults.sorted(by: { $0.key < $1.key }) {
+            for fault in faults {
+                writer.beginObject()
+                member("source", source)
+                member("field", fault.field.rawValue)
+                if let attribute = fault.attribute { member("attribute", attribute) }
+                member("reason", fault.reason.rawValue)
+                writer.endObject()
+            }
+        }
+        writer.endArray()
     }
 
     private mutating func write(_ outage: EndpointOutage) {

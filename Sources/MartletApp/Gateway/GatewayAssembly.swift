@@ -174,20 +174,11 @@ final class GatewayAssembly: Sendable {
 
     /// Says that metrics come too seldom for a pool's saturation detector; `nil` when they do not.
     private func metricsLifetimeWarning(of pool: PoolID, _ pipeline: PluginPipeline) -> String? {
-        let interval = scrapeConfiguration(of: pipeline).interval
+        let interval = settings.scrape.applying(pipeline).interval
         guard let lifetime = pipeline.saturationDetector?.metricsLifetime, lifetime < interval else { return nil }
         return "The saturation detector of the pool '\(pool.name)' does without metrics older than "
             + "\(GoDuration.format(lifetime)), and they are fetched every \(GoDuration.format(interval)): most of the "
             + "time it knows nothing, and refuses nobody."
-    }
-
-    private func scrapeConfiguration(of pipeline: PluginPipeline) -> ScrapeConfiguration {
-        var configuration = settings.scrape
-        for instance in pipeline.plugins {
-            if let source = instance.plugin as? any MetricsSource { configuration.apply(source.settings) }
-            if let extractor = instance.plugin as? any MetricsExtractor { configuration.engines = extractor.mappings }
-        }
-        return configuration
     }
 
     private func scraper(of store: EndpointStore, pipeline: PluginPipeline) -> Scraper {
@@ -196,7 +187,7 @@ final class GatewayAssembly: Sendable {
             http: http,
             timer: timer,
             clock: clock,
-            configuration: scrapeConfiguration(of: pipeline),
+            configuration: settings.scrape.applying(pipeline),
             metrics: metrics.dataLayer
         )
     }
@@ -216,16 +207,6 @@ private final class SchedulerBox: Sendable {
 extension EndpointSource {
     /// The path to watch; `nil` when changes are not followed.
     fileprivate var watchedPath: String? { isWatched ? path : nil }
-}
-
-extension ScrapeConfiguration {
-    /// What a metrics source says goes before what the command line says.
-    fileprivate mutating func apply(_ settings: MetricsSourceSettings) {
-        if settings.path != MetricsSourceSettings().path { metricsPath = settings.path }
-        if settings.scheme == .https { isMetricsSecure = true }
-        metricsPort = settings.port ?? metricsPort
-        if let interval = settings.interval { self.interval = max(interval, Self.shortestInterval) }
-    }
 }
 
 extension PluginPipeline {

@@ -43,7 +43,9 @@ struct EndpointScrape {
             previous: endpoint.metrics,
             mayTryOthers: false
         )
-        if reading.isAnyFound { store.record(metrics: reading.metrics, for: life, at: now) }
+        if reading.isAnyFound {
+            store.record(metrics: reading.metrics, attributes: reading.attributes, for: life, at: now)
+        }
         if !hasToldModels {
             hasToldModels = true
             store.record(models: models, for: life)

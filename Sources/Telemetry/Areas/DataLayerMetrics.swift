@@ -39,6 +39,7 @@ package struct DataLayerMetrics: Sendable {
     package let leaseLeaks: Counter
 
     private let scrapeFamily: CounterFamily
+    private let faultFamily: CounterFamily
 
     /// Registers the data-layer families.
     package init(registry: MetricRegistry) throws(MetricRegistrationError) {
@@ -54,6 +55,7 @@ package struct DataLayerMetrics: Sendable {
         ejections = try registry.counters(Names.ejections)
         ejected = try registry.gauges(Names.ejected)
         scrapeFamily = try registry.counters(Names.scrapes)
+        faultFamily = try registry.counters(Names.scrapeFaults)
         scrapeDuration = try registry.histogram(Names.scrapeDuration)
         leaseLeaks = try registry.counter(Names.leaseLeaks)
         for result in ScrapeResult.allCases { _ = scrapeFamily.child(result.rawValue) }
@@ -62,6 +64,11 @@ package struct DataLayerMetrics: Sendable {
     /// The counter of scrapes with this result.
     package func scrapes(_ result: ScrapeResult) -> Counter {
         scrapeFamily.child(result.rawValue)
+    }
+
+    /// The counter of fields of pages that had this fault.
+    package func faults(_ field: ScrapedField, _ reason: ScrapeFaultReason) -> Counter {
+        faultFamily.child(field.rawValue, reason.rawValue)
     }
 
     /// Takes the series of an endpoint that left off the page.

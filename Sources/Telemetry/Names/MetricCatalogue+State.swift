@@ -59,6 +59,10 @@ extension MetricCatalogue {
         )
         static let scrapes = own(
             "scrapes_total", .counter, labels: ["result"], help: "Scrapes of endpoints by their result.")
+        static let scrapeFaults = own(
+            "scrape_faults_total", .counter, labels: ["field", "reason"],
+            help: "Fields of endpoints' pages that were absent or could not be taken as they stood."
+        )
         static let scrapeDuration = own(
             "scrape_duration_seconds", .histogram, .seconds, buckets: Buckets.scrapeSeconds,
             help: "Time from the start of a scrape to its last sample."
@@ -70,7 +74,8 @@ extension MetricCatalogue {
 
         static let all = [
             averageCacheUtilization, averageQueueSize, averageRunningRequests, readyEndpoints, queueSize,
-            inFlightRequests, pollErrors, metricsAge, ejections, ejected, scrapes, scrapeDuration, leaseLeaks,
+            inFlightRequests, pollErrors, metricsAge, ejections, ejected, scrapes, scrapeFaults, scrapeDuration,
+            leaseLeaks,
         ]
     }
 

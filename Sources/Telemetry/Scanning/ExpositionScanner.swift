@@ -27,6 +27,9 @@ package struct ExpositionScanner: Sendable {
     package let wanted: WantedMetrics
     /// What was seen since ``begin(_:)``.
     package private(set) var statistics = ExpositionStatistics()
+    /// The wanted metrics, by index, whose type the page declared more than once since ``begin(_:)``: their families
+    /// stand there twice.
+    package private(set) var redeclared: [Int] = []
 
     private var format = ExpositionFormat.prometheusText
     /// The types declared so far, by index of the wanted metric.
@@ -46,6 +49,7 @@ package struct ExpositionScanner: Sendable {
     package mutating func begin(_ format: ExpositionFormat) {
         self.format = format
         statistics = ExpositionStatistics()
+        redeclared.removeAll(keepingCapacity: true)
         for index in types.indices { types[index] = .untyped }
         carry.removeAll(keepingCapacity: true)
         isDropping = false
@@ -87,6 +91,15 @@ package struct ExpositionScanner: Sendable {
     /// ``begin(_:)`` instead, lest half a number count as a whole one.
     package mutating func finish(_ body: (_ sample: ExpositionSample, _ line: RawSpan) -> Void) {
         if isDropping || !carry.isEmpty { endCarriedLine(body) }
+    }
+
+    /// Whether the bytes so far end within a line that is no comment, so that its last number may be half a number.
+    package var isWithinSample: Bool {
+        if isDropping { return true }
+        guard let first = carry.first(where: { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\t") }) else {
+            return false
+        }
+        return first != UInt8(ascii: "#")
     }
 
     private mutating func keep(_ bytes: RawSpan) {
@@ -165,7 +178,9 @@ package struct ExpositionScanner: Sendable {
             return
         }
         for member in wanted.membersByFamilyName[name] where member.types?.contains(type) ?? true {
-            types[member.metric] = type
+            let metric = member.metric
+            if types[metric] != .untyped, !redeclared.contains(metric) { redeclared.append(metric) }
+            types[metric] = type
         }
     }
 

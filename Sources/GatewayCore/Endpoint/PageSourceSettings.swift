@@ -1,5 +1,5 @@
-/// How the metrics pages of endpoints are fetched.
-public struct MetricsSourceSettings: Hashable, Sendable {
+/// How a page of each endpoint is fetched, such as its metrics or its model list.
+public struct PageSourceSettings: Hashable, Sendable {
     /// The scheme of the page's URL.
     public enum Scheme: String, Hashable, Sendable, CaseIterable {
         /// Plain HTTP.
@@ -17,8 +17,7 @@ public struct MetricsSourceSettings: Hashable, Sendable {
     public var path: String
     /// The page's port; `nil` for the endpoint's own.
     public var port: Int?
-    /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program was started
-    /// with.
+    /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program has of itself.
     public var interval: Duration?
     /// Whether the server's certificate is verified; default no, as pods have self-signed ones.
     public var verifiesCertificate: Bool
