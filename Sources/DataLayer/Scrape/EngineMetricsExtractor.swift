@@ -86,7 +86,7 @@ package struct EngineMetricsExtractor: Sendable {
         self.choices = choices
         var reading = reading(labels, Reading(metrics: previous, faults: faults))
         // A page that does not tell of the engine's queue may be another program's.
-        if reading.isRecognised, restarts.isRestart(workDone: labels.workDone, previous, reading.metrics) {
+        if reading.isRecognised, restarts.isRestart(workDone: labels.workDone, reading.metrics) {
             reading.metrics.engineRestarts = previous.engineRestarts &+ 1
         }
         return reading

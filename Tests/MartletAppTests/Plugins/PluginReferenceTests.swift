@@ -99,7 +99,7 @@ struct PluginReferenceTests {
                 "reads      PrefixCacheMatchInfo of approx-prefix-cache-producer\n"
             )
         )
-        #expect(try reference("approx-prefix-cache-producer").details.contains("produces   PrefixCacheMatchInfo\n"))
+        #expect(try reference("approx-prefix-cache-producer").details.contains("produces   PrefixCacheMatchInfo"))
     }
 
     @Test("an unknown type gets the nearest known one")
