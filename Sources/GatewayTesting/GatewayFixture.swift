@@ -23,11 +23,13 @@ package final class GatewayFixture: Sendable {
     /// - Parameters:
     ///   - pools: each pool's name and endpoints.
     ///   - tables: the routes by listener; `nil` for one standalone table that sends everything to the first pool.
+    ///   - rewrites: the rewrite rules by pool.
     ///   - filters: filters of every pool's only profile.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
         tables: [RouteTableKey: RouteTable]? = nil,
+        rewrites: [String: [ModelRewriteRule]] = [:],
         filters: [any Filter] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
@@ -48,7 +50,10 @@ package final class GatewayFixture: Sendable {
         controller = RequestController(
             state: GatewayState(
                 tables: tables ?? [.standalone: RouteTable(everythingTo: first)],
-                pools: self.pools
+                pools: self.pools,
+                rewrites: Dictionary(
+                    uniqueKeysWithValues: rewrites.map { (PoolID(name: $0.key), ModelRewriteTable($0.value)) }
+                )
             ),
             configuration: configuration,
             metrics: metrics,
@@ -61,6 +66,7 @@ package final class GatewayFixture: Sendable {
     package convenience init(
         ports: [Int],
         rule: (inout RouteRule) -> Void = { _ in },
+        rewrites: [ModelRewriteRule] = [],
         filters: [any Filter] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
@@ -70,6 +76,7 @@ package final class GatewayFixture: Sendable {
         try self.init(
             pools: [(name: "pool", endpoints: ports.enumerated().map { .local("e\($0)", port: $1) })],
             tables: [.standalone: table],
+            rewrites: ["pool": rewrites],
             filters: filters,
             configuration: configuration
         )

@@ -18,6 +18,9 @@ package final class RequestExchange {
     private var random: RandomSource
     private var identity: RequestIdentity?
     private var route: RouteSelection?
+    private var rewrite: ModelRewrite?
+    /// Puts the client's name of the model into the response, while that is relayed.
+    private var restorer: ModelNameRestorer?
     private var context: SchedulingContext?
     private var accounting: ResponseAccounting?
     private var lease: RequestLease?
@@ -80,8 +83,18 @@ package final class RequestExchange {
                 random: &random
             )
             self.route = route
+            let rewrite = try ModelRewrite(
+                of: identity,
+                in: incoming,
+                changedBy: route.requestHeaders,
+                by: state.rewrites(of: route.pool.id),
+                random: &random
+            )
+            self.rewrite = rewrite
+            count(rewrite)
             let request = identity.inferenceRequest(
                 incoming,
+                target: rewrite.target,
                 objectives: state.objectives(of: route.pool.id),
                 agent: route.pool.scheduler.agent(in: incoming.headers)
             )
@@ -135,6 +148,35 @@ package final class RequestExchange {
         return nil
     }
 
+    /// Whether another model serves than the client asked for, so that the response may have to be changed.
+    package var isModelRewritten: Bool {
+        guard let request = context?.request else { return false }
+        return request.targetModel != request.model
+    }
+
+    /// Reports what the body of the response is that will be relayed, where ``isModelRewritten`` and the edge can
+    /// change it. From here on ``responseBodyReceived(_:)`` puts the client's name of the model into it, unless it is
+    /// neither JSON nor an event stream, or compressed.
+    ///
+    /// - Parameters:
+    ///   - contentType: the response's `content-type`; empty for none.
+    ///   - contentEncoding: its `content-encoding`; empty for none.
+    /// - Returns: whether the body may change, and its length with it.
+    package func restoreModel(contentType: String, contentEncoding: String) -> Bool {
+        guard let request = context?.request, let identity, isModelRewritten else { return false }
+        guard contentEncoding.isEmpty || contentEncoding.equalsIgnoringASCIICase("identity") else { return false }
+        let type = MediaType(contentType)
+        let isEventStream = type.essence == "text/event-stream"
+        guard isEventStream || type.isJSON else { return false }
+        restorer = ModelNameRestorer(
+            name: request.model,
+            servedAs: request.targetModel,
+            api: identity.api,
+            isEventStream: isEventStream
+        )
+        return true
+    }
+
     /// Reports which endpoint's response it is, where a proxy tells. When it is another one than the chosen one,
     /// because the proxy tried again elsewhere, the request counts there from now on.
     ///
@@ -176,9 +218,21 @@ package final class RequestExchange {
     }
 
     /// Reports a piece of the response's body.
-    package func responseBodyReceived(_ bytes: RawSpan) {
+    ///
+    /// - Returns: the bytes that go on in its place, perhaps none; `nil` when the piece goes on as it is, as always
+    ///   unless ``restoreModel(contentType:contentEncoding:)`` said so.
+    @discardableResult
+    package func responseBodyReceived(_ bytes: RawSpan) -> [UInt8]? {
         if bytes.byteCount > 0 { lease?.firstByteReceived() }
         accounting?.bytesReceived(bytes, at: controller.now())
+        return restorer?.restore(bytes)
+    }
+
+    /// Reports the end of the response's body.
+    ///
+    /// - Returns: bytes that were held back and go on now; nearly always none.
+    package func responseBodyEnded() -> [UInt8] {
+        restorer?.finish() ?? []
     }
 
     /// Ends the request. Closes its lease; further calls do nothing.
@@ -242,6 +296,7 @@ package final class RequestExchange {
         let candidates = try CandidateSelection.candidates(
             in: view,
             model: context.request.targetModel,
+            askedAs: context.request.model,
             excluding: tried,
             subset: incoming.endpointSubset,
             pool: route.pool.id
@@ -249,6 +304,11 @@ package final class RequestExchange {
         let decision = try route.pool.scheduler.schedule(&context, candidates: candidates)
         route.pool.scheduler.willSend(decision, context: &context)
         return decision
+    }
+
+    private func count(_ rewrite: ModelRewrite) {
+        guard let name = rewrite.decidedBy else { return }
+        controller.metrics.scheduling.rewriteDecisions.child(name, rewrite.asked, rewrite.target).increment()
     }
 
     private func count(_ endpoint: EndpointSnapshot, model: String, seconds: Double) {
@@ -287,7 +347,7 @@ package final class RequestExchange {
             destinations: decision.destinations,
             attempt: attemptCount,
             requestHeaders: requestHeaders,
-            body: identity?.replacement(in: incoming.body),
+            body: rewrite?.replacement(in: incoming.body),
             responseHeaders: responseHeaders,
             requestDeadline: route.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) },
             attemptTimeout: route.rule.backendTimeout

@@ -88,7 +88,9 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             perform(order.receive(.requestTrailers)) { noteSubset(request, bytes) }
         case .responseHeaders(let headers):
             perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream))) {
-                let changes = processor.responseHead(ExchangeResponseHead(headers, request, in: bytes))
+                let readsContent = processor.looksAtResponseContent && order.canChangeResponseBody
+                let head = ExchangeResponseHead(headers, request, readsContent: readsContent, in: bytes)
+                let changes = processor.responseHead(head)
                 stream.send(ProcessingResponse(.responseHeaders(CommonResponse(headers: changes))))
                 if headers.isEndOfStream { end(.whole) }
             }
@@ -97,7 +99,11 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
                 relayBody(slice(piece.body, of: message), isLast: piece.isEndOfStream)
             }
         case .responseTrailers:
-            perform(order.receive(.responseTrailers)) { end(.whole) }
+            perform(order.receive(.responseTrailers)) {
+                endResponseBody()
+                stream.send(ProcessingResponse(.responseTrailers(.none)))
+                end(.whole)
+            }
         }
     }
 
@@ -111,7 +117,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
         case .refuse(let obstacle):
             note()
             refuse(obstacle)
-        case .keep, .relayHeaders, .relayPiece:
+        case .keep, .relayHeaders, .relayPiece, .acknowledgeBody, .relayTrailers:
             note()
         case .keepAndAcknowledge:
             note()
@@ -121,12 +127,6 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             if !stream.hasEnded { decide(answer) }
         case .acknowledge:
             stream.send(ProcessingResponse(.requestTrailers(.none)))
-        case .acknowledgeBody:
-            stream.send(ProcessingResponse(.responseBody(CommonResponse())))
-            note()
-        case .relayTrailers:
-            stream.send(ProcessingResponse(.responseTrailers(.none)))
-            note()
         }
     }
 
@@ -202,6 +202,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
         case .body:
             common.body = changed.map { .replaced(byteCount: $0.readableBytes) }
+            if let changed, order.requestKeepsLength { common.headers.setLength(changed.readableBytes) }
             stream.send(ProcessingResponse(.requestBody(common), dynamicMetadata: forwarded.metadata), body: changed)
         case .headersAndPieces(let withTrailers):
             stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
@@ -241,8 +242,38 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     // MARK: The response
 
     private func relayBody(_ piece: ByteBuffer, isLast: Bool) {
-        piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
-        if order.relaysResponsePieces { stream.sendPieces(of: piece, .response, isLast: isLast) }
+        var changed = piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
+            .map { ByteBuffer(bytes: $0) }
+        if isLast || order.showsResponseBodyOnce {
+            let rest = processor.responseBodyEnd()
+            if !rest.isEmpty {
+                var whole = changed ?? piece
+                whole.writeBytes(rest)
+                changed = whole
+            }
+        }
+        if order.relaysResponsePieces {
+            stream.sendPieces(of: changed ?? piece, .response, isLast: isLast)
+        } else {
+            var common = CommonResponse()
+            common.body = changed.map { $0.readableBytes > 0 ? .replaced(byteCount: $0.readableBytes) : .cleared }
+            if let changed, order.responseKeepsLength { common.headers.setLength(changed.readableBytes) }
+            stream.send(ProcessingResponse(.responseBody(common)), body: changed)
+        }
         if isLast { end(.whole) }
+    }
+
+    /// Sends what is left of the body in front of its trailers, where there is a place for it.
+    private func endResponseBody() {
+        let rest = processor.responseBodyEnd()
+        guard !rest.isEmpty, order.relaysResponsePieces else { return }
+        stream.sendPieces(of: ByteBuffer(bytes: rest), .response, isLast: false)
+    }
+}
+
+extension HeaderChanges {
+    /// Announces the length of a body that another one took the place of.
+    fileprivate mutating func setLength(_ byteCount: Int) {
+        settings.append(HeaderSetting("content-length", String(byteCount)))
     }
 }

@@ -11,6 +11,8 @@ package struct SchedulingMetrics: Sendable {
     /// Decisions by status, target_model_name, endpoint_name, namespace and port; see
     /// ``attempts(_:targetModel:endpoint:namespace:port:)``.
     package let attempts: CounterFamily
+    /// Decisions of rewrite rules by model_rewrite_name, model_name and target_model.
+    package let rewriteDecisions: CounterFamily
     /// Seconds of one plugin call by extension_point, plugin_type and plugin_name. Observed only when enabled: a clock
     /// reading per scorer costs more than most scorers.
     package let pluginDuration: HistogramFamily
@@ -26,6 +28,7 @@ package struct SchedulingMetrics: Sendable {
         typealias Names = MetricCatalogue.Scheduling
         duration = try registry.histogram(Names.duration)
         attempts = try registry.counters(Names.attempts)
+        rewriteDecisions = try registry.counters(Names.rewriteDecisions)
         pluginDuration = try registry.histograms(Names.pluginDuration)
         prefixIndexSize = try registry.gauges(Names.prefixIndexSize)
         prefixHitRatio = try registry.histograms(Names.prefixHitRatio)
@@ -41,6 +44,15 @@ package struct SchedulingMetrics: Sendable {
         port: String = ""
     ) -> Counter {
         attempts.child(status.rawValue, targetModel, endpoint, namespace, port)
+    }
+
+    /// Names the models that an operator configured: they are always kept apart and do not count towards the limits.
+    /// Replaces the earlier set.
+    package func pinModels(_ names: some Sequence<String>) {
+        let names = Array(names)
+        attempts.pin(names, of: "target_model_name")
+        rewriteDecisions.pin(names, of: "model_name")
+        rewriteDecisions.pin(names, of: "target_model")
     }
 
     /// Takes the series of an endpoint that left off the page.

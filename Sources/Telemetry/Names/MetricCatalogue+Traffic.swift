@@ -73,6 +73,12 @@ extension MetricCatalogue {
             labels: ["status", .bounded("target_model_name"), "endpoint_name", "namespace", "port"],
             help: "Scheduling decisions by their result and the endpoint they chose."
         )
+        static let rewriteDecisions = compatible(
+            "model_rewrite_decisions_total", .counter,
+            labels: ["model_rewrite_name", .bounded("model_name"), .bounded("target_model")],
+            help:
+                "Requests whose model a rewrite rule decided, by the model they asked for and the one that serves."
+        )
         static let pluginDuration = compatible(
             "plugin_duration_seconds", .histogram, .seconds, labels: ["extension_point", "plugin_type", "plugin_name"],
             buckets: Buckets.decisionSeconds, help: "Time of one call of a plugin; only measured when enabled."
@@ -89,7 +95,9 @@ extension MetricCatalogue {
             help: "Bytes of the prompt found in the prefix index for the best endpoint."
         )
 
-        static let all = [duration, attempts, pluginDuration, prefixIndexSize, prefixHitRatio, prefixHitBytes]
+        static let all = [
+            duration, attempts, rewriteDecisions, pluginDuration, prefixIndexSize, prefixHitRatio, prefixHitBytes,
+        ]
     }
 
     /// Connections and what goes wrong on them.
