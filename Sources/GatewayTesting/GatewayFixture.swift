@@ -23,6 +23,7 @@ package final class GatewayFixture: Sendable {
     /// - Parameters:
     ///   - pools: each pool's name and endpoints.
     ///   - tables: the routes by listener; `nil` for one standalone table that sends everything to the first pool.
+    ///   - rewrites: the rewrite rules by pool.
     ///   - filters: filters of every pool's only profile.
     ///   - detector: says how full each pool is; `nil` for pools that are never full.
     ///   - objectives: the priorities of every pool's objectives, by name.
@@ -32,6 +33,7 @@ package final class GatewayFixture: Sendable {
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
         tables: [RouteTableKey: RouteTable]? = nil,
+        rewrites: [String: [ModelRewriteRule]] = [:],
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
         objectives: [String: Int] = [:],
@@ -59,7 +61,12 @@ package final class GatewayFixture: Sendable {
             state: GatewayState(
                 tables: tables ?? [.standalone: RouteTable(everythingTo: first)],
                 pools: self.pools,
-                objectives: Dictionary(uniqueKeysWithValues: self.pools.map { ($0.id, objectives) })
+                objectives: Dictionary(
+                    uniqueKeysWithValues: self.pools.map { ($0.id, ObjectiveTable(named: objectives)) }
+                ),
+                rewrites: Dictionary(
+                    uniqueKeysWithValues: rewrites.map { (PoolID(name: $0.key), ModelRewriteTable($0.value)) }
+                )
             ),
             configuration: configuration,
             metrics: metrics,
@@ -72,6 +79,7 @@ package final class GatewayFixture: Sendable {
     package convenience init(
         ports: [Int],
         rule: (inout RouteRule) -> Void = { _ in },
+        rewrites: [ModelRewriteRule] = [],
         filters: [any Filter] = [],
         plugins: [any Plugin] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
@@ -82,6 +90,7 @@ package final class GatewayFixture: Sendable {
         try self.init(
             pools: [(name: "pool", endpoints: ports.enumerated().map { .local("e\($0)", port: $1) })],
             tables: [.standalone: table],
+            rewrites: ["pool": rewrites],
             filters: filters,
             plugins: plugins,
             configuration: configuration

@@ -24,6 +24,25 @@ package final class PoolRuntime: Sendable {
     }
 }
 
+/// The priorities of a pool's requests.
+package struct ObjectiveTable: Hashable, Sendable {
+    /// The priorities of objectives, by name.
+    package var named: [String: Int]
+    /// The priorities of requests for a model that name no objective which is known here.
+    package var ofModels: [String: Int]
+
+    /// Makes a table; without arguments every request has the priority 0.
+    package init(named: [String: Int] = [:], ofModels: [String: Int] = [:]) {
+        self.named = named
+        self.ofModels = ofModels
+    }
+
+    /// The priority of a request for `model` that names `objective`. One that is not known is no error.
+    func priority(of objective: String, model: String) -> Int {
+        named[objective] ?? ofModels[model] ?? 0
+    }
+}
+
 /// Everything that a reload of the configuration replaces, as one value: a request sees all of one state.
 package final class GatewayState: Sendable {
     /// The routes by listener.
@@ -35,28 +54,40 @@ package final class GatewayState: Sendable {
     /// The base models by the configuration.
     package let modelMapping: ModelMapping
     private let poolsByName: [PoolID: PoolRuntime]
-    private let objectives: [PoolID: [String: Int]]
+    private let objectives: [PoolID: ObjectiveTable]
+    private let rewrites: [PoolID: ModelRewriteTable]
 
     /// Makes a state. Every pool that a table names must be in `pools`.
     ///
-    /// - Parameter objectives: the priorities of each pool's objectives, by name.
+    /// - Parameters:
+    ///   - tables: the routes by listener.
+    ///   - pools: the pools in the order of the configuration.
+    ///   - parsers: which API a path belongs to.
+    ///   - modelMapping: the base models by the configuration.
+    ///   - objectives: the priorities of each pool's requests.
+    ///   - rewrites: which models serve the requests of each pool.
     package init(
         tables: [RouteTableKey: RouteTable],
         pools: [PoolRuntime],
         parsers: RequestParserSet = .standard,
         modelMapping: ModelMapping = ModelMapping(),
-        objectives: [PoolID: [String: Int]] = [:]
+        objectives: [PoolID: ObjectiveTable] = [:],
+        rewrites: [PoolID: ModelRewriteTable] = [:]
     ) {
         self.tables = tables
         self.pools = pools
         self.parsers = parsers
         self.modelMapping = modelMapping
         self.objectives = objectives
+        self.rewrites = rewrites
         poolsByName = Dictionary(uniqueKeysWithValues: pools.map { ($0.id, $0) })
     }
 
-    /// The priorities of a pool's objectives, by name.
-    func objectives(of pool: PoolID) -> [String: Int] { objectives[pool] ?? [:] }
+    /// The priorities of a pool's requests.
+    func objectives(of pool: PoolID) -> ObjectiveTable { objectives[pool] ?? ObjectiveTable() }
+
+    /// Which models serve the requests of a pool; `nil` when they are those that the requests ask for.
+    func rewrites(of pool: PoolID) -> ModelRewriteTable? { rewrites[pool] }
 
     /// The pool called `id`; `nil` when there is none.
     package subscript(pool id: PoolID) -> PoolRuntime? { poolsByName[id] }

@@ -18,6 +18,9 @@ package final class RequestExchange {
     private var random: RandomSource
     private var identity: RequestIdentity?
     private var route: RouteSelection?
+    private var rewrite: ModelRewrite?
+    /// Puts the client's name of the model into the response, while that is relayed.
+    private var restorer: ModelNameRestorer?
     private var context: SchedulingContext?
     private var accounting: ResponseAccounting?
     private var lease: RequestLease?
@@ -74,6 +77,8 @@ package final class RequestExchange {
             )
             identity = resolution.identity
             route = resolution.route
+            rewrite = resolution.rewrite
+            count(resolution.rewrite)
             context = resolution.context
             accounting = ResponseAccounting(
                 resolution.context.request,
@@ -123,6 +128,35 @@ package final class RequestExchange {
         return nil
     }
 
+    /// Whether another model serves than the client asked for, so that the response may have to be changed.
+    package var isModelRewritten: Bool {
+        guard let request = context?.request else { return false }
+        return request.targetModel != request.model
+    }
+
+    /// Reports what the body of the response is that will be relayed, where ``isModelRewritten`` and the edge can
+    /// change it. From here on ``responseBodyReceived(_:)`` puts the client's name of the model into it, unless it is
+    /// neither JSON nor an event stream, or compressed.
+    ///
+    /// - Parameters:
+    ///   - contentType: the response's `content-type`; empty for none.
+    ///   - contentEncoding: its `content-encoding`; empty for none.
+    /// - Returns: whether the body may change, and its length with it.
+    package func restoreModel(contentType: String, contentEncoding: String) -> Bool {
+        guard let request = context?.request, let identity, isModelRewritten else { return false }
+        guard contentEncoding.isEmpty || contentEncoding.equalsIgnoringASCIICase("identity") else { return false }
+        let type = MediaType(contentType)
+        let isEventStream = type.essence == "text/event-stream"
+        guard isEventStream || type.isJSON else { return false }
+        restorer = ModelNameRestorer(
+            name: request.model,
+            servedAs: request.targetModel,
+            api: identity.api,
+            isEventStream: isEventStream
+        )
+        return true
+    }
+
     /// Reports which endpoint's response it is, where a proxy tells. When it is another one than the chosen one,
     /// because the proxy tried again elsewhere, the request counts there from now on.
     ///
@@ -168,15 +202,27 @@ package final class RequestExchange {
     }
 
     /// Reports a piece of the response's body.
-    package func responseBodyReceived(_ bytes: RawSpan) {
+    ///
+    /// - Returns: the bytes that go on in its place, perhaps none; `nil` when the piece goes on as it is, as always
+    ///   unless ``restoreModel(contentType:contentEncoding:)`` said so.
+    @discardableResult
+    package func responseBodyReceived(_ bytes: RawSpan) -> [UInt8]? {
         if bytes.byteCount > 0 { lease?.firstByteReceived() }
         accounting?.bytesReceived(bytes, at: controller.now())
+        return restorer?.restore(bytes)
+    }
+
+    /// Reports the end of the response's body.
+    ///
+    /// - Returns: bytes that were held back and go on now; nearly always none.
+    package func responseBodyEnded() -> [UInt8] {
+        restorer?.finish() ?? []
     }
 
     /// Reports that the response's body is whole.
     ///
     /// - Returns: what the plugins tell the proxy in front about the response's token usage; nothing when it told none.
-    package func responseBodyEnded() -> [ReportedNumber] {
+    package func usageReport() -> [ReportedNumber] {
         guard let context, let route, route.pool.scheduler.reportsUsage, let usage = accounting?.bodyEnded() else {
             return []
         }
@@ -254,6 +300,11 @@ package final class RequestExchange {
         return decision
     }
 
+    private func count(_ rewrite: ModelRewrite) {
+        guard let name = rewrite.decidedBy else { return }
+        controller.metrics.scheduling.rewriteDecisions.child(name, rewrite.asked, rewrite.target).increment()
+    }
+
     private func count(_ decision: SchedulingDecision, model: String, seconds: Double) {
         let endpoint = decision.endpoint
         controller.metrics.scheduling.duration.observe(seconds)
@@ -299,7 +350,7 @@ package final class RequestExchange {
             destinations: decision.destinations,
             attempt: attemptCount,
             requestHeaders: requestHeaders,
-            body: identity?.replacement(in: incoming.body),
+            body: rewrite?.replacement(in: incoming.body),
             responseHeaders: responseHeaders,
             requestDeadline: route.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) },
             attemptTimeout: route.rule.backendTimeout

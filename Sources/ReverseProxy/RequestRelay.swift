@@ -11,8 +11,9 @@ protocol RelayClient: AnyObject {
     var clientAddress: String { get }
     /// Whether the client speaks TLS.
     var isSecure: Bool { get }
-    /// Writes the response's head, with the changes of the route.
-    func relayHead(_ head: ResponseHead, mutation: HeaderMutation)
+    /// Writes the response's head, with the changes of the route. The length that it announces is that of the body
+    /// unless `isLengthKnown` is false.
+    func relayHead(_ head: ResponseHead, mutation: HeaderMutation, isLengthKnown: Bool)
     /// Writes a piece of the response's body.
     func relayBody(_ bytes: ByteBuffer)
     /// Ends the response and flushes it.
@@ -177,8 +178,10 @@ final class RequestRelay {
     func upstreamDidReceiveBody(_ bytes: ByteBuffer) {
         releaseHead()
         guard case .relaying = state else { return }
-        bytes.withUnsafeReadableBytes { exchange.responseBodyReceived(RawSpan(_unsafeBytes: $0)) }
-        client.relayBody(bytes)
+        let changed = bytes.withUnsafeReadableBytes { exchange.responseBodyReceived(RawSpan(_unsafeBytes: $0)) }
+        let relayed = changed.map { ByteBuffer(bytes: $0) } ?? bytes
+        // A piece of no bytes would be the end of a body in chunks.
+        if relayed.readableBytes > 0 { client.relayBody(relayed) }
         // With the client's buffer full, the endpoint waits: nothing piles up here.
         if !client.isWritable { connectionInUse?.setReading(false) }
     }
@@ -186,7 +189,10 @@ final class RequestRelay {
     /// The response is whole. The connection no longer belongs to the relay when this is called.
     func upstreamDidEnd() {
         releaseHead()
-        guard case .relaying = state, end(.completed) else { return }
+        guard case .relaying = state else { return }
+        let held = exchange.responseBodyEnded()
+        if !held.isEmpty { client.relayBody(ByteBuffer(bytes: held)) }
+        end(.completed)
         client.relayEnd()
     }
 
@@ -214,8 +220,16 @@ final class RequestRelay {
     private func releaseHead() {
         guard case .holdingHead = state, let routing, let head = heldHead.take() else { return }
         state = .relaying
+        let changesBody = exchange.isModelRewritten && head.bodyLength != .none && restoreModel(head)
         exchange.responseStarted()
-        client.relayHead(head, mutation: routing.responseHeaders)
+        client.relayHead(head, mutation: routing.responseHeaders, isLengthKnown: !changesBody)
+    }
+
+    private func restoreModel(_ head: ResponseHead) -> Bool {
+        exchange.restoreModel(
+            contentType: head.value(of: "content-type"),
+            contentEncoding: head.value(of: "content-encoding")
+        )
     }
 
     // MARK: Time

@@ -211,6 +211,39 @@ import Testing
     }
 
     @Test(arguments: Door.allCases)
+    func anotherModelServesAndTheClientHearsItsOwnName(door: Door) async throws {
+        let target = ModelRewriteRule.Target(model: "llama-4")
+        let rules = [ModelRewriteRule(rewrite: "r", models: ["chat"], targets: [target])]
+        let json = #"{"choices":[{"text":"\"model\":\"llama-4\"","model":"llama-4"}], "model" : "llama-4"}"#
+        let stream = "data: \(json)\n\ndata: {\"model\":\"llama-4\"}\n\ndata: [DONE]\n\n"
+        let changed = json.replacing("\"model\" : \"llama-4\"", with: "\"model\" : \"chat\"")
+        let acts: [(EndpointAct, String)] = [
+            (.answer(headers: [("content-type", "application/json; charset=utf-8")], body: json), changed),
+            (
+                .answer(headers: [("content-type", "text/event-stream")], body: stream),
+                "data: \(changed)\n\ndata: {\"model\":\"chat\"}\n\ndata: [DONE]\n\n"
+            ),
+            (.answer(headers: [("content-type", "text/plain")], body: json), json),
+            (.answer(body: json), json),
+            (.answer(headers: [("content-type", "application/json"), ("content-encoding", "gzip")], body: json), json),
+            (.answer(status: 400, headers: [("content-type", "application/json")], body: json), changed),
+        ]
+        let endpoint = BehaviourEndpoint(name: "a0", acts: acts.map(\.0), models: ["llama-4"])
+        try await withWorld(door, pools: [(name: "a", endpoints: [endpoint])], rewrites: ["a": rules]) { world in
+            for (_, expected) in acts {
+                let response = try await world.send(.completion("chat"))
+                #expect(response.body == expected && response.isWhole)
+                if let length = response.first("content-length") { #expect(length == "\(expected.utf8.count)") }
+            }
+            #expect(world.received.value.allSatisfy { $0.body == BehaviourRequest.completion("llama-4").body })
+            let direct = try await world.send(.completion("llama-4"))
+            #expect(direct.body == json)
+            let list = try await world.send(BehaviourRequest(method: "GET", target: "/v1/models"))
+            #expect(list.body.contains(#"{"id":"chat","object":"model""#))
+        }
+    }
+
+    @Test(arguments: Door.allCases)
     func modelsAreServedByThoseThatHaveThem(door: Door) async throws {
         let endpoints = [BehaviourEndpoint.healthy("a0", models: ["m1"]), .healthy("a1", models: ["m2"])]
         try await withWorld(door, pools: [(name: "a", endpoints: endpoints)]) { world in

@@ -57,22 +57,32 @@ struct DirectDoor: FrontDoor {
             return .next(exchange.attemptFailed(.reset(onReusedConnection: false)))
         case .dieInBody:
             if let step = exchange.responseHeadReceived(status: 200, isEventStream: false) { return .next(step) }
-            relay("half", exchange)
+            _ = relay("half", exchange)
             exchange.finish(.resetMidResponse)
             return .ended(BehaviourResponse(status: 200, headers: [], body: "half", isWhole: false))
         case .answer(let status, let headers, let body):
             if let step = exchange.responseHeadReceived(status: status, isEventStream: false) { return .next(step) }
-            relay(body, exchange)
+            func value(_ name: String) -> String { headers.first { $0.name == name }?.value ?? "" }
+            if exchange.isModelRewritten {
+                let (type, encoding) = (value("content-type"), value("content-encoding"))
+                _ = exchange.restoreModel(contentType: type, contentEncoding: encoding)
+            }
+            let relayed = relay(body, exchange)
             exchange.finish(.completed)
             let mutated = apply([routing.responseHeaders], to: headers)
-            return .ended(BehaviourResponse(status: status, headers: mutated, body: body))
+            return .ended(BehaviourResponse(status: status, headers: mutated, body: relayed))
         }
     }
 
-    private func relay(_ body: String, _ exchange: RequestExchange) {
+    /// Sends a body through the gateway in two pieces; returns what the client gets.
+    private func relay(_ body: String, _ exchange: RequestExchange) -> String {
         exchange.responseStarted()
         let bytes = Array(body.utf8)
-        exchange.responseBodyReceived(bytes.span.bytes)
+        var relayed: [UInt8] = []
+        for piece in [bytes.prefix(bytes.count / 2), bytes.suffix(from: bytes.count / 2)].map(Array.init) {
+            relayed += exchange.responseBodyReceived(piece.span.bytes) ?? piece
+        }
+        return String(decoding: relayed + exchange.responseBodyEnded(), as: UTF8.self)
     }
 
     private func note(_ request: BehaviourRequest, at name: String, _ routing: RoutingReply) {
@@ -82,9 +92,16 @@ struct DirectDoor: FrontDoor {
             method: request.method,
             target: request.target,
             headers: apply(routing.requestHeaders, to: headers),
-            body: request.body
+            body: changed(request.body, by: routing.body)
         )
         received.update { $0.append(noted) }
+    }
+
+    private func changed(_ body: String, by replacement: BodyReplacement?) -> String {
+        guard let replacement else { return body }
+        var bytes = Array(body.utf8)
+        bytes.replaceSubrange(replacement.range, with: replacement.bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func apply(

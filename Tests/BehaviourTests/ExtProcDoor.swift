@@ -118,8 +118,10 @@ struct ExtProcDoor: FrontDoor {
     ) async throws -> BehaviourResponse {
         let before = stream.state.value.messages.count
         try await stream.send(.responseHeaders([(name: ":status", value: String(status))] + fields))
-        try await stream.send(.responseBody(Array(text.utf8), isLast: true))
-        let answers = try await stream.replies(before + 2)[before...]
+        let bytes = Array(text.utf8)
+        try await stream.send(.responseBody(Array(bytes[..<(bytes.count / 2)]), isLast: false))
+        try await stream.send(.responseBody(Array(bytes[(bytes.count / 2)...]), isLast: true))
+        let answers = try await stream.replies(before + 3)[before...]
         let head = try #require(answers.first)
         #expect(head.kind == 2 && head.value("x-went-into-resp-headers") == "true")
         let body = answers.dropFirst().reduce(into: [UInt8]()) { $0 += $1.body }

@@ -26,6 +26,7 @@ struct World {
 /// - Parameters:
 ///   - pools: each pool's name and endpoints.
 ///   - routes: the routes; `nil` sends everything to the first pool.
+///   - rewrites: the rewrite rules by pool.
 ///   - detector: says how full each pool is; `nil` for pools that are never full.
 ///   - objectives: the priorities of every pool's objectives, by name.
 ///   - scheduler: makes the scheduler of every pool from the port that the last endpoint listens at; `nil` for one that
@@ -34,6 +35,7 @@ func withWorld(
     _ door: Door,
     pools: [(name: String, endpoints: [BehaviourEndpoint])],
     routes: [Route]? = nil,
+    rewrites: [String: [ModelRewriteRule]] = [:],
     detector: (any SaturationDetector)? = nil,
     objectives: [String: Int] = [:],
     scheduler: ((_ port: Int) throws -> Scheduler)? = nil,
@@ -62,6 +64,7 @@ func withWorld(
     let gateway = try GatewayFixture(
         pools: described,
         tables: tables,
+        rewrites: rewrites,
         detector: detector,
         objectives: objectives,
         scheduler: scheduler?(port)

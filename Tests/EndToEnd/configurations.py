@@ -76,6 +76,25 @@ def rule(backends, *matches, filters=None, timeouts=None):
     return content
 
 
+def model_rewrite(name, pool_name, *rules, annotations=None):
+    """An InferenceModelRewrite. A rule is (models, {target: weight}); no models for every request."""
+    metadata = {"name": name}
+    if annotations:
+        metadata["annotations"] = annotations
+    written = []
+    for models, targets in rules:
+        content = {"targets": [{"modelRewrite": model, "weight": weight} for model, weight in targets.items()]}
+        if models:
+            content["matches"] = [{"model": {"type": "Exact", "value": model}} for model in models]
+        written.append(content)
+    return {
+        "apiVersion": "llm-d.ai/v1alpha2",
+        "kind": "InferenceModelRewrite",
+        "metadata": metadata,
+        "spec": {"poolRef": {"name": pool_name}, "rules": written},
+    }
+
+
 def endpoint_list(addresses, each=None, **labels):
     """The endpoint list of file discovery with some `host:port` addresses; `each` has further labels of each one."""
     entries = []

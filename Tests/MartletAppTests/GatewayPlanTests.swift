@@ -69,6 +69,58 @@ struct GatewayPlanTests {
         #expect(plan.warnings.count == 1 && plan.warnings[0].contains("'sql' of ConfigMap default/b"))
     }
 
+    @Test("rewrites and priorities of models, for the gateway and for the endpoint picker")
+    func rollout() throws {
+        let set = try ConfigurationSet.load(path: "\(Self.examples)/rollout.yaml")
+        let pool = PoolID(name: "llama")
+        for plan in [
+            try plan("rollout.yaml"),
+            try GatewayPlan(askedBy: set, picker: .builtinDefault, poolName: "", namespace: "default"),
+        ] {
+            let table = try #require(plan.rewrites[pool])
+            let chat = try #require(table.rule(for: "chat"))
+            #expect(chat.targets == [.init(model: "llama-3", weight: 90), .init(model: "llama-4", weight: 10)])
+            #expect(chat.rewrite == "chat" && chat.stickyHeader == "x-session-id")
+            #expect(table.rule(for: "sql")?.targets == [.init(model: "sql-v7")])
+            #expect(table.rule(for: "helpdesk")?.targets == [.init(model: "support-v2")])
+            #expect(table.rule(for: "batch")?.rewrite == "batch")
+            #expect(table.rule(for: "gpt-5")?.targets == [.init(model: "llama-3")])
+            #expect(
+                table.models == [
+                    "chat", "llama-3", "llama-4", "sql", "sql-v7", "support", "helpdesk", "support-v2", "batch",
+                ])
+            #expect(plan.objectives == [pool: ObjectiveTable(named: ["batch": -1], ofModels: ["batch": -1])])
+            #expect(plan.warnings.isEmpty)
+        }
+    }
+
+    @Test("an InferenceObjective goes before an InferenceModel of its name")
+    func objectiveBesideModel() throws {
+        let text = """
+            apiVersion: inference.networking.k8s.io/v1
+            kind: InferencePool
+            metadata: {name: p}
+            spec: {selector: {matchLabels: {a: b}}, targetPorts: [{number: 1}]}
+            ---
+            endpoints: [{name: e, address: 10.0.0.1, port: 1, labels: {a: b}}]
+            ---
+            apiVersion: llm-d.ai/v1alpha2
+            kind: InferenceObjective
+            metadata: {name: x}
+            spec: {priority: 7, poolRef: {name: p}}
+            ---
+            apiVersion: inference.networking.x-k8s.io/v1alpha2
+            kind: InferenceModel
+            metadata: {name: x}
+            spec: {modelName: m, criticality: Critical, poolRef: {name: p}}
+
+            """
+        let documents = try YAMLDocumentReader().read(text, file: "f.yaml")
+        let plan = try GatewayPlan(try ConfigurationSet.decode(documents: documents), options: ServeOptions())
+        #expect(plan.objectives == [PoolID(name: "p"): ObjectiveTable(named: ["x": 7], ofModels: ["m": 1])])
+        #expect(plan.rewrites.isEmpty && plan.warnings.isEmpty)
+    }
+
     @Test("--listen adds a listener with all routes")
     func listenFlag() throws {
         let plan = try plan("two-pools.yaml", listen: "127.0.0.1:0")

@@ -34,7 +34,7 @@ import Testing
             body: #"{"model":"m","prompt":"12345678","stream":true,"max_tokens":9,"cache_salt":"s"}"#
         )
         let identity = try identity(request).get()
-        let inference = identity.inferenceRequest(request, objectives: [:], agent: nil)
+        let inference = identity.inferenceRequest(request, target: "m", objectives: ObjectiveTable(), agent: nil)
         #expect(identity.hasOwnID && inference.id == "mine")
         #expect(inference.model == "m" && inference.targetModel == "m")
         #expect(inference.objective == "new")
@@ -95,8 +95,9 @@ import Testing
         for path in ["/v1/audio/transcriptions", "/v1/audio/translations?x"] {
             let identity = try identity(upload(path, model: "whisper")).get()
             #expect(identity.api == .audio && identity.model == "whisper")
-            #expect(
-                identity.inferenceRequest(upload(path, model: "whisper"), objectives: [:], agent: nil).inputTokens == 0)
+            let inference = identity.inferenceRequest(
+                upload(path, model: "whisper"), target: "whisper", objectives: ObjectiveTable(), agent: nil)
+            #expect(inference.inputTokens == 0)
         }
         #expect(try identity(upload("/v1/audio/speech", model: "whisper")).get().model.isEmpty)
     }
@@ -242,6 +243,7 @@ import Testing
             let found = try CandidateSelection.candidates(
                 in: gateway.store.current,
                 model: model,
+                askedAs: model,
                 excluding: tried.map { EndpointID(name: $0) },
                 subset: nil,
                 pool: PoolID(name: "pool")

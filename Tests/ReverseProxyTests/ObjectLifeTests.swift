@@ -21,7 +21,7 @@ import Testing
         let isSecure = false
         var ends: [String] = []
 
-        func relayHead(_ head: ResponseHead, mutation: HeaderMutation) {}
+        func relayHead(_ head: ResponseHead, mutation: HeaderMutation, isLengthKnown: Bool) {}
         func relayBody(_ bytes: ByteBuffer) {}
         func relayEnd() { ends.append("end") }
         func relayFlush() {}

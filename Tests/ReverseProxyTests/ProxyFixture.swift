@@ -34,6 +34,7 @@ struct ProxyFixture {
 func withProxy(
     to ports: [Int],
     rule: (inout RouteRule) -> Void = { _ in },
+    rewrites: [ModelRewriteRule] = [],
     limits: GatewayLimits = GatewayLimits(),
     configure: (inout ProxyConfiguration) -> Void = { _ in },
     _ body: (ProxyFixture) async throws -> Void
@@ -41,6 +42,7 @@ func withProxy(
     let gateway = try GatewayFixture(
         ports: ports,
         rule: rule,
+        rewrites: rewrites,
         configuration: RequestControlConfiguration(limits: limits, seed: 1)
     )
     var configuration = ProxyConfiguration(limits: limits)

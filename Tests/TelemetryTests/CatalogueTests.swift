@@ -29,6 +29,7 @@ import Testing
                 "llm_d_epp_scheduler_e2e_duration_seconds histogram ",
                 "llm_d_epp_scheduler_attempts_total counter status,target_model_name,endpoint_name,namespace,port",
                 "llm_d_epp_disagg_decision_total counter plugin_name,plugin_type,model_name,decision_type",
+                "llm_d_epp_model_rewrite_decisions_total counter model_rewrite_name,model_name,target_model",
                 "llm_d_epp_plugin_duration_seconds histogram extension_point,plugin_type,plugin_name",
                 "llm_d_epp_prefix_indexer_size gauge plugin_name,plugin_type",
                 "llm_d_epp_prefix_indexer_hit_ratio histogram plugin_name,plugin_type",

@@ -60,11 +60,13 @@ private struct BodyRouting: ExchangeProcessor {
         }
     }
 
+    var looksAtResponseContent: Bool { false }
+
     mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges { .none }
 
-    mutating func responseBody(_ bytes: RawSpan) {}
+    mutating func responseBody(_ bytes: RawSpan) -> [UInt8]? { nil }
 
-    mutating func responseBodyEnded() -> ProtobufStruct? { nil }
+    mutating func responseBodyEnded() -> ResponseBodyEnd { ResponseBodyEnd() }
 
     mutating func ended(_ end: ExchangeEnd) {}
 }

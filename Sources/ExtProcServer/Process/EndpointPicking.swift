@@ -44,26 +44,35 @@ struct EndpointPicking: ExchangeProcessor {
         }
     }
 
+    var looksAtResponseContent: Bool { exchange?.isModelRewritten ?? false }
+
     mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges {
         var changes = HeaderChanges(set: [HeaderSetting("x-went-into-resp-headers", "true")])
         guard let exchange else { return changes }
         if let served = head.served { exchange.served(by: served) }
         // What would be retried here is retried by the proxy.
         _ = exchange.responseHeadReceived(status: head.status, isEventStream: head.isEventStream)
+        if let content = head.content {
+            _ = exchange.restoreModel(contentType: content.type, contentEncoding: content.encoding)
+        }
         begin(exchange)
         changes.apply(responseHeaders)
         changes.apply(HeaderMutation(set: exchange.responseFields(served: head.served)))
         return changes
     }
 
-    mutating func responseBody(_ bytes: RawSpan) {
-        guard let exchange else { return }
+    mutating func responseBody(_ bytes: RawSpan) -> [UInt8]? {
+        guard let exchange else { return nil }
         begin(exchange)
-        exchange.responseBodyReceived(bytes)
+        return exchange.responseBodyReceived(bytes)
     }
 
-    mutating func responseBodyEnded() -> ProtobufStruct? {
-        exchange.flatMap { ProtobufStruct($0.responseBodyEnded()) }
+    mutating func responseBodyEnded() -> ResponseBodyEnd {
+        guard let exchange else { return ResponseBodyEnd() }
+        return ResponseBodyEnd(
+            heldBack: exchange.responseBodyEnded(),
+            metadata: ProtobufStruct(exchange.usageReport())
+        )
     }
 
     mutating func ended(_ end: ExchangeEnd) {

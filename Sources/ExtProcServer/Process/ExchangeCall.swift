@@ -89,7 +89,9 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             perform(order.receive(.requestTrailers)) { noteSubset(request, bytes) }
         case .responseHeaders(let headers):
             perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream))) {
-                let changes = processor.responseHead(ExchangeResponseHead(headers, request, in: bytes))
+                let readsContent = processor.looksAtResponseContent && order.canChangeResponseBody
+                let head = ExchangeResponseHead(headers, request, readsContent: readsContent, in: bytes)
+                let changes = processor.responseHead(head)
                 stream.send(ProcessingResponse(.responseHeaders(CommonResponse(headers: changes))))
                 if headers.isEndOfStream { end(.whole) }
             }
@@ -197,6 +199,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
         case .body:
             common.body = changed.map { .replaced(byteCount: $0.readableBytes) }
+            if let changed, order.requestKeepsLength { common.headers.setLength(changed.readableBytes) }
             stream.send(ProcessingResponse(.requestBody(common), dynamicMetadata: forwarded.metadata), body: changed)
         case .headersAndPieces(let withTrailers):
             stream.send(ProcessingResponse(.requestHeaders(common), dynamicMetadata: forwarded.metadata))
@@ -236,27 +239,48 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     // MARK: The response
 
     private func relayBody(_ piece: ByteBuffer, isLast: Bool) {
-        piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
-        let metadata = isLast || order.buffersResponseBody ? endBody() : nil
+        var changed = piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
+            .map { ByteBuffer(bytes: $0) }
+        let ending = isLast || order.showsResponseBodyOnce ? endBody() : ResponseBodyEnd()
+        if !ending.heldBack.isEmpty {
+            var whole = changed ?? piece
+            whole.writeBytes(ending.heldBack)
+            changed = whole
+        }
         if order.relaysResponsePieces {
-            stream.sendPieces(of: piece, .response, isLast: isLast, metadata: metadata)
+            stream.sendPieces(of: changed ?? piece, .response, isLast: isLast, metadata: ending.metadata)
         } else {
-            stream.send(ProcessingResponse(.responseBody(CommonResponse()), dynamicMetadata: metadata))
+            var common = CommonResponse()
+            common.body = changed.map { $0.readableBytes > 0 ? .replaced(byteCount: $0.readableBytes) : .cleared }
+            if let changed, order.responseKeepsLength { common.headers.setLength(changed.readableBytes) }
+            let response = ProcessingResponse(.responseBody(common), dynamicMetadata: ending.metadata)
+            stream.send(response, body: changed)
         }
         if isLast { end(.whole) }
     }
 
-    /// The metadata for what stands behind the filter, once.
-    private func endBody() -> ProtobufStruct? {
-        guard !hasBodyEnded else { return nil }
+    /// What comes with the end of the body, once.
+    private func endBody() -> ResponseBodyEnd {
+        guard !hasBodyEnded else { return ResponseBodyEnd() }
         hasBodyEnded = true
         return processor.responseBodyEnded()
     }
 
-    /// Trailers end a body whose last piece did not say so: the answer to them is the last place for metadata.
+    /// Trailers end a body whose last piece did not say so: what is left of it goes in front of them, where there is a
+    /// place for it, and the answer to them is the last place for metadata.
     private func relayTrailers() {
-        let metadata = endBody()
-        stream.send(ProcessingResponse(.responseTrailers(.none), dynamicMetadata: metadata))
+        let ending = endBody()
+        if !ending.heldBack.isEmpty, order.relaysResponsePieces {
+            stream.sendPieces(of: ByteBuffer(bytes: ending.heldBack), .response, isLast: false)
+        }
+        stream.send(ProcessingResponse(.responseTrailers(.none), dynamicMetadata: ending.metadata))
         end(.whole)
+    }
+}
+
+extension HeaderChanges {
+    /// Announces the length of a body that another one took the place of.
+    fileprivate mutating func setLength(_ byteCount: Int) {
+        settings.append(HeaderSetting("content-length", String(byteCount)))
     }
 }

@@ -21,6 +21,14 @@ struct ForwardedRequest {
     let body: BodyReplacement?
 }
 
+/// What comes with the end of a response's body.
+struct ResponseBodyEnd {
+    /// Bytes that were held back and stand behind the last piece.
+    var heldBack: [UInt8] = []
+    /// Metadata for what stands behind the filter; `nil` for none.
+    var metadata: ProtobufStruct?
+}
+
 /// How an exchange ended.
 enum ExchangeEnd {
     /// The response was seen to its end, or the proxy does not show it.
@@ -42,14 +50,17 @@ protocol ExchangeProcessor {
     mutating func decide(_ request: IncomingRequest) -> ExchangeDecision
     /// The answer to a request that is refused before it is whole.
     func reply(to rejection: Rejection, path: String) -> LocalReply
+    /// Whether ``responseHead(_:)`` needs to know what the body is.
+    var looksAtResponseContent: Bool { get }
     /// Sees the head of the response. Called also when no request was seen.
     mutating func responseHead(_ head: ExchangeResponseHead) -> HeaderChanges
     /// Sees a piece of the response's body.
-    mutating func responseBody(_ bytes: RawSpan)
-    /// The response's body is whole. Called at most once.
     ///
-    /// - Returns: metadata for what stands behind the filter; `nil` for none.
-    mutating func responseBodyEnded() -> ProtobufStruct?
+    /// - Returns: the bytes that take its place; `nil` when it stays as it is, as always unless the head said that the
+    ///   body can be changed.
+    mutating func responseBody(_ bytes: RawSpan) -> [UInt8]?
+    /// The response's body is whole. Called at most once.
+    mutating func responseBodyEnded() -> ResponseBodyEnd
     /// The exchange is over. Called exactly once.
     mutating func ended(_ end: ExchangeEnd)
 }
@@ -82,12 +93,30 @@ struct ExchangeResponseHead {
     let isEventStream: Bool
     /// The endpoint that the proxy says has answered; `nil` when it does not say.
     let served: String?
+    /// What the body is; `nil` when nobody asked, or when the body cannot be changed.
+    let content: Content?
+
+    /// What tells how a body is to be read.
+    struct Content {
+        /// `content-type`; empty for none.
+        let type: String
+        /// `content-encoding`; empty for none.
+        let encoding: String
+    }
 
     /// Reads it from a message.
-    init(_ headers: HeadersPart, _ request: ProcessingRequest, in bytes: RawSpan) {
+    ///
+    /// - Parameter readsContent: whether ``content`` is read.
+    init(_ headers: HeadersPart, _ request: ProcessingRequest, readsContent: Bool, in bytes: RawSpan) {
         status = headers.fields.first(":status", in: bytes).flatMap { Int(bytes.text($0.value)) } ?? 0
         let type = headers.fields.first("content-type", in: bytes)
         isEventStream = type.map { bytes.begins($0.value, with: "text/event-stream") } ?? false
         served = request.servedEndpoint(in: bytes)
+        content =
+            readsContent
+            ? Content(
+                type: type.map { bytes.text($0.value) } ?? "",
+                encoding: headers.fields.first("content-encoding", in: bytes).map { bytes.text($0.value) } ?? ""
+            ) : nil
     }
 }

@@ -50,7 +50,7 @@ struct ProcessStateMachine: Hashable, Sendable {
         case relayHeaders(isLast: Bool)
         /// Send a piece of the response's body on, as bytes.
         case relayPiece(isLast: Bool)
-        /// Let the response's body be, which Envoy keeps.
+        /// Answer a piece of the response's body, which Envoy keeps unless the answer has another.
         case acknowledgeBody(isLast: Bool)
         /// Send the response's trailers on.
         case relayTrailers
@@ -90,12 +90,24 @@ struct ProcessStateMachine: Hashable, Sendable {
 
     /// Whether the request's body is shown at all.
     var showsRequestBody: Bool { requestMode != .none }
+    /// Whether the request's body comes in one message and its header keeps a length, which must be that of the body
+    /// that is sent back. In all other modes the proxy announces none.
+    var requestKeepsLength: Bool { requestMode == .buffered }
+    /// The same for the response.
+    var responseKeepsLength: Bool { responseMode == .buffered }
     /// Whether the response's body must be sent back.
     var relaysResponsePieces: Bool { responseMode == .fullDuplexStreamed }
+    /// Whether no more than one message has a piece of the response's body.
+    var showsResponseBodyOnce: Bool { responseMode == .buffered || responseMode == .bufferedPartial }
+    /// Whether the response's body can be changed.
+    var canChangeResponseBody: Bool {
+        switch responseMode {
+        case .streamed, .buffered, .bufferedPartial, .fullDuplexStreamed: true
+        case .none, .grpc, .unknown: false
+        }
+    }
     /// Whether the response's body is shown at all; without it, the end of the stream is the end of the exchange.
     var showsResponseBody: Bool { responseMode != .none }
-    /// Whether the response's body comes in one message, which trailers may follow.
-    var buffersResponseBody: Bool { responseMode == .buffered }
     /// Whether the response is whole.
     var isResponseComplete: Bool { response == .done }
 

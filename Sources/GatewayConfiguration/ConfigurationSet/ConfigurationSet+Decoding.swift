@@ -140,6 +140,9 @@ private struct ResourceReader {
     }
 
     private mutating func readNamed(_ document: ParameterDecoder, kind: ResourceKind, metadata: ResourceMetadata) {
+        if metadata.stickyHeader != nil, kind != .rewrite, kind != .model {
+            document.warn("its annotation for rewrites has no effect: it is not one", at: "metadata")
+        }
         switch kind {
         case .gateway:
             set.gateways.append(GatewayResource(decoding: document, metadata: metadata))
@@ -153,9 +156,7 @@ private struct ResourceReader {
         case .rewrite:
             set.rewrites.append(InferenceModelRewriteResource(decoding: document, metadata: metadata))
         case .model:
-            let model = InferenceModelResource(decoding: document, metadata: metadata)
-            set.objectives.append(model.objective)
-            if let rewrite = model.rewrite { set.rewrites.append(rewrite) }
+            set.models.append(InferenceModelResource(decoding: document, metadata: metadata))
         case .secret:
             set.secrets.append(TLSSecretResource(decoding: document, metadata: metadata))
         case .configMap:

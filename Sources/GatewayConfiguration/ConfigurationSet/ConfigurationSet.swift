@@ -8,10 +8,12 @@ package struct ConfigurationSet: Sendable {
     package internal(set) var routes: [HTTPRouteResource] = []
     /// The pools.
     package internal(set) var pools: [InferencePoolResource] = []
-    /// The objectives, those of InferenceModels included.
+    /// The objectives.
     package internal(set) var objectives: [InferenceObjectiveResource] = []
-    /// The rewrites, those of InferenceModels included.
+    /// The rewrites as they are written; see ``rewrites(of:)``.
     package internal(set) var rewrites: [InferenceModelRewriteResource] = []
+    /// The InferenceModels as they are written; see ``effectiveModels``.
+    package internal(set) var models: [InferenceModelResource] = []
     /// The TLS secrets.
     package internal(set) var secrets: [TLSSecretResource] = []
     /// The maps of adapters to base models, in written order.
@@ -45,6 +47,33 @@ package struct ConfigurationSet: Sendable {
         default fallback: EndpointPickerConfiguration = .builtinDefault
     ) -> EndpointPickerConfiguration {
         endpointPickers.first { $0.pool == pool } ?? endpointPickers.first { $0.pool == nil } ?? fallback
+    }
+
+    /// The InferenceModels that hold: of those of one pool for one model the oldest.
+    package var effectiveModels: [InferenceModelResource] {
+        var seen: Set<[String]> = []
+        return models.sorted { Self.precedes($0.metadata, $1.metadata) }.filter { model in
+            let pool = model.pool.target
+            return seen.insert([pool.namespace, pool.name, model.model]).inserted
+        }
+    }
+
+    /// The rewrites of `pool`, those of InferenceModels among them, in the order in which they hold: the oldest first.
+    package func rewrites(of pool: ResourceName) -> [InferenceModelRewriteResource] {
+        (rewrites + effectiveModels.compactMap(\.rewrite)).filter { $0.pool.target == pool }
+            .sorted { Self.precedes($0.metadata, $1.metadata) }
+    }
+
+    /// Whether `left` is older than `right`: by the time of a cluster, and at one time by name; without a time, as in
+    /// files, behind those with one and in the order of the files. RFC 3339 texts sort as times do.
+    private static func precedes(_ left: ResourceMetadata, _ right: ResourceMetadata) -> Bool {
+        guard let leftTime = left.creationTimestamp, let rightTime = right.creationTimestamp else {
+            if left.creationTimestamp == nil, right.creationTimestamp == nil {
+                return SourcePosition.precedes(left.position, right.position)
+            }
+            return left.creationTimestamp != nil
+        }
+        return (leftTime, left.id) < (rightTime, right.id)
     }
 
     /// The listeners that `route` attaches to, in the order of its parents, each one once.

@@ -21,6 +21,8 @@ struct ConfigurationValidation {
         for pool in set.pools { checkPool(pool) }
         for objective in set.objectives { checkPoolReference(objective.pool) }
         for rewrite in set.rewrites { checkPoolReference(rewrite.pool) }
+        for model in set.models { checkPoolReference(model.pool) }
+        checkRewrites()
         checkEndpointPickers()
     }
 
@@ -32,6 +34,7 @@ struct ConfigurationValidation {
         checkUnique(set.pools.map(\.metadata), kind: "InferencePool")
         checkUnique(set.objectives.map(\.metadata), kind: "InferenceObjective")
         checkUnique(set.rewrites.map(\.metadata), kind: "InferenceModelRewrite")
+        checkUnique(set.models.map(\.metadata), kind: "InferenceModel")
         checkUnique(set.secrets.map(\.metadata), kind: "Secret")
         checkUnique(set.modelMaps.map(\.metadata), kind: "ConfigMap")
         problems += EndpointEntry.duplicates(in: set.endpoints)
@@ -180,6 +183,37 @@ struct ConfigurationValidation {
         guard !poolNames.contains(reference.target) else { return }
         reportMissing(reference, kind: "InferencePool", among: Array(poolNames))
     }
+
+    // MARK: - Rewrites
+
+    /// Finds InferenceModels and rules that never hold, because an older one holds for the same requests.
+    private mutating func checkRewrites() {
+        let effective = Set(set.effectiveModels.map(\.metadata.position))
+        for model in set.models where !effective.contains(model.metadata.position) {
+            warn(
+                "\(ConfigurationProblem.quoted(model.model)) is the model of another InferenceModel of the pool, which "
+                    + "goes before: this one has no effect",
+                model.metadata.position, "spec.modelName"
+            )
+        }
+        for pool in poolNames.sorted() {
+            var first: [String?: SourcePosition] = [:]
+            for rule in set.rewrites(of: pool).flatMap(\.rules) {
+                let models: [String?] = rule.models.isEmpty ? [nil] : rule.models
+                for model in models {
+                    guard let earlier = first[model] else {
+                        first[model] = rule.position
+                        continue
+                    }
+                    guard earlier != rule.position else { continue }
+                    let what = model.map { "for the model \(ConfigurationProblem.quoted($0))" } ?? "for every request"
+                    warn("the rule \(what) has no effect: that at \(earlier) goes before", rule.position, rule.path)
+                }
+            }
+        }
+    }
+
+    // MARK: - Endpoint pickers
 
     private mutating func checkEndpointPickers() {
         var seen: [ResourceName?: SourcePosition] = [:]

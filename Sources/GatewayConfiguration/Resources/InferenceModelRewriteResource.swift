@@ -19,6 +19,8 @@ package struct InferenceModelRewriteResource: Sendable {
         package let targets: [Target]
         /// Where the rule stands.
         package let position: SourcePosition
+        /// Its path in the document.
+        package let path: String
     }
 
     /// What identifies the rewrite.
@@ -27,6 +29,9 @@ package struct InferenceModelRewriteResource: Sendable {
     package let pool: ResourceReference
     /// The rules in written order, at least one.
     package let rules: [Rule]
+    /// The header field by whose value requests stay with one target; `nil` when each request is drawn. An annotation
+    /// says so, because the resource has no field for it.
+    package var stickyHeader: String? { metadata.stickyHeader }
 
     init(decoding document: ParameterDecoder, metadata: ResourceMetadata) {
         self.metadata = metadata
@@ -51,12 +56,13 @@ package struct InferenceModelRewriteResource: Sendable {
                 let message = "\(ConfigurationProblem.quoted(type)) is not a match type, only Exact is"
                 model.report(message, at: "type", candidates: ["Exact"], name: type)
             }
-            return model.requiredString("value")
+            return model.modelName("value")
         }
         return Rule(
             models: models,
             targets: targets(decoder, key: "targets", nameKey: "modelRewrite"),
-            position: decoder.position
+            position: decoder.position,
+            path: decoder.path
         )
     }
 
@@ -72,7 +78,22 @@ package struct InferenceModelRewriteResource: Sendable {
             decoder.report(message, at: key)
         }
         return zip(entries, weights).map { entry, weight in
-            Target(model: entry.requiredString(nameKey), weight: weight ?? 1)
+            Target(model: entry.modelName(nameKey), weight: weight ?? 1)
         }
+    }
+}
+
+extension ParameterDecoder {
+    /// The name of a model at `key`, which must be one that requests can have. Stand-in: `""`.
+    func modelName(_ key: String) -> String {
+        let name = requiredString(key)
+        switch FieldValueFault(name) {
+        case nil: break
+        case .tooLong(let count):
+            report("the name of a model has at most \(FieldValueFault.bytesMax) bytes, not \(count)", at: key)
+        case .controlCharacter(let byte):
+            report("\(ConfigurationProblem.quoted(name)) has the control character \(byte)", at: key)
+        }
+        return name
     }
 }

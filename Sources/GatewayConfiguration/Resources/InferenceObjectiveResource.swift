@@ -16,10 +16,4 @@ package struct InferenceObjectiveResource: Sendable {
         pool = spec.poolReference("poolRef", namespace: metadata.id.namespace)
         priority = spec.int("priority", default: 0, in: Int(Int32.min)...Int(Int32.max))
     }
-
-    init(metadata: ResourceMetadata, pool: ResourceReference, priority: Int) {
-        self.metadata = metadata
-        self.pool = pool
-        self.priority = priority
-    }
 }

@@ -29,6 +29,9 @@ package struct ResourceMetadata: Hashable, Sendable {
     package let labels: [String: String]
     /// When a cluster created the object, in RFC 3339 text; `nil` outside a cluster. Older rewrites come first.
     package let creationTimestamp: String?
+    /// The header field by whose value requests stay with one target of a rewrite, as an annotation says; `nil` without
+    /// it.
+    let stickyHeader: String?
     /// Where the name stands.
     package let position: SourcePosition
 
@@ -48,11 +51,37 @@ package struct ResourceMetadata: Hashable, Sendable {
         id = ResourceName(namespace: metadata.namespace(), name: metadata.requiredName("name"))
         labels = metadata.labels("labels")
         creationTimestamp = metadata.string("creationTimestamp")
+        stickyHeader = Self.stickyHeader(metadata)
         position = metadata.position(of: "name")
         metadata.accept(
-            "annotations", "uid", "resourceVersion", "generation", "managedFields", "finalizers", "ownerReferences",
+            "uid", "resourceVersion", "generation", "managedFields", "finalizers", "ownerReferences",
             "selfLink", "generateName", "deletionTimestamp", "deletionGracePeriodSeconds"
         )
+    }
+
+    /// What the gateway's own annotations begin with. Those of others mean nothing here.
+    private static let annotationPrefix = "martlet.dev/"
+    private static let stickyAnnotation = annotationPrefix + "sticky-by-header"
+
+    private static func stickyHeader(_ metadata: ParameterDecoder) -> String? {
+        guard case .object(let members)? = metadata.value("annotations")?.content else { return nil }
+        var header: String?
+        for member in members where member.key.hasPrefix(annotationPrefix) {
+            guard member.key == stickyAnnotation else {
+                metadata.report(
+                    "unknown annotation \(ConfigurationProblem.quoted(member.key))", at: "annotations",
+                    candidates: [stickyAnnotation], name: member.key
+                )
+                continue
+            }
+            if case .string(let text) = member.value.content, NameSyntax.isHTTPToken(text) {
+                header = text
+            } else {
+                let message = "\(stickyAnnotation): \(member.value) is not the name of a header field"
+                metadata.report(message, at: "annotations")
+            }
+        }
+        return header
     }
 }
 

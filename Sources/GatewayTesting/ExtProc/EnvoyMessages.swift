@@ -131,6 +131,8 @@ package struct EnvoyReply: Hashable, Sendable {
     package var removed: [String] = []
     /// The body's bytes, or those of the immediate response.
     package var body: [UInt8] = []
+    /// Whether other bytes, or none, take the body's place.
+    package var changesBody = false
     /// Whether the body is a streamed piece.
     package var isPiece = false
     /// Whether the piece is the last.
@@ -185,6 +187,7 @@ package struct EnvoyReply: Hashable, Sendable {
             switch number {
             case 2: readChanges(content)
             case 3:
+                changesBody = true
                 for (number, change, _) in ProtobufFields(content) {
                     if number == 1 { body = change }
                     guard number == 3 else { continue }

@@ -6,6 +6,7 @@ import RequestControl
 import RequestFormats
 import Scheduling
 import Synchronization
+import Telemetry
 
 /// Turns plans into running pools, and keeps what a reload does not change.
 ///
@@ -113,12 +114,16 @@ final class GatewayAssembly: Sendable {
                 gone.store.replaceEndpoints([])
             }
             running = next
+            let models = plan.rewrites.values.reduce(into: Set()) { $0.formUnion($1.models) }
+            metrics.requests.pinModels(models)
+            metrics.scheduling.pinModels(models)
             return GatewayState(
                 tables: plan.tables,
                 pools: plan.pools.compactMap { next[$0.id]?.runtime },
                 parsers: plan.parsers,
                 modelMapping: plan.modelMapping,
-                objectives: plan.objectives
+                objectives: plan.objectives,
+                rewrites: plan.rewrites
             )
         }
     }

@@ -20,11 +20,8 @@ extension GatewayPlan {
             listeners.append(Listener(address: address, routes: .standalone, certificate: nil))
             tables[.standalone] = Self.standaloneTable(routes: routes, pools: pools)
         }
-        for objective in configuration.objectives {
-            objectives[PoolID(objective.pool.target), default: [:]][objective.metadata.id.name] = objective.priority
-        }
-        modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
-        warnings = configuration.warnings.map(\.description) + modelMapping.warnings
+        warnings = configuration.warnings.map(\.description)
+        addModels(configuration)
     }
 
     /// One table of all routes for a proxy that only asks where requests go. Gateways have no effect.
@@ -64,6 +61,7 @@ extension GatewayPlan {
             tables = [.standalone: Self.standaloneTable(routes: routes, pools: pools)]
             if named != nil { warnings.append("--pool-name has no effect: the configuration has routes.") }
         }
+        addModels(configuration)
     }
 
     private static func pools(_ configuration: ConfigurationSet, picker: EndpointPickerConfiguration) -> [Pool] {
@@ -73,6 +71,26 @@ extension GatewayPlan {
                 endpoints: configuration.endpoints(of: pool).map(EndpointDescription.init),
                 picker: configuration.endpointPicker(for: pool.metadata.id, default: picker)
             )
+        }
+    }
+
+    /// Adds what the configuration says of models: their base models, priorities and rewrites.
+    private mutating func addModels(_ configuration: ConfigurationSet) {
+        modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
+        warnings += modelMapping.warnings
+        for model in configuration.effectiveModels {
+            let pool = PoolID(model.pool.target)
+            objectives[pool, default: ObjectiveTable()].named[model.metadata.id.name] = model.priority
+            objectives[pool, default: ObjectiveTable()].ofModels[model.model] = model.priority
+        }
+        // An InferenceObjective goes before an InferenceModel of its name.
+        for objective in configuration.objectives {
+            let pool = PoolID(objective.pool.target)
+            objectives[pool, default: ObjectiveTable()].named[objective.metadata.id.name] = objective.priority
+        }
+        for pool in configuration.pools {
+            let rules = configuration.rewrites(of: pool.metadata.id).flatMap(ModelRewriteRule.rules)
+            if !rules.isEmpty { rewrites[PoolID(pool.metadata.id)] = ModelRewriteTable(rules) }
         }
     }
 
@@ -157,6 +175,19 @@ extension Route {
                 (try rule.matches.map { try RouteMatch($0, in: rule) }, RouteRule(rule))
             }
         )
+    }
+}
+
+extension ModelRewriteRule {
+    fileprivate static func rules(of resource: InferenceModelRewriteResource) -> [ModelRewriteRule] {
+        resource.rules.map { rule in
+            ModelRewriteRule(
+                rewrite: resource.metadata.id.name,
+                models: rule.models,
+                targets: rule.targets.map { Target(model: $0.model, weight: $0.weight) },
+                stickyHeader: resource.stickyHeader
+            )
+        }
     }
 }
 

@@ -35,8 +35,10 @@ struct GatewayPlan: Sendable {
     var pools: [Pool]
     /// The base models of adapters, by the configuration.
     var modelMapping = ModelMapping()
-    /// The priorities of each pool's objectives, by name.
-    var objectives: [PoolID: [String: Int]] = [:]
+    /// The priorities of each pool's requests.
+    var objectives: [PoolID: ObjectiveTable] = [:]
+    /// Which models serve the requests of each pool.
+    var rewrites: [PoolID: ModelRewriteTable] = [:]
     /// What is accepted and has no effect, or looks like a mistake.
     var warnings: [String] = []
 

@@ -18,6 +18,7 @@ struct DecisionStep {
         let candidates = try CandidateSelection.candidates(
             in: pool.endpoints.current,
             model: context.request.targetModel,
+            askedAs: context.request.model,
             excluding: tried,
             subset: subset,
             pool: pool.id

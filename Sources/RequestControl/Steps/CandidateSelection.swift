@@ -5,12 +5,19 @@ import GatewayCore
 enum CandidateSelection {
     /// The candidates of a pool for a model; empty model for any.
     ///
-    /// - Parameter subset: the endpoints that the proxy allows; `nil` for all.
+    /// - Parameters:
+    ///   - view: the pool's endpoints.
+    ///   - model: the model that serves.
+    ///   - askedAs: the model that the client asked for.
+    ///   - tried: endpoints that are out of the question.
+    ///   - subset: the endpoints that the proxy allows; `nil` for all.
+    ///   - pool: the pool's name.
     /// - Throws: ``Rejection``: `noEndpoints`, also when the subset has none of them; `endpointsDown`; `modelNotFound`
     ///   when every endpoint has told its models and none has this one.
     static func candidates(
         in view: EndpointStoreView,
         model: String,
+        askedAs: String,
         excluding tried: [EndpointID],
         subset: EndpointSubset?,
         pool: PoolID
@@ -19,7 +26,7 @@ enum CandidateSelection {
             throw Rejection(.noEndpoints, "The pool '\(pool.name)' has no endpoints.")
         }
         if !model.isEmpty, view.models.allEndpointsHaveTold, !view.models.serves(model) {
-            throw unknown(model, view.models.union().map(\.id), pool: pool)
+            throw unknown(model, askedAs: askedAs, view.models.union().map(\.id), pool: pool)
         }
         var endpoints = view.available
         if let subset { endpoints = try allowed(by: subset, view, pool: pool) }
@@ -52,12 +59,13 @@ enum CandidateSelection {
     }
 
     /// Names a few of the models: the endpoints may list thousands.
-    private static func unknown(_ model: String, _ known: [String], pool: PoolID) -> Rejection {
+    private static func unknown(_ model: String, askedAs: String, _ known: [String], pool: PoolID) -> Rejection {
         let shown = known.prefix(10).map { "'\($0)'" }.joined(separator: ", ")
         let more = known.count > 10 ? " and \(known.count - 10) more" : ""
+        let subject = model == askedAs ? "'\(model)'" : "'\(askedAs)' is rewritten to '\(model)', which"
         return Rejection(
             .modelNotFound,
-            "The model '\(model)' does not exist. The pool '\(pool.name)' serves \(shown)\(more).",
+            "The model \(subject) does not exist. The pool '\(pool.name)' serves \(shown)\(more).",
             parameter: "model"
         )
     }
@@ -73,8 +81,9 @@ enum CandidateSelection {
 }
 
 extension EndpointSnapshot {
-    /// Whether the endpoint serves `model`, as far as it has told.
+    /// Whether the endpoint serves `model`, as far as it has told: by its list, or as an adapter that its metrics name.
     fileprivate func mayServe(_ model: String) -> Bool {
-        models?.contains(model) ?? true
+        guard let models else { return true }
+        return models.contains(model) || metrics.activeModels.contains(model) || metrics.waitingModels.contains(model)
     }
 }

@@ -8,17 +8,8 @@ struct RequestIdentity {
     let id: String
     let hasOwnID: Bool
 
-    /// The model that serves the request: ``model``, unless a header names another one.
-    let targetModel: String
-
     /// The model of the body; empty when the request names none.
     var model: String { parsed?.model ?? "" }
-
-    /// What becomes of the body when another model than the body's serves; `nil` when it stays as it is.
-    func replacement(in body: any BodyBytes) -> BodyReplacement? {
-        guard targetModel != model, let range = parsed?.modelRange else { return nil }
-        return BodyReplacement(JSONRewrite(replacing: range, ofDocumentWithByteCount: body.count, with: targetModel))
-    }
 
     /// Reads the body, if its path belongs to an API, and the header.
     ///
@@ -35,7 +26,6 @@ struct RequestIdentity {
         self.api = request.method == "POST" && !request.hasUnseenBody ? api : .passthrough
         parsed =
             self.api == .audio ? Self.parseForm(request) : try Self.parse(request.body, as: self.api, limits: limits)
-        targetModel = try Self.target(of: request, api: self.api, parsed)
         let own = request.headers.first(HeaderNames.requestID) ?? ""
         hasOwnID = !own.isEmpty
         id = hasOwnID ? own : random.uuid()
@@ -46,20 +36,6 @@ struct RequestIdentity {
         let contentType = request.headers.first("content-type") ?? ""
         let parsed = request.body.withBytes { ParsedBody(form: $0, contentType: contentType, as: .audio) }
         return FieldValueFault(parsed.model ?? "") == nil ? parsed : ParsedBody(api: .audio)
-    }
-
-    /// The model that a header names instead of the body's, where the body has one that can be replaced.
-    private static func target(
-        of request: IncomingRequest,
-        api: InferenceAPI,
-        _ parsed: ParsedBody?
-    ) throws(Rejection) -> String {
-        let model = parsed?.model ?? ""
-        guard api.hasRewritableModel, parsed?.modelRange != nil,
-            let named = request.headers.first(of: HeaderNames.modelRewrite), !named.isEmpty
-        else { return model }
-        try check(modelName: named)
-        return named
     }
 
     private static func parse(
@@ -88,7 +64,7 @@ struct RequestIdentity {
     }
 
     /// Refuses a name that must not become a header field.
-    private static func check(modelName name: String) throws(Rejection) {
+    static func check(modelName name: String) throws(Rejection) {
         switch FieldValueFault(name) {
         case nil:
             break
@@ -111,17 +87,22 @@ struct RequestIdentity {
     ///
     /// - Parameters:
     ///   - request: the request as it came in.
-    ///   - objectives: the priorities of the pool's objectives, by name. An objective that is not among them is no
-    ///     error: the request has the priority 0.
+    ///   - target: the model that serves it.
+    ///   - objectives: the priorities of the pool's objectives.
     ///   - agent: for whom the request is when it names no fairness id; `nil` when nobody knows.
-    func inferenceRequest(_ request: IncomingRequest, objectives: [String: Int], agent: String?) -> InferenceRequest {
+    func inferenceRequest(
+        _ request: IncomingRequest,
+        target: String,
+        objectives: ObjectiveTable,
+        agent: String?
+    ) -> InferenceRequest {
         let objective = request.headers.first(of: HeaderNames.objective) ?? ""
         return InferenceRequest(
             id: id,
             model: model,
-            targetModel: targetModel,
+            targetModel: target,
             objective: objective,
-            priority: objectives[objective] ?? 0,
+            priority: objectives.priority(of: objective, model: model),
             fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? agent ?? "default-flow",
             isStreaming: parsed?.stream ?? false,
             headers: request.headers,

@@ -1,15 +1,16 @@
 import GatewayCore
 import Scheduling
 
-/// The second and third step of a request: what it is, which pool is to serve it, and what its plugins share.
+/// The second and third step of a request: what it is, which pool and model are to serve it, and what its plugins share.
 struct RequestResolution {
     let identity: RequestIdentity
     let route: RouteSelection
+    let rewrite: ModelRewrite
     let context: SchedulingContext
 
     /// Reads the request and finds its pool.
     ///
-    /// - Throws: ``Rejection`` of ``RequestIdentity`` and ``RouteSelection``.
+    /// - Throws: ``Rejection`` of ``RequestIdentity``, ``RouteSelection`` and ``ModelRewrite``.
     init(
         _ request: IncomingRequest,
         state: GatewayState,
@@ -32,9 +33,17 @@ struct RequestResolution {
             isBehindProxy: isBehindProxy,
             random: &random
         )
+        rewrite = try ModelRewrite(
+            of: identity,
+            in: request,
+            changedBy: route.requestHeaders,
+            by: state.rewrites(of: route.pool.id),
+            random: &random
+        )
         context = SchedulingContext(
             request: identity.inferenceRequest(
                 request,
+                target: rewrite.target,
                 objectives: state.objectives(of: route.pool.id),
                 agent: route.pool.scheduler.agent(in: request.headers)
             ),

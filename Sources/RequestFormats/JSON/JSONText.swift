@@ -49,17 +49,26 @@ enum JSONText {
         guard offset >= 0, bytes.byteCount &- offset >= 4 else { return nil }
         var unit: UInt16 = 0
         for index in 0..<4 {
-            let byte = bytes.byte(at: offset &+ index)
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte &- UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte &- UInt8(ascii: "a") &+ 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte &- UInt8(ascii: "A") &+ 10
-            default: return nil
-            }
+            guard let digit = hexadecimalDigit(bytes.byte(at: offset &+ index)) else { return nil }
             unit = unit &<< 4 | UInt16(digit)
         }
         return unit
+    }
+
+    /// The value of a hexadecimal digit; `nil` for any other byte.
+    @inline(__always)
+    static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte &- UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte &- UInt8(ascii: "a") &+ 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte &- UInt8(ascii: "A") &+ 10
+        default: nil
+        }
+    }
+
+    /// The scalar of a surrogate pair.
+    static func scalar(lead: UInt16, trail: UInt16) -> Unicode.Scalar? {
+        Unicode.Scalar(0x1_0000 + UInt32(lead & 0x3FF) << 10 + UInt32(trail & 0x3FF))
     }
 
     /// The bytes of a string's content with its escapes resolved; `nil` when half a surrogate pair is escaped.
@@ -100,7 +109,7 @@ enum JSONText {
             UTF16.isTrailSurrogate(second)
         else { return nil }
         offset &+= 6
-        return Unicode.Scalar(0x1_0000 + UInt32(first & 0x3FF) << 10 + UInt32(second & 0x3FF))
+        return scalar(lead: first, trail: second)
     }
 
     /// The value of the number in `range`; see ``JSONValue/nonNegativeInteger(in:)``.

@@ -246,8 +246,8 @@ final class ClientSession {
 extension ClientSession: RelayClient {
     var isWritable: Bool { transport?.isWritable ?? false }
 
-    func relayHead(_ head: ResponseHead, mutation: HeaderMutation) {
-        let framing = framing(status: head.status, hasLength: head.contentLength != nil)
+    func relayHead(_ head: ResponseHead, mutation: HeaderMutation, isLengthKnown: Bool) {
+        let framing = framing(status: head.status, hasLength: head.contentLength != nil && isLengthKnown)
         transport?.writeHead(.endpoint(head, mutation), framing: framing)
     }
 

@@ -89,7 +89,7 @@ extension HTTP2StreamHandler: ClientTransport {
         switch content {
         case .endpoint(let head, let mutation):
             let status = HTTPResponseStatus(statusCode: head.status)
-            let headers = head.headers(mutation, hasLength: framing.framing != .none)
+            let headers = head.headers(mutation, hasLength: framing.framing == .asAnnounced)
             write(.head(HTTPResponseHead(version: .http2, status: status, headers: headers)))
         case .reply(let reply):
             var headers = HTTPHeaders(reply.headers.map { ($0.name, $0.value) })

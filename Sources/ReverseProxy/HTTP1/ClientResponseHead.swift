@@ -42,7 +42,7 @@ struct ClientResponseHead {
                 writeStatus(endpoint.status, to: &head)
                 head.append(bytes.slice(endpoint.reason))
                 head.append("\r\n")
-                endpoint.forEachForwardedField(of: bytes, mutations, hasLength: framing != .none) { place in
+                endpoint.forEachForwardedField(of: bytes, mutations, hasLength: framing == .asAnnounced) { place in
                     // From the name to the end of the value: what stands between them is white space and a colon.
                     head.append(bytes.slice(place.name.lowerBound..<place.value.upperBound))
                     head.append("\r\n")

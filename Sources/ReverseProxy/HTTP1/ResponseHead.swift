@@ -60,6 +60,14 @@ struct ResponseHead {
         keepsAlive = persists && !facts.connection.closes && bodyLength != .untilClose
     }
 
+    /// The value of the first field called `lowercasedName`; empty when there is none.
+    func value(of lowercasedName: StaticString) -> String {
+        bytes.withUnsafeReadableBytes { bytes in
+            let place = places.first { bytes.slice($0.name).equalsIgnoringASCIICase(lowercasedName) }
+            return place.map { bytes.text($0.value) } ?? ""
+        }
+    }
+
     /// Calls `body` with each field that goes on to a client, whatever HTTP it speaks: not those of the endpoint's
     /// connection, nor those that `mutations` replace or remove.
     ///

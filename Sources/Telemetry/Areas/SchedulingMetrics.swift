@@ -14,6 +14,8 @@ package struct SchedulingMetrics: Sendable {
     /// Decisions of handlers that divide requests among endpoints, by plugin_name, plugin_type, model_name and
     /// decision_type; see ``disaggregations(_:pluginName:pluginType:model:)``.
     package let disaggregations: CounterFamily
+    /// Decisions of rewrite rules by model_rewrite_name, model_name and target_model.
+    package let rewriteDecisions: CounterFamily
     /// Seconds of one plugin call by extension_point, plugin_type and plugin_name. Observed only when enabled: a clock
     /// reading per scorer costs more than most scorers.
     package let pluginDuration: HistogramFamily
@@ -30,6 +32,7 @@ package struct SchedulingMetrics: Sendable {
         duration = try registry.histogram(Names.duration)
         attempts = try registry.counters(Names.attempts)
         disaggregations = try registry.counters(Names.disaggregations)
+        rewriteDecisions = try registry.counters(Names.rewriteDecisions)
         pluginDuration = try registry.histograms(Names.pluginDuration)
         prefixIndexSize = try registry.gauges(Names.prefixIndexSize)
         prefixHitRatio = try registry.histograms(Names.prefixHitRatio)
@@ -56,6 +59,15 @@ package struct SchedulingMetrics: Sendable {
     ///   - model: the model name as it goes to the endpoint; an empty one is counted as `unknown`.
     package func disaggregations(_ kind: String, pluginName: String, pluginType: String, model: String) -> Counter {
         disaggregations.child(pluginName, pluginType, model.isEmpty ? "unknown" : model, kind)
+    }
+
+    /// Names the models that an operator configured: they are always kept apart and do not count towards the limits.
+    /// Replaces the earlier set.
+    package func pinModels(_ names: some Sequence<String>) {
+        let names = Array(names)
+        attempts.pin(names, of: "target_model_name")
+        rewriteDecisions.pin(names, of: "model_name")
+        rewriteDecisions.pin(names, of: "target_model")
     }
 
     /// Takes the series of an endpoint that left off the page.

@@ -77,6 +77,12 @@ extension MetricCatalogue {
             "disagg_decision_total", .counter, labels: plugin + [.bounded("model_name"), "decision_type"],
             help: "Scheduling decisions of disaggregated pools by the stages that have an endpoint of their own."
         )
+        static let rewriteDecisions = compatible(
+            "model_rewrite_decisions_total", .counter,
+            labels: ["model_rewrite_name", .bounded("model_name"), .bounded("target_model")],
+            help:
+                "Requests whose model a rewrite rule decided, by the model they asked for and the one that serves."
+        )
         static let pluginDuration = compatible(
             "plugin_duration_seconds", .histogram, .seconds, labels: ["extension_point", "plugin_type", "plugin_name"],
             buckets: Buckets.decisionSeconds, help: "Time of one call of a plugin; only measured when enabled."
@@ -94,7 +100,8 @@ extension MetricCatalogue {
         )
 
         static let all = [
-            duration, attempts, disaggregations, pluginDuration, prefixIndexSize, prefixHitRatio, prefixHitBytes,
+            duration, attempts, disaggregations, rewriteDecisions, pluginDuration, prefixIndexSize, prefixHitRatio,
+            prefixHitBytes,
         ]
     }
 

@@ -31,13 +31,7 @@ import Testing
 
     @Test func readsEveryFieldOfEveryKind() throws {
         let set = try SampleConfiguration.decode(SampleConfiguration.complete)
-        #expect(
-            set.warnings.map(\.message) == [
-                "has no effect: the endpoint picker is built in",
-                "holds only for requests with the header field \"x-gateway-inference-objective: sql\", not for "
-                    + "all of the model",
-            ]
-        )
+        #expect(set.warnings.map(\.message) == ["has no effect: the endpoint picker is built in"])
         let edge = try #require(set.gateways.last)
         #expect(edge.addresses.map(\.value) == ["127.0.0.1", "::1", "gw.lan"])
         #expect(edge.listeners[0].certificates.map(\.target) == [ResourceName(name: "cert")])
@@ -68,7 +62,8 @@ import Testing
 
     @Test func readsRewritesModelsAndEndpoints() throws {
         let set = try SampleConfiguration.decode(SampleConfiguration.complete)
-        #expect(set.rewrites.map(\.metadata.id.name) == ["canary", "sql"])
+        let rewrites = set.rewrites(of: ResourceName(name: "llama"))
+        #expect(rewrites.map(\.metadata.id.name) == ["canary", "sql"])
         #expect(set.rewrites[0].metadata.creationTimestamp == "2026-01-02T03:04:05Z")
         #expect(set.rewrites[0].rules.map(\.models) == [["chat", "talk"], []])
         #expect(
@@ -76,9 +71,10 @@ import Testing
                 .init(model: "llama-3", weight: 90), .init(model: "llama-4", weight: 10),
             ]
         )
-        #expect(set.rewrites[1].rules[0].models == ["sql-lora"])
-        #expect(set.rewrites[1].rules[0].targets == [.init(model: "sql-lora-v1", weight: 1)])
-        #expect(set.objectives.map(\.priority) == [10, 1])
+        #expect(rewrites[1].rules[0].models == ["sql-lora"])
+        #expect(rewrites[1].rules[0].targets == [.init(model: "sql-lora-v1", weight: 1)])
+        #expect(set.objectives.map(\.priority) == [10])
+        #expect(set.models.map(\.priority) == [1] && set.models.map(\.model) == ["sql-lora"])
         let endpoint = try #require(set.endpoints.last)
         #expect(endpoint.host == "2001:db8::7")
         #expect(endpoint.isSecure)
