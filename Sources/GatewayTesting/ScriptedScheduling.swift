@@ -33,7 +33,8 @@ package final class AttemptLog: Sendable {
 }
 
 extension Scheduler {
-    /// A scheduler with one profile that takes the first candidate which the filters leave.
+    /// A scheduler with one profile that takes the first candidate which the filters leave. A filter that is also told
+    /// of responses, or of anything else, is told.
     package static func firstCandidate(filters: [any Filter] = [], log: AttemptLog) -> Scheduler {
         let profile = SchedulingProfile(
             name: "default",
@@ -41,10 +42,13 @@ extension Scheduler {
             pickerName: "first",
             picker: FirstPicker()
         )
-        let observer = AttemptObserver(log: log)
+        let observers = [AttemptObserver(log: log)] + filters as [any Plugin]
         return Scheduler(
             pipeline: PluginPipeline(
-                plugins: [.init(name: "observer", type: AttemptObserver.descriptor.type, plugin: observer)],
+                plugins: observers.map { plugin in
+                    let name = type(of: plugin).descriptor.type
+                    return .init(name: name, type: name, plugin: plugin)
+                },
                 profiles: [profile],
                 handler: OneProfile(),
                 producers: [],

@@ -215,7 +215,15 @@ final class RequestRelay {
         guard case .holdingHead = state, let routing, let head = heldHead.take() else { return }
         state = .relaying
         exchange.responseStarted()
-        client.relayHead(head, mutation: routing.responseHeaders)
+        client.relayHead(head, mutation: responseHeaders(routing))
+    }
+
+    /// What plugins and the route change in the response's header; the route has the last word.
+    private func responseHeaders(_ routing: RoutingReply) -> HeaderMutation {
+        var mutation = routing.responseHeaders
+        let fields = exchange.responseFields(served: routing.destination.authority)
+        if !fields.isEmpty { mutation.set = fields + mutation.set }
+        return mutation
     }
 
     // MARK: Time

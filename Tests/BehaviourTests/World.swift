@@ -25,10 +25,12 @@ struct World {
 /// - Parameters:
 ///   - pools: each pool's name and endpoints.
 ///   - routes: the routes; `nil` sends everything to the first pool.
+///   - filters: filters of every pool's only profile.
 func withWorld(
     _ door: Door,
     pools: [(name: String, endpoints: [BehaviourEndpoint])],
     routes: [Route]? = nil,
+    filters: [any Filter] = [],
     _ body: (World) async throws -> Void
 ) async throws {
     let received = ObservedState<[ReceivedRequest]>([])
@@ -51,7 +53,7 @@ func withWorld(
         described.append((name, descriptions))
     }
     let tables = routes.map { [RouteTableKey.standalone: RouteTable(listeners: [(host: nil, routes: $0)])] }
-    let gateway = try GatewayFixture(pools: described, tables: tables)
+    let gateway = try GatewayFixture(pools: described, tables: tables, filters: filters)
     for (index, pool) in pools.enumerated() {
         for endpoint in pool.endpoints {
             guard let models = endpoint.models else { continue }

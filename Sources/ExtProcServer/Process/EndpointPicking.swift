@@ -51,8 +51,9 @@ struct EndpointPicking: ExchangeProcessor {
         // What would be retried here is retried by the proxy.
         _ = exchange.responseHeadReceived(status: head.status, isEventStream: head.isEventStream)
         begin(exchange)
-        changes.apply(responseHeaders)
+        // The route has the last word.
         changes.apply(HeaderMutation(set: exchange.responseFields(served: head.served)))
+        changes.apply(responseHeaders)
         return changes
     }
 
