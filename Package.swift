@@ -119,7 +119,7 @@ let package = Package(
         room("BodyBasedRouting", ["GatewayCore", "RequestFormats", "Telemetry"]),
         room("Scheduling", ["GatewayCore"]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
-        room("BuiltinPlugins", ["GatewayCore", "PrefixIndex"]),
+        room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats"]),
         room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
         room("GatewayCore", []),
         room("RequestFormats", ["CStringScan"]),

@@ -8,6 +8,12 @@ package enum BuiltinCatalogue {
         registry.register(SingleProfileHandler.self)
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(LabelSelectorFilter.self, as: "by-label-selector")
+        registry.register(ByLabelFilter.self)
+        registry.register(DecodeFilter.self)
+        registry.register(PrefillFilter.self)
+        registry.register(EncodeFilter.self)
+        registry.register(TopologyAffinityFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
         registry.register(QueueScorer.self)
@@ -15,6 +21,9 @@ package enum BuiltinCatalogue {
         registry.register(RunningRequestsScorer.self)
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
+        registry.register(ContextLengthAware.self)
+        registry.register(HeaderLabelAffinityScorer.self)
+        registry.register(TopologyAffinityScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
@@ -22,8 +31,11 @@ package enum BuiltinCatalogue {
 
         registry.register(ApproximatePrefixCacheProducer.self)
 
+        registry.register(DisaggregatedSetRolloutScreener.self)
+
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
+        registry.register(TopologyExtractor.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
 

@@ -102,7 +102,7 @@ extension PluginRoles {
         if type is any Picker.Type { insert(.picker) }
         if type is any ProfileHandler.Type { insert(.profileHandler) }
         if type is any MetricsSource.Type { insert(.dataSource) }
-        if type is any MetricsExtractor.Type { insert(.extractor) }
+        if type is any MetricsExtractor.Type || type is any EndpointExtractor.Type { insert(.extractor) }
         if type is any RequestParser.Type { insert(.parser) }
         if type is any EndpointSource.Type { insert(.endpointSource) }
         if Self.actsElsewhere(type) { insert(.other) }

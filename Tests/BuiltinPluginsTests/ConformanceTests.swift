@@ -6,7 +6,14 @@ import Testing
 
 @Suite struct ConformanceTests {
     /// The parameters of the types that cannot do without.
-    private static let required: [String: ConfigurationValue] = ["file-discovery": ["path": "endpoints.yaml"]]
+    private static let required: [String: ConfigurationValue] = [
+        "file-discovery": ["path": "endpoints.yaml"],
+        "by-label": ["label": "role", "validValues": ["decode"]],
+        "header-label-affinity-scorer": ["headerName": "x-slice", "labelKey": "slice"],
+        "disaggregatedset-rollout-screener": [
+            "scope": ["labelSelector": "set=s"], "revisionGating": ["mode": "disabled"],
+        ],
+    ]
 
     private static let available = BuiltinCatalogue.registry().entries.map(\.descriptor)
         .filter { $0.obstacle == nil }.map(\.type)
@@ -29,6 +36,7 @@ import Testing
             ("prefix-cache-scorer", ["matchLengthWeight": 1, "matchLengthScaleTokens": 1]),
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
+            ("context-length-aware", ["enableFiltering": true]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

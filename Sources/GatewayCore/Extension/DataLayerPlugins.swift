@@ -13,3 +13,7 @@ public protocol MetricsExtractor: Plugin {
     /// The engines' mappings, with those of the configuration.
     var mappings: EngineMappings { get }
 }
+
+/// Reads something off the endpoints themselves, such as their labels. `dataLayer.sources` may list it as an extractor,
+/// which changes nothing: what it reads is always there.
+public protocol EndpointExtractor: Plugin {}
