@@ -13,6 +13,7 @@ package enum BuiltinCatalogue {
         registry.register(DecodeFilter.self)
         registry.register(PrefillFilter.self)
         registry.register(EncodeFilter.self)
+        registry.register(SessionAffinityFilter.self)
         registry.register(TopologyAffinityFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
 
@@ -22,6 +23,7 @@ package enum BuiltinCatalogue {
         registry.register(LoRAAffinityScorer.self)
         registry.register(PrefixCacheScorer.self)
         registry.register(ContextLengthAware.self)
+        registry.register(SessionAffinityScorer.self)
         registry.register(HeaderLabelAffinityScorer.self)
         registry.register(TopologyAffinityScorer.self)
 
@@ -30,6 +32,8 @@ package enum BuiltinCatalogue {
         registry.register(RandomPicker.self)
 
         registry.register(ApproximatePrefixCacheProducer.self)
+        registry.register(SessionIDProducer.self)
+        registry.register(AgentIdentity.self)
 
         registry.register(DisaggregatedSetRolloutScreener.self)
 

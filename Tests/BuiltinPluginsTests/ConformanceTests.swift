@@ -10,6 +10,7 @@ import Testing
         "file-discovery": ["path": "endpoints.yaml"],
         "by-label": ["label": "role", "validValues": ["decode"]],
         "header-label-affinity-scorer": ["headerName": "x-slice", "labelKey": "slice"],
+        "session-id-producer": ["headerName": "x-session-id"],
         "disaggregatedset-rollout-screener": [
             "scope": ["labelSelector": "set=s"], "revisionGating": ["mode": "disabled"],
         ],
@@ -37,6 +38,8 @@ import Testing
             ("approx-prefix-cache-producer", ["autoTune": false, "lruCapacityPerServer": 1]),
             ("label-selector-filter", ["matchLabels": ["a": "b"]]),
             ("context-length-aware", ["enableFiltering": true]),
+            ("session-affinity-filter", ["strategy": "session_id"]),
+            ("session-affinity-scorer", ["strategy": "session_id", "profileName": "prefill"]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

@@ -12,8 +12,48 @@ import Testing
         return try builder.build(configuration, context: PluginContext(clock: SystemMonotonicClock()))
     }
 
+    private func problem(_ yaml: String) -> String {
+        do {
+            _ = try build(yaml)
+            return ""
+        } catch {
+            return "\(error)"
+        }
+    }
+
     private func producers(_ pipeline: PluginPipeline) -> [String] {
         pipeline.producers.map { type(of: $0).descriptor.type }
+    }
+
+    @Test func sessionsAreReadBehindWhoNamesThem() throws {
+        let pipeline = try build(
+            """
+            plugins:
+            - type: session-affinity-scorer
+              parameters:
+                strategy: session_id
+                sessionIdConfig:
+                  sources: [{attribute: SessionID, producer: sessions}, {attribute: agent-identity}]
+            - {type: agent-identity}
+            - {name: sessions, type: session-id-producer, parameters: {cookieName: sid}}
+            """
+        )
+        #expect(producers(pipeline) == ["agent-identity", "session-id-producer", "session-affinity-scorer"])
+        #expect(pipeline.warnings.isEmpty)
+        #expect(pipeline.agentIdentifiers.count == 1)
+    }
+
+    @Test func anAttributeThatNobodyWritesIsRefused() {
+        let scorer = """
+            plugins:
+            - type: session-affinity-scorer
+              parameters: {strategy: session_id, sessionIdConfig: {sources: [{attribute: ATTRIBUTE}]}}
+            """
+        let missing = problem(scorer.replacing("ATTRIBUTE", with: "agent-identity"))
+        #expect(missing.contains("no default producer found for missing data key 'agent-identity/'"))
+        // The default producer of this one does not know which header to read.
+        let undecided = problem(scorer.replacing("ATTRIBUTE", with: "SessionID"))
+        #expect(undecided.contains("exactly one of headerName and cookieName must be given"))
     }
 
     @Test func placesAreReadByDefault() throws {
