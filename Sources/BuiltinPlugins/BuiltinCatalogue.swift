@@ -18,6 +18,13 @@ package enum BuiltinCatalogue {
         registry.register(DisaggregationHeadersHandler.self, as: "prefill-header-handler")
 
         registry.register(LabelSelectorFilter.self)
+        registry.register(LabelSelectorFilter.self, as: "by-label-selector")
+        registry.register(ByLabelFilter.self)
+        registry.register(DecodeFilter.self)
+        registry.register(PrefillFilter.self)
+        registry.register(EncodeFilter.self)
+        registry.register(SessionAffinityFilter.self)
+        registry.register(TopologyAffinityFilter.self)
         registry.register(SLOHeadroomTierFilter.self)
         registry.register(PrefixCacheAffinityFilter.self)
         registry.register(UtilizationFilter.self)
@@ -36,6 +43,10 @@ package enum BuiltinCatalogue {
         registry.register(NoHitLRUScorer.self)
         registry.register(EncoderCacheScorer.self)
         registry.register(EndpointAttributeScorer.self)
+        registry.register(ContextLengthAware.self)
+        registry.register(SessionAffinityScorer.self)
+        registry.register(HeaderLabelAffinityScorer.self)
+        registry.register(TopologyAffinityScorer.self)
 
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
@@ -52,6 +63,11 @@ package enum BuiltinCatalogue {
         registry.register(LatencySLOAdmitter.self)
         registry.register(ProbabilisticAdmitter.self)
 
+        registry.register(SessionIDProducer.self)
+        registry.register(AgentIdentity.self)
+
+        registry.register(DisaggregatedSetRolloutScreener.self)
+
         registerFlowControl(in: &registry)
 
         registry.register(MetricsDataSource.self)
@@ -61,6 +77,7 @@ package enum BuiltinCatalogue {
         registry.register(DCGMDataSource.self)
         registry.register(DCGMExtractor.self)
         registry.register(EndpointNotificationSource.self)
+        registry.register(TopologyExtractor.self)
 
         registry.register(DestinationEndpointServedVerifier.self)
         registry.register(RequestAttributeReporter.self)

@@ -5,8 +5,7 @@ import GatewayCore
 enum UnavailablePlugins {
     /// One descriptor for each type.
     static let descriptors: [PluginDescriptor] =
-        pending.map { descriptor($0, because: "it comes with a later release") }
-        + kvEvents.map { descriptor($0, because: "this release does not read the engines' KV-cache events") }
+        kvEvents.map { descriptor($0, because: "this release does not read the engines' KV-cache events") }
         + multicluster.map { descriptor($0, because: "this release does not route between clusters") }
         + [
             descriptor(
@@ -28,25 +27,6 @@ enum UnavailablePlugins {
         "multicluster-queue-scorer", "multicluster-kv-cache-utilization-scorer", "multicluster-prefix-cache-scorer",
         "multicluster-session-affinity-filter", "multicluster-approx-prefix-cache-producer",
         "multicluster-metrics-data-source", "multicluster-metrics-extractor", "multicluster-file-discovery",
-    ]
-
-    /// What is not here yet.
-    private static let pending = [
-        "by-label-selector",
-        "by-label",
-        "decode-filter",
-        "prefill-filter",
-        "encode-filter",
-        "session-affinity-filter",
-        "topology-affinity-filter",
-        "context-length-aware",
-        "session-affinity-scorer",
-        "header-label-affinity-scorer",
-        "topology-affinity-scorer",
-        "session-id-producer",
-        "disaggregatedset-rollout-screener",
-        "agent-identity",
-        "topology-extractor",
     ]
 
     private static func descriptor(_ type: String, because obstacle: String) -> PluginDescriptor {

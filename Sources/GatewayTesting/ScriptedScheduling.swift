@@ -33,7 +33,8 @@ package final class AttemptLog: Sendable {
 }
 
 extension Scheduler {
-    /// A scheduler with one profile that takes the first candidate which the filters leave, and `plugins` beside it.
+    /// A scheduler with one profile that takes the first candidate which the filters leave, and `plugins` beside it. A
+    /// filter that is also told of responses, or of anything else, is told.
     package static func firstCandidate(
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
@@ -46,17 +47,12 @@ extension Scheduler {
             pickerName: "first",
             picker: FirstPicker()
         )
-        let own = PluginPipeline.Instance(
-            name: "observer",
-            type: AttemptObserver.descriptor.type,
-            plugin: AttemptObserver(log: log)
-        )
-        let others = plugins.enumerated().map { index, plugin in
-            PluginPipeline.Instance(name: "plugin-\(index)", type: type(of: plugin).descriptor.type, plugin: plugin)
-        }
+        let others = (filters as [any Plugin]) + plugins
         return Scheduler(
             pipeline: PluginPipeline(
-                plugins: [own] + others,
+                plugins: ([AttemptObserver(log: log)] + others).enumerated().map { index, plugin in
+                    .init(name: "plugin-\(index)", type: type(of: plugin).descriptor.type, plugin: plugin)
+                },
                 profiles: [profile],
                 handler: OneProfile(),
                 producers: [],

@@ -222,7 +222,7 @@ final class RequestRelay {
         state = .relaying
         let changesBody = exchange.isModelRewritten && head.bodyLength != .none && restoreModel(head)
         exchange.responseStarted()
-        client.relayHead(head, mutation: routing.responseHeaders, isLengthKnown: !changesBody)
+        client.relayHead(head, mutation: responseHeaders(routing), isLengthKnown: !changesBody)
     }
 
     private func restoreModel(_ head: ResponseHead) -> Bool {
@@ -230,6 +230,14 @@ final class RequestRelay {
             contentType: head.value(of: "content-type"),
             contentEncoding: head.value(of: "content-encoding")
         )
+    }
+
+    /// What plugins and the route change in the response's header; the route has the last word.
+    private func responseHeaders(_ routing: RoutingReply) -> HeaderMutation {
+        var mutation = routing.responseHeaders
+        let fields = exchange.responseFields(served: routing.destination.authority)
+        if !fields.isEmpty { mutation.set = fields + mutation.set }
+        return mutation
     }
 
     // MARK: Time

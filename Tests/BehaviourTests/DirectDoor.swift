@@ -62,6 +62,7 @@ struct DirectDoor: FrontDoor {
             return .ended(BehaviourResponse(status: 200, headers: [], body: "half", isWhole: false))
         case .answer(let status, let headers, let body):
             if let step = exchange.responseHeadReceived(status: status, isEventStream: false) { return .next(step) }
+            let fields = exchange.responseFields(served: routing.destination.authority)
             func value(_ name: String) -> String { headers.first { $0.name == name }?.value ?? "" }
             if exchange.isModelRewritten {
                 let (type, encoding) = (value("content-type"), value("content-encoding"))
@@ -69,7 +70,7 @@ struct DirectDoor: FrontDoor {
             }
             let relayed = relay(body, exchange)
             exchange.finish(.completed)
-            let mutated = apply([routing.responseHeaders], to: headers)
+            let mutated = apply([HeaderMutation(set: fields), routing.responseHeaders], to: headers)
             return .ended(BehaviourResponse(status: status, headers: mutated, body: relayed))
         }
     }

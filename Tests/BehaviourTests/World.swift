@@ -31,6 +31,7 @@ struct World {
 ///   - objectives: the priorities of every pool's objectives, by name.
 ///   - scheduler: makes the scheduler of every pool from the port that the last endpoint listens at; `nil` for one that
 ///     takes the first candidate.
+///   - filters: filters of every pool's only profile.
 func withWorld(
     _ door: Door,
     pools: [(name: String, endpoints: [BehaviourEndpoint])],
@@ -39,6 +40,7 @@ func withWorld(
     detector: (any SaturationDetector)? = nil,
     objectives: [String: Int] = [:],
     scheduler: ((_ port: Int) throws -> Scheduler)? = nil,
+    filters: [any Filter] = [],
     _ body: (World) async throws -> Void
 ) async throws {
     let received = ObservedState<[ReceivedRequest]>([])
@@ -65,6 +67,7 @@ func withWorld(
         pools: described,
         tables: tables,
         rewrites: rewrites,
+        filters: filters,
         detector: detector,
         objectives: objectives,
         scheduler: scheduler?(port)

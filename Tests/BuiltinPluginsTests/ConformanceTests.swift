@@ -20,6 +20,12 @@ import Testing
         "endpoint-attribute-scorer": [
             "attributeKey": "KVCacheUsagePercent", "algorithm": ["type": "linear_lower_is_better"],
         ],
+        "by-label": ["label": "role", "validValues": ["decode"]],
+        "header-label-affinity-scorer": ["headerName": "x-slice", "labelKey": "slice"],
+        "session-id-producer": ["headerName": "x-session-id"],
+        "disaggregatedset-rollout-screener": [
+            "scope": ["labelSelector": "set=s"], "revisionGating": ["mode": "disabled"],
+        ],
     ]
 
     /// The types that the default parameters of a type refer to.
@@ -70,6 +76,9 @@ import Testing
                 "endpoint-attribute-scorer",
                 ["attributeKey": "WaitingQueueSize", "algorithm": ["type": "linear_higher_is_better"]]
             ),
+            ("context-length-aware", ["enableFiltering": true]),
+            ("session-affinity-filter", ["strategy": "session_id"]),
+            ("session-affinity-scorer", ["strategy": "session_id", "profileName": "prefill"]),
         ]
         for (type, value) in parameters {
             let conformance = PluginConformance(registry: BuiltinCatalogue.registry(), type: type, parameters: value)

@@ -47,3 +47,15 @@ func failure<Type: Plugin>(_ type: Type.Type, _ parameters: ConfigurationValue) 
         return "\(error)"
     }
 }
+
+extension InferenceRequest {
+    /// A request of which only the header and the length of the prompt matter.
+    static func with(headers: [(String, String)] = [], inputTokens: Int = 0) -> InferenceRequest {
+        InferenceRequest(
+            id: "request-1",
+            model: "model",
+            headers: HeaderMap(headers.map { HeaderMap.Field(name: $0.0, value: $0.1) }),
+            inputTokens: inputTokens
+        )
+    }
+}

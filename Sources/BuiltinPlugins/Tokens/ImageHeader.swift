@@ -7,7 +7,7 @@ enum ImageHeader {
     /// The size that the header says; `nil` for anything else than such a picture, such as the address of one.
     static func size(of content: RawSpan) -> PixelSize? {
         guard let start = startOfData(content) else { return nil }
-        let data = Base64(start: start)
+        let data = Base64Bytes(start: start)
         switch data.byte(0, in: content) {
         case 0x89: return png(data, content)
         case UInt8(ascii: "G"): return gif(data, content)
@@ -27,7 +27,7 @@ enum ImageHeader {
     }
 
     /// The size in the chunk `IHDR`, which is the first (PNG, 11.2.1).
-    private static func png(_ data: Base64, _ content: RawSpan) -> PixelSize? {
+    private static func png(_ data: Base64Bytes, _ content: RawSpan) -> PixelSize? {
         let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
         for (index, byte) in signature.enumerated() where data.byte(index, in: content) != byte { return nil }
         for (index, byte) in "IHDR".utf8.enumerated() where data.byte(12 + index, in: content) != byte { return nil }
@@ -37,7 +37,7 @@ enum ImageHeader {
     }
 
     /// The size of the logical screen (GIF89a, 18).
-    private static func gif(_ data: Base64, _ content: RawSpan) -> PixelSize? {
+    private static func gif(_ data: Base64Bytes, _ content: RawSpan) -> PixelSize? {
         for (index, byte) in "GIF8".utf8.enumerated() where data.byte(index, in: content) != byte { return nil }
         guard let low = data.byte(6, in: content), let high = data.byte(7, in: content),
             let bottom = data.byte(8, in: content), let top = data.byte(9, in: content)
@@ -46,7 +46,7 @@ enum ImageHeader {
     }
 
     /// The size in the first frame header, behind any number of other segments (ITU T.81, B.1.1 and B.2.2).
-    private static func jpeg(_ data: Base64, _ content: RawSpan) -> PixelSize? {
+    private static func jpeg(_ data: Base64Bytes, _ content: RawSpan) -> PixelSize? {
         guard data.byte(1, in: content) == 0xD8 else { return nil }
         var offset = 2
         for _ in 0..<mostSegments {
@@ -72,7 +72,7 @@ enum ImageHeader {
 }
 
 /// Bytes in base64 (RFC 4648, 4), of which any can be read by its number.
-private struct Base64 {
+private struct Base64Bytes {
     /// Where the text begins.
     let start: Int
 
@@ -103,15 +103,7 @@ private struct Base64 {
 
     private func digit(_ offset: Int, in text: RawSpan) -> UInt8? {
         guard offset < text.byteCount else { return nil }
-        let character = text.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-        switch character {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): return character - UInt8(ascii: "A")
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): return character - UInt8(ascii: "a") + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): return character - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "+"): return 62
-        case UInt8(ascii: "/"): return 63
-        default: return nil
-        }
+        return Base64.value(of: text.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
     }
 }
 

@@ -56,8 +56,9 @@ struct EndpointPicking: ExchangeProcessor {
             _ = exchange.restoreModel(contentType: content.type, contentEncoding: content.encoding)
         }
         begin(exchange)
-        changes.apply(responseHeaders)
+        // The route has the last word.
         changes.apply(HeaderMutation(set: exchange.responseFields(served: head.served)))
+        changes.apply(responseHeaders)
         return changes
     }
 

@@ -58,3 +58,7 @@ public protocol AttributeExtractor: DataExtractor {
     /// One rule per attribute.
     var rules: [AttributeRule] { get }
 }
+
+/// Reads something off the endpoints themselves, such as their labels. `dataLayer.sources` may list it as an extractor,
+/// which changes nothing: what it reads is always there.
+public protocol EndpointExtractor: DataExtractor {}

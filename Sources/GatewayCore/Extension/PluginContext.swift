@@ -45,6 +45,7 @@ public struct PluginContext: Sendable {
     package private(set) var consumedAttributes: [AttributeDeclaration] = []
     private var slots: [String: Int] = [:]
     private var made: [String: any Plugin] = [:]
+    private var sharedObjects: [String: any Sendable] = [:]
 
     /// Makes a context for building one pipeline.
     public init(clock: any MonotonicClock) {
@@ -98,6 +99,18 @@ public struct PluginContext: Sendable {
     /// those that its parameters name.
     public func plugin<Role>(named name: String, as role: Role.Type = Role.self) -> Role? {
         made[name] as? Role
+    }
+
+    /// The object of this type that the plugins of the pipeline share under `name`; the first one that asks makes it.
+    ///
+    /// For plugins of one feature that act on one state. The name has everything that the state depends on, such as the
+    /// parameters that must be equal.
+    public mutating func shared<Object: AnyObject & Sendable>(_ name: String, make: () -> Object) -> Object {
+        let key = "\(Object.self) \(name)"
+        if let known = sharedObjects[key] as? Object { return known }
+        let object = make()
+        sharedObjects[key] = object
+        return object
     }
 
     /// Notes a plugin for those that refer to it.

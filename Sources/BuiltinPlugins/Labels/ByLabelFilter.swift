@@ -1,0 +1,44 @@
+import GatewayCore
+
+/// The values that a label may have, and whether it may be absent.
+struct LabelValues: Sendable {
+    /// The label's key.
+    let key: String
+    /// What it may be.
+    let values: Set<String>
+    /// Whether something without the label passes.
+    let allowsAbsence: Bool
+
+    /// Whether something with `labels` passes.
+    func accepts(_ labels: [String: String]) -> Bool {
+        labels[key].map { values.contains($0) } ?? allowsAbsence
+    }
+}
+
+/// Keeps the endpoints of which one label has one of some values.
+struct ByLabelFilter: Filter {
+    static let descriptor = PluginDescriptor(
+        type: "by-label",
+        summary: "Keeps endpoints of which a label has one of some values.",
+        deprecation: "use label-selector-filter, or decode-filter, prefill-filter and encode-filter for roles"
+    )
+
+    private let label: LabelValues
+
+    /// Reads `label`, which is required, `validValues`, and `allowsNoLabel` (default false). Without values only
+    /// endpoints without the label could pass, so one of the two must be given.
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        label = LabelValues(
+            key: parameters.requiredString("label"),
+            values: Set(parameters.strings("validValues")),
+            allowsAbsence: parameters.bool("allowsNoLabel", default: false)
+        )
+        if label.values.isEmpty, !label.allowsAbsence {
+            parameters.report("needs at least one value unless allowsNoLabel is true", at: "validValues")
+        }
+    }
+
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
+        candidates.keep { label.accepts($0.labels) }
+    }
+}
