@@ -5,6 +5,18 @@ package enum BuiltinCatalogue {
     /// A registry of every built-in type, in the order in which lists show them.
     package static func registry() -> PluginRegistry {
         var registry = PluginRegistry()
+        registerProfileHandlers(in: &registry)
+        registerFilters(in: &registry)
+        registerScorersAndPickers(in: &registry)
+        registerProducers(in: &registry)
+        registerFlowControl(in: &registry)
+        registerData(in: &registry)
+        for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
+        return registry
+    }
+
+    /// What decides which profiles run.
+    private static func registerProfileHandlers(in registry: inout PluginRegistry) {
         registry.register(SingleProfileHandler.self)
         registry.register(DisaggregatedProfileHandler.self)
         registry.register(DataParallelProfileHandler.self)
@@ -16,7 +28,10 @@ package enum BuiltinCatalogue {
         registry.register(MultimodalDecider.self)
         registry.register(DisaggregationHeadersHandler.self)
         registry.register(DisaggregationHeadersHandler.self, as: "prefill-header-handler")
+    }
 
+    /// What removes candidates.
+    private static func registerFilters(in registry: inout PluginRegistry) {
         registry.register(LabelSelectorFilter.self)
         registry.register(LabelSelectorFilter.self, as: "by-label-selector")
         registry.register(ByLabelFilter.self)
@@ -30,7 +45,10 @@ package enum BuiltinCatalogue {
         registry.register(UtilizationFilter.self)
         registry.register(EndpointAttributeFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
+    }
 
+    /// What rates candidates, and what chooses among them.
+    private static func registerScorersAndPickers(in registry: inout PluginRegistry) {
         registry.register(QueueScorer.self)
         registry.register(KVCacheUtilizationScorer.self)
         registry.register(RunningRequestsScorer.self)
@@ -51,7 +69,10 @@ package enum BuiltinCatalogue {
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
+    }
 
+    /// What acts on a request before its profiles run.
+    private static func registerProducers(in registry: inout PluginRegistry) {
         registry.register(TokenProducer.self)
         registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
@@ -59,17 +80,36 @@ package enum BuiltinCatalogue {
         registry.register(BurstPrefixCacheProducer.self)
         registry.register(EncoderCacheProducer.self)
         registry.register(CacheSourceProducer.self)
-
-        registry.register(LatencySLOAdmitter.self)
-        registry.register(ProbabilisticAdmitter.self)
-
         registry.register(SessionIDProducer.self)
         registry.register(AgentIdentity.self)
 
         registry.register(DisaggregatedSetRolloutScreener.self)
+        registry.register(LatencySLOAdmitter.self)
+        registry.register(ProbabilisticAdmitter.self)
+    }
 
-        registerFlowControl(in: &registry)
+    /// What says how full a pool is, and what says who waits and who goes first when it is.
+    private static func registerFlowControl(in registry: inout PluginRegistry) {
+        registry.register(UtilizationDetector.self)
+        registry.register(ConcurrencyDetector.self)
 
+        registry.register(GlobalStrictFairnessPolicy.self)
+        registry.register(RoundRobinFairnessPolicy.self)
+        registry.register(ProgramAwareFairnessPolicy.self)
+        registry.register(FCFSOrderingPolicy.self)
+        registry.register(EDFOrderingPolicy.self)
+        registry.register(SLODeadlineOrderingPolicy.self)
+        registry.register(StaticUsageLimitPolicy.self)
+        registry.register(PriorityHoldbackPolicy.self)
+        registry.register(SoftReflectiveCeilingPolicy.self)
+        registry.register(SheddableEvictionFilter.self)
+        registry.register(SheddableEvictionFilter.self, as: SheddableEvictionFilter.formerType)
+        registry.register(PriorityThenTimeEvictionOrder.self)
+        registry.register(PriorityThenTimeEvictionOrder.self, as: PriorityThenTimeEvictionOrder.formerType)
+    }
+
+    /// Where data comes from, and where it goes.
+    private static func registerData(in registry: inout PluginRegistry) {
         registry.register(MetricsDataSource.self)
         registry.register(CoreMetricsExtractor.self)
         registry.register(ModelsDataSource.self)
@@ -91,28 +131,5 @@ package enum BuiltinCatalogue {
         registry.register(PassthroughParser.self)
 
         registry.register(FileDiscovery.self)
-
-        for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
-        return registry
-    }
-
-    /// What says how full a pool is, and what says who waits and who goes first when it is.
-    private static func registerFlowControl(in registry: inout PluginRegistry) {
-        registry.register(UtilizationDetector.self)
-        registry.register(ConcurrencyDetector.self)
-
-        registry.register(GlobalStrictFairnessPolicy.self)
-        registry.register(RoundRobinFairnessPolicy.self)
-        registry.register(ProgramAwareFairnessPolicy.self)
-        registry.register(FCFSOrderingPolicy.self)
-        registry.register(EDFOrderingPolicy.self)
-        registry.register(SLODeadlineOrderingPolicy.self)
-        registry.register(StaticUsageLimitPolicy.self)
-        registry.register(PriorityHoldbackPolicy.self)
-        registry.register(SoftReflectiveCeilingPolicy.self)
-        registry.register(SheddableEvictionFilter.self)
-        registry.register(SheddableEvictionFilter.self, as: SheddableEvictionFilter.formerType)
-        registry.register(PriorityThenTimeEvictionOrder.self)
-        registry.register(PriorityThenTimeEvictionOrder.self, as: PriorityThenTimeEvictionOrder.formerType)
     }
 }

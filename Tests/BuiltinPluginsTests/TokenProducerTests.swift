@@ -248,9 +248,6 @@ private enum Pictures {
 
     @Test(
         arguments: [
-            (["vllm": ["url": "http://localhost:8000"]], "parameters.vllm: 'vllm' cannot be used: exact token ids are"),
-            (["modelName": "m"], "only needed by the precise prefix cache, which this release does not have"),
-            (["udsTokenizerConfig": ["socketFile": "/s"]], "'udsTokenizerConfig' cannot be used"),
             (["estimate": ["image": ["mode": "exact"]]], "\"exact\" is not one of dynamic, static"),
             (["estimate": ["image": ["factor": 3]]], "factor"),
             (["estimate": ["video": ["frames": ["mode": "all"]]]], "\"all\" is not one of sampled, strided"),
@@ -259,6 +256,20 @@ private enum Pictures {
     func refusesBadParameters(parameters: ConfigurationValue, message: String) {
         let text = failure(TokenProducer.self, parameters)
         #expect(text?.contains(message) == true, "\(text ?? "no error")")
+    }
+
+    /// Configurations that name another tokenizer work, with estimates.
+    @Test(arguments: ["vllm", "modelName", "udsTokenizerConfig"])
+    func otherTokenizersHaveNoEffect(key: String) throws {
+        let value = ConfigurationValue(
+            .object([.init(key: key, keyPosition: .builtin, value: ["url": "http://localhost:8000"])])
+        )
+        let decoder = ParameterDecoder(value: value, path: "parameters")
+        var context = PluginContext(clock: SystemMonotonicClock())
+        _ = TokenProducer(parameters: decoder, context: &context)
+        try decoder.finish()
+        #expect(decoder.warnings.map(\.path) == ["parameters.\(key)"])
+        #expect(decoder.warnings[0].message.contains("has no effect: tokens are estimated"))
     }
 
     @Test func noMutationOfABodyTraps() throws {

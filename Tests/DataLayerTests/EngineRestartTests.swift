@@ -49,7 +49,7 @@ import Testing
 
     @Test func anotherNumberOfCacheBlocksTellsOfARestart() throws {
         let pages = ["None", "100", "100", "120", "None", "120"].map { Self.page(Self.blocks($0)) }
-        #expect(try restarts(pages) == [0, 0, 0, 1, 2, 2])
+        #expect(try restarts(pages) == [0, 0, 0, 1, 1, 1], "a page that cannot be read is no sign")
         let both = [Self.page(Self.blocks("9"), Self.tokens("9")), Self.page(Self.blocks("8"), Self.tokens("8"))]
         #expect(try restarts(both) == [0, 1], "two signs of one restart")
     }

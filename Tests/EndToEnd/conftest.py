@@ -71,7 +71,9 @@ class Services:
             self._model_servers = ModelServers()
         return self._model_servers.add(host, **options)
 
-    def endpoint_picker(self, servers, *arguments, plugins=(), profile=(), parsers=(), labels=None, ready=True, **options):
+    def endpoint_picker(
+        self, servers, *arguments, plugins=(), profile=(), parsers=(), labels=None, ready=True, **options
+    ):
         """`martlet epp` over some servers, with the default plugins or those given; the list is at `endpoint_file`.
 
         `labels` has the labels of each server.

@@ -71,8 +71,8 @@ import Testing
         let pipeline = try build(
             """
             plugins: [{name: places, type: topology-extractor}, {type: topology-affinity-scorer, \
-            parameters: {topologyProducerName: places}}, {type: metrics-data-source}]
-            dataLayer: {sources: [{pluginRef: metrics-data-source, extractors: [{pluginRef: places}]}]}
+            parameters: {topologyProducerName: places}}, {type: endpoint-notification-source}]
+            dataLayer: {sources: [{pluginRef: endpoint-notification-source, extractors: [{pluginRef: places}]}]}
             """
         )
         #expect(producers(pipeline) == ["topology-extractor"])

@@ -17,21 +17,20 @@ struct TokenProducer: DataProducer {
     /// The most media of a request that are looked at; what comes behind them counts by its bytes.
     private static let mostFeatures = 1024
     private static let bytesPerToken = 4
-    /// What another tokenizer would be for; the end of a sentence.
-    private static let refusal =
-        "cannot be used: exact token ids are only needed by the precise prefix cache, which this release does not have"
 
     private let tokens: DataWriter<PromptTokens>
     private let image: ImageEstimate
     private let video: VideoEstimate
 
     /// Reads `estimate` with `image` and `video`. The other tokenizers of the format, `vllm` (with `modelName`) and
-    /// `udsTokenizerConfig`, are refused.
+    /// `udsTokenizerConfig`, have no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         tokens = context.produce(PromptTokens.key)
-        for key in ["vllm", "modelName", "udsTokenizerConfig"] where parameters.contains(key) {
-            parameters.report("'\(key)' \(Self.refusal)", at: key)
-        }
+        parameters.acceptWithoutEffect(
+            "vllm", "modelName", "udsTokenizerConfig",
+            because: "tokens are estimated; exact ones are only needed by the precise prefix cache, which this release "
+                + "does not have"
+        )
         let estimate = parameters.object("estimate")
         image = ImageEstimate(estimate?.object("image"))
         video = VideoEstimate(estimate?.object("video"))

@@ -8,8 +8,8 @@ public final class InferenceRequest: Sendable {
     public let targetModel: String
     /// The name of the InferenceObjective that the client chose; empty when none.
     public let objective: String
-    /// The priority of its objective, or else of its model: higher is served first, negative may be shed, 0 when nothing
-    /// is said.
+    /// The priority of its objective, or else of its model: higher is served first, negative may be shed, 0 when
+    /// nothing says more.
     public let priority: Int
     /// The flow that fairness is kept for.
     public let fairnessID: String

@@ -1,7 +1,8 @@
 import GatewayCore
 import Scheduling
 
-/// The second and third step of a request: what it is, which pool and model are to serve it, and what its plugins share.
+/// The second and third step of a request: what it is, which pool and model are to serve it, and what its plugins
+/// share.
 struct RequestResolution {
     let identity: RequestIdentity
     let route: RouteSelection
