@@ -11,7 +11,7 @@ public final class FakeOutboundHTTP: OutboundHTTP {
 
     private struct State {
         var answer: Answer
-        var delay: (duration: Duration, clock: ManualClock)?
+        var delay: (duration: Duration, clock: ManualClock, isDelayed: @Sendable (OutboundRequest) -> Bool)?
         var requests: [OutboundRequest] = []
         var cancelledCount = 0
         /// By request number: what calls the delayed answer off.
@@ -48,9 +48,14 @@ public final class FakeOutboundHTTP: OutboundHTTP {
         state.withLock { $0.answer = answer }
     }
 
-    /// Lets answers to requests that begin from now on come `duration` later by `clock`.
-    public func delay(by duration: Duration, on clock: ManualClock) {
-        state.withLock { $0.delay = (duration, clock) }
+    /// Lets answers to requests that begin from now on, or to those of them that `isDelayed` tells, come `duration`
+    /// later by `clock`.
+    public func delay(
+        by duration: Duration,
+        on clock: ManualClock,
+        where isDelayed: @escaping @Sendable (OutboundRequest) -> Bool = { _ in true }
+    ) {
+        state.withLock { $0.delay = (duration, clock, isDelayed) }
     }
 
     /// Remembers `request` and gives what the function answers.
@@ -63,7 +68,7 @@ public final class FakeOutboundHTTP: OutboundHTTP {
             return (state.answer, state.delay, state.requests.count)
         }
         let result = Result { () throws(OutboundFailure) in try answer(request) }
-        guard let (duration, clock) = delay else {
+        guard let (duration, clock, isDelayed) = delay, isDelayed(request) else {
             completion(result)
             return Call(http: self, number: number)
         }

@@ -22,6 +22,40 @@ import Testing
         }
     }
 
+    @Test func aPageThatDripsTimesOutThoughBytesKeepComing() async throws {
+        try await withClient { client, group in
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"
+            let drip = ScriptedServer.Reply.sendForEver(head, piece: "x", pause: .milliseconds(1))
+            try await ScriptedServer.run(on: group, reply: { _ in drip }) { server in
+                let failure = await #expect(throws: OutboundFailure.self) {
+                    try await client.get(server.address(), timeout: .milliseconds(100))
+                }
+                #expect(failure == .timedOut)
+                try await server.waitUntilUnconnected()
+            }
+        }
+    }
+
+    @Test func aPageWithoutEndIsReadUpToTheLimitOnly() async throws {
+        try await withClient { client, group in
+            let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            let piece = "10000\r\n" + String(repeating: "x", count: 65_536) + "\r\n"
+            let page = ScriptedServer.Reply.sendForEver(head, piece: piece)
+            try await ScriptedServer.run(on: group, reply: { _ in page }) { server in
+                let failure = await #expect(throws: OutboundFailure.self) {
+                    try await client.get(server.address(), maxResponseBytes: 8 << 20)
+                }
+                guard case .overLimit = failure else {
+                    Issue.record("\(String(describing: failure))")
+                    return
+                }
+                try await server.waitUntilUnconnected()
+                // What is in the sockets' buffers was sent as well.
+                #expect(server.record.endlessBytes < 32 << 20)
+            }
+        }
+    }
+
     @Test func aRefusedConnectionIsAConnectFailure() async throws {
         try await withClient { client, group in
             try await ScriptedServer.run(on: group, reply: { _ in .silence }) { server in

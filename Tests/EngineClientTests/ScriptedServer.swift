@@ -14,6 +14,9 @@ final class ScriptedServer: Sendable {
         case sendPieces([String])
         /// Sends these bytes and closes the connection.
         case sendAndClose(String)
+        /// Sends these bytes, and then the piece again and again, for as long as the other side listens: each time when
+        /// the last one is on its way and a pause is over.
+        case sendForEver(String, piece: String, pause: TimeAmount = .zero)
         /// Sends nothing and keeps the connection.
         case silence
     }
@@ -24,6 +27,8 @@ final class ScriptedServer: Sendable {
         var connections = 0
         /// Request heads, each whole.
         var requests: [String] = []
+        /// Bytes of pieces that were sent for ever.
+        var endlessBytes = 0
     }
 
     private struct State {
@@ -142,6 +147,10 @@ final class ScriptedServer: Sendable {
         }
     }
 
+    fileprivate func sent(_ count: Int) {
+        change { $0.record.endlessBytes += count }
+    }
+
     private func change<Result: Sendable>(_ body: (inout State) -> sending Result) -> Result {
         let (result, met) = state.withLock { state in
             let result = body(&state)
@@ -198,7 +207,23 @@ private final class ScriptedHandler: ChannelInboundHandler {
         case .sendAndClose(let text):
             send(text, context)
             context.close(promise: nil)
+        case .sendForEver(let text, let piece, let pause):
+            send(text, context)
+            sendForEver(context.channel.allocator.buffer(string: piece), pause: pause, context)
         case .silence: break
+        }
+    }
+
+    /// Ends when a piece cannot be sent any more.
+    private func sendForEver(_ piece: ByteBuffer, pause: TimeAmount, _ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(piece)).whenSuccess {
+            let (handler, context) = bound.value
+            handler.server.sent(piece.readableBytes)
+            context.eventLoop.scheduleTask(in: pause) {
+                let (handler, context) = bound.value
+                handler.sendForEver(piece, pause: pause, context)
+            }
         }
     }
 

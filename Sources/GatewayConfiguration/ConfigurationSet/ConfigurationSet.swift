@@ -18,7 +18,7 @@ package struct ConfigurationSet: Sendable {
     package internal(set) var secrets: [TLSSecretResource] = []
     /// The maps of adapters to base models, in written order.
     package internal(set) var modelMaps: [ConfigMapResource] = []
-    /// The endpoints of all lists, in written order.
+    /// The entries of all endpoint lists, in written order; see ``endpoints(of:)``.
     package internal(set) var endpoints: [EndpointEntry] = []
     /// The endpoint pickers as they are written; see ``endpointPicker(for:)``.
     package internal(set) var endpointPickers: [EndpointPickerConfiguration] = []
@@ -36,8 +36,14 @@ package struct ConfigurationSet: Sendable {
         package let hostnames: [String]
     }
 
-    /// The endpoints that `pool` selects: those of its namespace with its labels, in written order.
-    package func endpoints(of pool: InferencePoolResource) -> [EndpointEntry] {
+    /// The endpoints that `pool` selects: those of its namespace with its labels, in written order, and each
+    /// rank by itself.
+    package func endpoints(of pool: InferencePoolResource) -> [ListedEndpoint] {
+        entries(of: pool).flatMap { $0.endpoints(targetPorts: pool.targetPorts) }
+    }
+
+    /// The entries of endpoint lists that `pool` selects.
+    func entries(of pool: InferencePoolResource) -> [EndpointEntry] {
         endpoints.filter { $0.id.namespace == pool.metadata.id.namespace && pool.selects($0.labels) }
     }
 

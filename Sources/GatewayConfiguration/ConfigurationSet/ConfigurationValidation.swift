@@ -170,7 +170,9 @@ struct ConfigurationValidation {
 
     private mutating func checkPool(_ pool: InferencePoolResource) {
         let isDiscovered = set.endpointPicker(for: pool.metadata.id).dataLayer.discovery != nil
-        guard set.endpoints(of: pool).isEmpty, !isDiscovered else { return }
+        let entries = set.entries(of: pool)
+        if !isDiscovered { warnings += entries.compactMap { $0.strayActivePorts(targetPorts: pool.targetPorts) } }
+        guard entries.isEmpty, !isDiscovered else { return }
         let labels = pool.selector.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         warn(
             "no endpoint of the namespace \"\(pool.metadata.id.namespace)\" has the labels "

@@ -1,8 +1,8 @@
-package import GatewayCore
+import GatewayCore
 
-/// One endpoint of an endpoint list (`kind: Endpoints`).
-package struct EndpointEntry: Sendable {
-    /// What identifies the endpoint.
+/// One endpoint as an endpoint list names it, with its port.
+package struct ListedEndpoint: Sendable {
+    /// What identifies the endpoint. One of several ranks has its entry's name with `-rank-` and its place behind it.
     package let id: ResourceName
     /// An IPv4 or IPv6 address without brackets, or a name to resolve.
     package let host: String
@@ -12,11 +12,100 @@ package struct EndpointEntry: Sendable {
     package let isSecure: Bool
     /// The labels that pools select by.
     package let labels: [String: String]
-    /// Where the entry stands.
-    package let position: SourcePosition
-    /// Its path in the document.
-    package let path: String
+}
 
+/// One entry of an endpoint list (`kind: Endpoints`): an endpoint, or the data-parallel ranks of one host, each of
+/// which is an endpoint of its own.
+package struct EndpointEntry: Sendable {
+    /// Where the ports are written.
+    enum Ports: Sendable {
+        /// In the entry, for an endpoint that is no rank.
+        case single(Int)
+        /// In the entry, for 1 to 8 ranks.
+        case ranks([Int])
+        /// In the pool, whose target ports are ranks.
+        case ofPool
+    }
+
+    /// What identifies the entry.
+    package let id: ResourceName
+    /// The labels that pools select by.
+    package let labels: [String: String]
+    private let host: String
+    private let isSecure: Bool
+    private let ports: Ports
+    /// The ports that get requests; `nil` for all.
+    private let activePorts: Set<Int>?
+    /// Where the entry stands.
+    let position: SourcePosition
+    /// Its path in the document.
+    private let path: String
+
+    /// The endpoints of the entry in a pool with `targetPorts`, which are empty when nothing says them. Ports that are
+    /// not active are left out, and the others keep their places.
+    package func endpoints(targetPorts: [Int]) -> [ListedEndpoint] {
+        let numbers: [Int] =
+            switch ports {
+            case .single(let port): [port]
+            case .ranks(let ports): ports
+            case .ofPool: targetPorts
+            }
+        return numbers.enumerated().compactMap { rank, port in
+            if let activePorts, !activePorts.contains(port) { return nil }
+            return ListedEndpoint(
+                id: name(ofRank: rank), host: host, port: port, isSecure: isSecure, labels: labels
+            )
+        }
+    }
+
+    private func name(ofRank rank: Int) -> ResourceName {
+        if case .single = ports { return id }
+        return ResourceName(namespace: id.namespace, name: "\(id.name)-rank-\(rank)")
+    }
+
+    /// The names that the entry takes: its own, and those of the ranks that it has or may have.
+    private var names: [ResourceName] {
+        switch ports {
+        case .single: [id]
+        case .ranks(let ports): [id] + ports.indices.map(name(ofRank:))
+        case .ofPool: [id] + (0..<InferencePoolResource.maxTargetPorts).map(name(ofRank:))
+        }
+    }
+
+    /// What is wrong with entries that take a name of an earlier one.
+    static func duplicates(in entries: [EndpointEntry]) -> [ConfigurationProblem] {
+        var seen: [ResourceName: SourcePosition] = [:]
+        return entries.compactMap { entry in
+            let names = entry.names
+            let taken = names.first { seen[$0] != nil }
+            let problem = taken.flatMap { name in
+                seen[name].map { entry.problem("a second endpoint \(name); the first is at \($0)") }
+            }
+            for name in names where seen[name] == nil { seen[name] = entry.position }
+            return problem
+        }
+    }
+
+    /// That the entry has no port and that nothing else says one; `nil` for others.
+    func missingPort(targetPorts: [Int]) -> ConfigurationProblem? {
+        guard case .ofPool = ports, targetPorts.isEmpty else { return nil }
+        return problem("required field \"port\" is missing: there is no InferencePool with targetPorts")
+    }
+
+    /// That none of the active ports is one of the pool's; `nil` when it does not matter.
+    func strayActivePorts(targetPorts: [Int]) -> ConfigurationProblem? {
+        guard case .ofPool = ports, let activePorts, !activePorts.isEmpty else { return nil }
+        guard activePorts.isDisjoint(with: targetPorts) else { return nil }
+        let list = targetPorts.map(String.init).joined(separator: ", ")
+        return problem("gets no requests: none of its active ports is a target port of the pool (\(list))")
+    }
+
+    private func problem(_ message: String) -> ConfigurationProblem {
+        ConfigurationProblem(position: position, path: path, message: message)
+    }
+}
+
+extension EndpointEntry {
     /// Reads the list `endpoints` of `document`.
     static func decode(_ document: ParameterDecoder) -> [EndpointEntry] {
         if document.contains("subsets") {
@@ -24,16 +113,6 @@ package struct EndpointEntry: Sendable {
         }
         _ = ResourceMetadata(decodingOptionally: document)
         return document.objects("endpoints").map(EndpointEntry.init(decoding:))
-    }
-
-    /// What is wrong with entries that have the name of an earlier one.
-    static func duplicates(in entries: [EndpointEntry]) -> [ConfigurationProblem] {
-        var seen: [ResourceName: SourcePosition] = [:]
-        return entries.compactMap { entry in
-            guard let first = seen.updateValue(entry.position, forKey: entry.id) else { return nil }
-            let message = "a second endpoint \(entry.id); the first is at \(first)"
-            return ConfigurationProblem(position: entry.position, path: entry.path, message: message)
-        }
     }
 
     private init(decoding decoder: ParameterDecoder) {
@@ -45,7 +124,8 @@ package struct EndpointEntry: Sendable {
             let reason = isBracketed ? "; an IPv6 address has no brackets here" : ""
             decoder.report("\(quoted) is not an IPv4 or IPv6 address or a DNS name\(reason)", at: "address")
         }
-        port = Self.port(decoder)
+        ports = Self.ports(decoder)
+        activePorts = Self.activePorts(decoder, of: ports)
         isSecure = decoder.enumeration("scheme", default: Scheme.http) == .https
         labels = decoder.labels("labels")
         position = decoder.position
@@ -57,15 +137,85 @@ package struct EndpointEntry: Sendable {
         case https
     }
 
-    /// The port, a number or, as in the file-discovery format, text.
-    private static func port(_ decoder: ParameterDecoder) -> Int {
-        guard let value = decoder.value("port"), case .string(let text) = value.content else {
-            return decoder.requiredInt("port", in: 1...65_535)
-        }
-        guard text.utf8.allSatisfy(NameSyntax.isDigit), let port = UInt16(text), port > 0 else {
+    private static func ports(_ decoder: ParameterDecoder) -> Ports {
+        let hasList = decoder.contains("ports")
+        let list = ranks(decoder)
+        guard let value = decoder.value("port") else { return hasList ? .ranks(list) : .ofPool }
+        if hasList { decoder.report("\"port\" and \"ports\" say the same thing twice", at: "ports") }
+        guard let port = port(value) else {
             decoder.report("\(value) is not a port in 1 to 65535", at: "port", value: value)
-            return 1
+            return .single(1)
         }
+        return .single(port)
+    }
+
+    private static func ranks(_ decoder: ParameterDecoder) -> [Int] {
+        var ports: [Int] = []
+        let list = decoder.array("ports")
+        for (index, value) in list.enumerated() {
+            guard let port = port(value) else {
+                decoder.report("\(value) is not a port in 1 to 65535", at: "ports", index: index, value: value)
+                continue
+            }
+            if ports.contains(port) {
+                decoder.report("the port \(port) is listed twice", at: "ports", index: index, value: value)
+            }
+            ports.append(port)
+        }
+        if decoder.contains("ports"), !(1...InferencePoolResource.maxTargetPorts).contains(list.count) {
+            decoder.report("an endpoint has 1 to 8 ports, not \(list.count)", at: "ports")
+        }
+        return ports
+    }
+
+    /// A port, as a number or, as in the file-discovery format, as text; `nil` for anything else.
+    private static func port(_ value: ConfigurationValue) -> Int? {
+        switch value.content {
+        case .int(let number): (1...65_535).contains(number) ? Int(number) : nil
+        case .string(let text): port(text[...])
+        default: nil
+        }
+    }
+
+    private static func port(_ text: Substring) -> Int? {
+        guard text.utf8.allSatisfy(NameSyntax.isDigit), let port = UInt16(text), port > 0 else { return nil }
         return Int(port)
+    }
+
+    // MARK: - Active ports
+
+    /// The annotation of llm-d, and the one of the Gateway API Inference Extension, which counts without the other.
+    private static let activePortsKeys = ["llm-d.ai/active-ports", "inference.networking.k8s.io/active-ports"]
+
+    /// The ports that an annotation calls active, `nil` without it. What is no port of the entry is left out; so an
+    /// annotation without a usable port leaves none.
+    private static func activePorts(_ decoder: ParameterDecoder, of ports: Ports) -> Set<Int>? {
+        let annotations = decoder.stringMap("annotations")
+        guard let key = activePortsKeys.first(where: { annotations[$0] != nil }), let text = annotations[key] else {
+            return nil
+        }
+        var active: Set<Int> = []
+        for part in text.split(separator: ",") {
+            let number = part.drop { $0 == " " }.prefix { $0 != " " }
+            if let port = port(number), ports.mayHave(port) {
+                active.insert(port)
+            } else {
+                let quoted = ConfigurationProblem.quoted(String(part))
+                decoder.warn("\(key): \(quoted) is no port of the endpoint", at: "annotations")
+            }
+        }
+        if active.isEmpty { decoder.warn("\(key): no port is active, so none gets requests", at: "annotations") }
+        return active
+    }
+}
+
+extension EndpointEntry.Ports {
+    /// Whether `port` is one of them, or can be.
+    fileprivate func mayHave(_ port: Int) -> Bool {
+        switch self {
+        case .single(let single): port == single
+        case .ranks(let ranks): ranks.contains(port)
+        case .ofPool: true
+        }
     }
 }

@@ -5,6 +5,9 @@ import GatewayCore
 /// Both shapes are read: `inference.networking.k8s.io/v1`, and `inference.networking.x-k8s.io/v1alpha2`, which has one
 /// `targetPortNumber`, a flat selector and an `extensionRef`.
 package struct InferencePoolResource: Sendable {
+    /// The most target ports.
+    static let maxTargetPorts = 8
+
     /// What the endpoints of a pool speak.
     package enum ApplicationProtocol: String, Sendable, CaseIterable {
         /// HTTP/1.1.
@@ -17,8 +20,8 @@ package struct InferencePoolResource: Sendable {
     package let metadata: ResourceMetadata
     /// The labels that an endpoint must all have, at least one.
     package let selector: [String: String]
-    /// The ports of an endpoint in a cluster, 1 to 8 different ones; each is an endpoint of its own. Endpoints from a
-    /// file have their own port.
+    /// The ports of an endpoint in a cluster or without a port of its own, 1 to 8 different ones; each is an endpoint
+    /// of its own, a rank.
     package let targetPorts: [Int]
     /// What the endpoints speak.
     package let appProtocol: ApplicationProtocol
@@ -55,7 +58,7 @@ package struct InferencePoolResource: Sendable {
             if ports.contains(number) { entry.report("the port \(number) is listed twice", at: "number") }
             ports.append(number)
         }
-        if !(1...8).contains(ports.count) {
+        if !(1...maxTargetPorts).contains(ports.count) {
             spec.report("a pool has 1 to 8 target ports, not \(ports.count)", at: "targetPorts")
         }
         return ports

@@ -60,7 +60,10 @@ package struct ConfigurationCheck: Sendable {
         let plan = try GatewayPlan(set, options: ServeOptions())
         for listener in plan.listeners { _ = try listener.certificate.map(ListenerSet.context) }
         var pipelines = CheckedPipelines(builder: builder)
-        for pool in set.pools.map(\.metadata.id) { pipelines.add { set.endpointPicker(for: pool).named(pool) } }
+        for pool in set.pools {
+            let id = pool.metadata.id
+            pipelines.add(targetPorts: pool.targetPorts) { set.endpointPicker(for: id).named(id) }
+        }
         var warnings = plan.warnings + plan.parserWarnings
         for picker in set.endpointPickers where picker.pool == nil && set.isUnused(picker) {
             // Nobody sees its canonical form, but what is wrong with it will matter to the next pool.
@@ -94,12 +97,16 @@ private struct CheckedPipelines {
     /// Builds the pipeline of `picker` and reads the file that its endpoints come from.
     mutating func add(
         isShown: Bool = true,
+        targetPorts: [Int] = [],
         _ picker: () throws(ConfigurationError) -> EndpointPickerConfiguration
     ) {
         do throws(ConfigurationError) {
             let context = PluginContext(clock: SystemMonotonicClock())
             let (completed, pipeline) = try builder.complete(try picker(), context: context)
-            try checkDiscovery(pipeline, of: completed)
+            let settings = GatewaySettings()
+            let idleInterval = IdleIntervalCheck(scrape: settings.scrape, staleness: settings.metricsStaleness)
+            try idleInterval.run(pipeline, of: completed)
+            try checkDiscovery(pipeline, of: completed, targetPorts: targetPorts)
             warnings += pipeline.warnings
             if isShown { canonical.append(CanonicalPrinter.print(completed)) }
         } catch {
@@ -110,13 +117,14 @@ private struct CheckedPipelines {
     /// A discovery file that is here must be right. One that is not here may be where the gateway will run.
     private mutating func checkDiscovery(
         _ pipeline: PluginPipeline,
-        of configuration: EndpointPickerConfiguration
+        of configuration: EndpointPickerConfiguration,
+        targetPorts: [Int]
     ) throws(ConfigurationError) {
         guard let path = pipeline.endpointSource?.path, let reference = configuration.dataLayer.discovery else {
             return
         }
         if FileManager.default.fileExists(atPath: path) {
-            _ = try EndpointListFile.load(path: path)
+            warnings += try EndpointListFile.load(path: path, targetPorts: targetPorts).warnings
         } else {
             let message = "the endpoints are not checked: there is no file \(ConfigurationProblem.quoted(path)) here"
             warnings.append(

@@ -82,7 +82,9 @@ final class GatewayAssembly: Sendable {
             warnings += pipeline?.warnings.map(\.description) ?? []
             if let warning = pipeline.flatMap({ metricsLifetimeWarning(of: pool.id, $0) }) { warnings.append(warning) }
             if !settings.isBehindProxy, let pipeline { warnings += pipeline.reporterWarnings }
-            return PreparedPool(pipeline: pipeline, endpoints: try endpoints(of: pool, pipeline, files: &files))
+            let found = try endpoints(of: pool, pipeline, files: &files)
+            warnings += found.warnings
+            return PreparedPool(pipeline: pipeline, endpoints: found.endpoints)
         }
         return Prepared(plan: plan, warnings: warnings, discoveryFiles: files, pools: pools)
     }
@@ -93,12 +95,15 @@ final class GatewayAssembly: Sendable {
         of pool: GatewayPlan.Pool,
         _ pipeline: PluginPipeline?,
         files: inout [String: ConfigurationWatcher.Fingerprint]
-    ) throws -> [EndpointDescription] {
+    ) throws -> (endpoints: [EndpointDescription], warnings: [String]) {
         let present = running.withLock { $0[pool.id] }
-        guard let source = pipeline == nil ? present?.source : pipeline?.endpointSource else { return pool.endpoints }
-        if pipeline == nil, !source.isWatched, let present { return present.endpoints }
+        guard let source = pipeline == nil ? present?.source : pipeline?.endpointSource else {
+            return (pool.endpoints, [])
+        }
+        if pipeline == nil, !source.isWatched, let present { return (present.endpoints, []) }
         if let path = source.watchedPath { files[path] = ConfigurationWatcher.Fingerprint(path: path) }
-        return try EndpointListFile.load(path: source.path).map(EndpointDescription.init)
+        let file = try EndpointListFile.load(path: source.path, targetPorts: pool.targetPorts)
+        return (file.endpoints.map(EndpointDescription.init), file.warnings.map(\.description))
     }
 
     /// Makes the state of a plan: new pools start, gone ones end, the others take their new endpoints.
@@ -136,7 +141,10 @@ final class GatewayAssembly: Sendable {
             registry: BuiltinCatalogue.registry(),
             allowsExperimental: settings.allowsExperimentalPlugins
         )
-        return try builder.build(pool.picker, context: PluginContext(clock: clock))
+        let pipeline = try builder.build(pool.picker, context: PluginContext(clock: clock))
+        let idleInterval = IdleIntervalCheck(scrape: settings.scrape, staleness: settings.metricsStaleness)
+        try idleInterval.run(pipeline, of: pool.picker)
+        return pipeline
     }
 
     private func update(

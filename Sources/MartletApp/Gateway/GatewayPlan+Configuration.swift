@@ -69,6 +69,7 @@ extension GatewayPlan {
             Pool(
                 id: PoolID(pool.metadata.id),
                 endpoints: configuration.endpoints(of: pool).map(EndpointDescription.init),
+                targetPorts: pool.targetPorts,
                 picker: configuration.endpointPicker(for: pool.metadata.id, default: picker)
             )
         }
@@ -198,11 +199,11 @@ extension PoolID {
 }
 
 extension EndpointDescription {
-    init(_ entry: EndpointEntry) {
+    init(_ endpoint: ListedEndpoint) {
         self.init(
-            id: EndpointID(namespace: entry.id.namespace, name: entry.id.name),
-            address: EndpointAddress(host: entry.host, port: entry.port, isSecure: entry.isSecure),
-            labels: entry.labels
+            id: EndpointID(namespace: endpoint.id.namespace, name: endpoint.id.name),
+            address: EndpointAddress(host: endpoint.host, port: endpoint.port, isSecure: endpoint.isSecure),
+            labels: endpoint.labels
         )
     }
 }

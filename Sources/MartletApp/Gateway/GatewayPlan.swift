@@ -24,6 +24,8 @@ struct GatewayPlan: Sendable {
     struct Pool: Sendable {
         let id: PoolID
         let endpoints: [EndpointDescription]
+        /// The ports of endpoints that have none of their own; empty when nothing says them.
+        var targetPorts: [Int] = []
         let picker: EndpointPickerConfiguration
     }
 

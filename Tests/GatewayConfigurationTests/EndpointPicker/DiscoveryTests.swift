@@ -83,15 +83,34 @@ import Testing
             - {name: a, namespace: other, address: gpu.lan, port: 1}
             """
         try withFile(text) { path in
-            let entries = try EndpointListFile.load(path: path)
+            let entries = try EndpointListFile.load(path: path).endpoints
             #expect(entries.map(\.id.description) == ["default/a", "other/a"])
             #expect(entries.map(\.port) == [8_000, 1])
             #expect(entries[0].labels == ["role": "decode"])
         }
         try withFile(#"{"endpoints": []}"#) { path in
-            let entries = try EndpointListFile.load(path: path)
+            let entries = try EndpointListFile.load(path: path).endpoints
             #expect(entries.isEmpty)
         }
+    }
+
+    @Test func entriesOfAFileMayBeRanks() throws {
+        let text = """
+            endpoints:
+            - {name: a, address: 10.0.0.1, ports: ["8000", "8001"], annotations: {llm-d.ai/active-ports: "8001, 1"}}
+            - {name: b, address: 10.0.0.2}
+            """
+        try withFile(text) { path in
+            let file = try EndpointListFile.load(path: path, targetPorts: [7])
+            #expect(file.endpoints.map(\.id.name) == ["a-rank-1", "b-rank-0"])
+            #expect(file.endpoints.map(\.port) == [8_001, 7])
+            #expect(file.warnings.count == 1)
+        }
+        #expect(
+            try problems(text)
+                == "FILE:3:3: endpoints[1]: required field \"port\" is missing: there is no InferencePool with "
+                + "targetPorts"
+        )
     }
 
     @Test func everyWrongEntryIsNamed() throws {

@@ -75,7 +75,7 @@ import Testing
         #expect(rewrites[1].rules[0].targets == [.init(model: "sql-lora-v1", weight: 1)])
         #expect(set.objectives.map(\.priority) == [10])
         #expect(set.models.map(\.priority) == [1] && set.models.map(\.model) == ["sql-lora"])
-        let endpoint = try #require(set.endpoints.last)
+        let endpoint = try #require(set.endpoints(of: set.pools[1]).last)
         #expect(endpoint.host == "2001:db8::7")
         #expect(endpoint.isSecure)
         #expect(set.endpoints(of: set.pools[1]).map(\.id.name) == ["c"])
