@@ -10,7 +10,7 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks e2e bench-serve bench-extproc bench-picker bench-scrape soak soak-extproc \
+.PHONY: help build run test checks example e2e bench-serve bench-extproc bench-picker bench-scrape soak soak-extproc \
 	fuzz-extproc docs golden format clean
 
 help: ## what can be made
@@ -29,7 +29,7 @@ checks: ## the house rules and the formatting, without a build
 	scripts/check-house-rules
 	scripts/check-imports
 	$(PYTHON) -m unittest discover --start-directory scripts/tests
-	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Benchmarks Package.swift
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 .venv/installed: Tests/EndToEnd/requirements.txt scripts/make-venv
 	scripts/make-venv .venv Tests/EndToEnd/requirements.txt
@@ -40,6 +40,9 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	scripts/find-tool openssl openssl >/dev/null
 	$(SWIFT) build --product martlet -j $(JOBS)
 	$(PYTEST) $(PYTEST_ARGUMENTS)
+
+example: ## the package of plugins in Examples: its tests, and its gateway
+	scripts/check-example $(JOBS)
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
 	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
@@ -74,7 +77,7 @@ golden: ## write what the golden tests expect anew: read the difference before i
 	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)
 
 format: ## rewrite the sources in the project's format
-	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Package.swift
+	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 clean: ## remove everything that was built or installed
-	rm -rf .build .build-bench .build-tools .venv
+	rm -rf .build .build-bench .build-examples .build-tools .venv

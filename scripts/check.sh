@@ -31,6 +31,9 @@ step "unit and integration tests"
 # deadlines count on.
 swift test --no-parallel --skip-build --explicit-target-dependency-import-check error -j "$jobs"
 
+step "the example package of plugins"
+scripts/check-example "$jobs"
+
 step "the benchmark's own tests"
 swift test --package-path Benchmarks --scratch-path .build-bench -j "$jobs"
 

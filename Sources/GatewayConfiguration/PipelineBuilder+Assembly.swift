@@ -78,6 +78,14 @@ struct PipelineAssembly {
         return name.flatMap { instance($0)?.plugin as? any EndpointSource }
     }
 
+    /// What reads formats of others, as `requestHandler.parsers` lists it; each once.
+    var bodyParsers: [any BodyParser] {
+        var seen: Set<String> = []
+        return configuration.parsers.compactMap { reference in
+            seen.insert(reference.name).inserted ? instance(reference.name)?.plugin as? any BodyParser : nil
+        }
+    }
+
     // MARK: - Flow control
 
     /// The saturation detector that the configuration refers to.

@@ -67,6 +67,7 @@ package struct PipelineBuilder: Sendable {
             producers: producers,
             slotCount: assembly.context.slotCount,
             saturationDetector: assembly.saturationDetector,
+            bodyParsers: assembly.bodyParsers,
             endpointSource: endpointSource,
             dataSources: dataSources,
             warnings: completed.warnings + assembly.warnings

@@ -3,23 +3,27 @@ public import GatewayCore
 // Values for tests with only what the test cares about spelled out.
 
 extension EndpointSnapshot {
-    /// An endpoint called `name` at 10.0.0.x:8000 in `slot`.
+    /// An endpoint called `name` at 10.0.0.x:8000 in `slot`, with `requestsInFlight` requests without tokens.
     public static func sample(
         _ name: String,
         slot: Int = 0,
         incarnation: Int = 0,
         labels: [String: String] = [:],
         metrics: EndpointMetrics = EndpointMetrics(),
-        metricsUpdatedAt: MonotonicInstant? = MonotonicInstant(nanoseconds: 0)
+        metricsUpdatedAt: MonotonicInstant? = MonotonicInstant(nanoseconds: 0),
+        requestsInFlight: Int = 0
     ) -> EndpointSnapshot {
-        EndpointSnapshot(
+        let load = EndpointLoad()
+        for _ in 0..<requestsInFlight { load.add(tokens: 0) }
+        return EndpointSnapshot(
             id: EndpointID(name: name),
             slot: slot,
             incarnation: incarnation,
             address: EndpointAddress(host: "10.0.\(slot / 250).\(1 + slot % 250)", port: 8000),
             labels: labels,
             metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt
+            metricsUpdatedAt: metricsUpdatedAt,
+            load: load
         )
     }
 }
@@ -59,15 +63,16 @@ extension InferenceRequest {
 }
 
 extension SchedulingContext {
-    /// A context at instant 0 for `request`.
+    /// A context for `request`, at instant 0 unless `now` says otherwise.
     public static func sample(
         _ request: InferenceRequest = .sample(),
         slotCount: Int = 0,
-        seed: UInt64 = 1
+        seed: UInt64 = 1,
+        at now: MonotonicInstant = MonotonicInstant(nanoseconds: 0)
     ) -> SchedulingContext {
         SchedulingContext(
             request: request,
-            now: MonotonicInstant(nanoseconds: 0),
+            now: now,
             scratch: RequestScratch(slotCount: slotCount),
             random: RandomSource(seed: seed)
         )

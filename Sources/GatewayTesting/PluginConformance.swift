@@ -13,7 +13,7 @@ public import GatewayCore
 /// ```
 ///
 /// The plugin is run on no, one and many candidates with usual and with impossible metrics, so a trap shows as a crash
-/// of the test.
+/// of the test. A parser is given bodies of random bytes, and beginnings of those that it is known to read.
 public struct PluginConformance: Sendable {
     private let registry: PluginRegistry
     private let type: String
@@ -21,6 +21,8 @@ public struct PluginConformance: Sendable {
     private let companions: [String]
     /// The names of the profiles that a profile handler is run with.
     let profiles: [String]
+    /// Bodies that a parser must read.
+    let bodies: [[UInt8]]
 
     /// Checks a plugin type.
     ///
@@ -31,12 +33,14 @@ public struct PluginConformance: Sendable {
     ///   - companions: types of which an instance is made first, under the type's name, because the parameters refer to
     ///     it.
     ///   - profiles: the names of the profiles that a profile handler is run with, at least one.
+    ///   - bodies: bodies that a ``GatewayCore/BodyParser`` must read. Without one its format is hardly tried.
     public init(
         registry: PluginRegistry,
         type: String,
         parameters: ConfigurationValue? = nil,
         companions: [String] = [],
-        profiles: [String] = ["default"]
+        profiles: [String] = ["default"],
+        bodies: [[UInt8]] = []
     ) {
         precondition(!profiles.isEmpty, "a pipeline has at least one profile")
         self.registry = registry
@@ -44,6 +48,7 @@ public struct PluginConformance: Sendable {
         self.parameters = parameters
         self.companions = companions
         self.profiles = profiles
+        self.bodies = bodies
     }
 
     /// What the plugin does against its contract, one sentence each; empty when it conforms.
@@ -55,6 +60,7 @@ public struct PluginConformance: Sendable {
         } catch {
             return found + ["it cannot be made from \(parameters?.description ?? "no parameters"): \(error)"]
         }
+        if let parser = subject.plugin as? any BodyParser { found += check(parser) }
         for count in [0, 1, 2, 7, 100] {
             for seed: UInt64 in 1...3 {
                 found += check(subject, usual(count, seed: seed), seed: seed, isUsual: true)

@@ -57,7 +57,8 @@ extension Scheduler {
                 handler: OneProfile(),
                 producers: [],
                 slotCount: 0,
-                saturationDetector: detector
+                saturationDetector: detector,
+                bodyParsers: plugins.compactMap { $0 as? any BodyParser }
             )
         )
     }

@@ -53,6 +53,8 @@ package final class GatewayState: Sendable {
     package let parsers: RequestParserSet
     /// The base models by the configuration.
     package let modelMapping: ModelMapping
+    /// The formats that plugins of the first pool read: a request is read before its pool is known.
+    let bodyParsers: BodyParserSet
     private let poolsByName: [PoolID: PoolRuntime]
     private let objectives: [PoolID: ObjectiveTable]
     private let rewrites: [PoolID: ModelRewriteTable]
@@ -77,6 +79,7 @@ package final class GatewayState: Sendable {
         self.tables = tables
         self.pools = pools
         self.parsers = parsers
+        bodyParsers = BodyParserSet(pools.first?.scheduler.bodyParsers ?? [])
         self.modelMapping = modelMapping
         self.objectives = objectives
         self.rewrites = rewrites

@@ -143,7 +143,9 @@ package final class RequestExchange {
     ///   - contentEncoding: its `content-encoding`; empty for none.
     /// - Returns: whether the body may change, and its length with it.
     package func restoreModel(contentType: String, contentEncoding: String) -> Bool {
-        guard let request = context?.request, let identity, isModelRewritten else { return false }
+        guard let request = context?.request, let identity, isModelRewritten, identity.api != .foreign else {
+            return false
+        }
         guard contentEncoding.isEmpty || contentEncoding.equalsIgnoringASCIICase("identity") else { return false }
         let type = MediaType(contentType)
         let isEventStream = type.essence == "text/event-stream"

@@ -34,6 +34,8 @@ package enum InferenceAPI: String, Hashable, Sendable, CaseIterable {
     case vertexChatCompletions
     /// Vertex AI's raw predictions over gRPC, in one message or as a stream: a message with the JSON of ``responses``.
     case vertexRawPredict
+    /// A format that a plugin reads.
+    case foreign
     /// A body that is forwarded unread.
     case passthrough
 
@@ -49,7 +51,7 @@ package enum InferenceAPI: String, Hashable, Sendable, CaseIterable {
     /// Whether a response can tell token usage; a response of the others needs no reading.
     package var reportsUsage: Bool {
         switch self {
-        case .chatCompletionsRender, .completionsRender, .conversations, .messagesCountTokens: false
+        case .chatCompletionsRender, .completionsRender, .conversations, .messagesCountTokens, .foreign: false
         default: true
         }
     }

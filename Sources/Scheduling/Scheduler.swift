@@ -28,6 +28,9 @@ package final class Scheduler: Sendable {
     /// How many slots the scratch of a request must have; see ``RequestScratch/init(slotCount:)``.
     package var slotCount: Int { pipeline.slotCount }
 
+    /// What reads formats of requests that the gateway does not know.
+    package var bodyParsers: [any BodyParser] { pipeline.bodyParsers }
+
     /// Chooses where `context.request` goes.
     ///
     /// - Parameters:

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayTesting
+import Synchronization
 import Testing
 
 @testable import BuiltinPlugins
@@ -122,6 +123,38 @@ import Testing
             "the detector says nan", "the admitter is not deterministic",
         ] {
             #expect(found.contains(fault), "\(fault)")
+        }
+    }
+
+    @Test func theSuiteFindsFaultsOfParsers() {
+        for (fault, body) in [
+            ("the parser refuses the body 0", "r"), ("the prompt ends at 9 of 1 bytes", "p"),
+            ("the parser is not deterministic", "d"), ("the model's range 0..<4 is not in a body of 1 bytes", "m234"),
+        ] {
+            var registry = PluginRegistry()
+            registry.register(BrokenParser.self)
+            let suite = PluginConformance(registry: registry, type: "broken-parser", bodies: [Array(body.utf8)])
+            #expect(suite.violations().joined().contains(fault))
+        }
+    }
+}
+
+/// Breaks a promise by the first byte of the body.
+private final class BrokenParser: BodyParser {
+    static let descriptor = PluginDescriptor(type: "broken-parser", summary: "Breaks promises.")
+
+    let pathSuffixes = ["broken"]
+    private let calls = Atomic(0)
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func parse(_ body: RawSpan, headers: HeaderMap, path: Substring) throws(Rejection) -> ParsedRequest {
+        switch body.withUnsafeBytes(\.first) {
+        case UInt8(ascii: "r"): throw Rejection(.invalidRequest, "no")
+        case UInt8(ascii: "p"): return ParsedRequest(promptRanges: [0..<9])
+        case UInt8(ascii: "d"): return ParsedRequest(inputTokens: calls.add(1, ordering: .relaxed).newValue)
+        case UInt8(ascii: "m"): return ParsedRequest(model: "m", modelRange: 0..<4)
+        default: return ParsedRequest()
         }
     }
 }

@@ -197,7 +197,9 @@ import Testing
             case .conversations: #""items":[1]"#
             case .vllmGenerate: #""token_ids":[1]"#
             case .sglangGenerate: #""input_ids":[1]"#
-            case .audio, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict: ""
+            case .audio, .foreign, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions,
+                .vertexRawPredict:
+                ""
             }
         return "{\(required),\(member)}"
     }

@@ -98,7 +98,7 @@ class HouseRuleTests(CheckCase):
         self.assert_finds("func f() { fatalError() }\n", "fatalError")
         self.assertEqual(self.messages('func f() { fatalError("no such state") }\n'), [])
         self.assert_finds('func f() { print("x") }\n', "print")
-        self.assertEqual(self.messages('func f() { print("x") }\n', "Sources/martlet/File.swift"), [])
+        self.assertEqual(self.messages('func f() { print("x") }\n', "Sources/MartletCommands/File.swift"), [])
 
     def test_sleeps(self):
         sleep = "func f() async throws { try await Task.sleep(for: .seconds(1)) }\n"

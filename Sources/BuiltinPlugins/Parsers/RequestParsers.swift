@@ -1,7 +1,7 @@
 import GatewayCore
 
 // Parsers have no parameters and no state: a configuration names the formats that are read, in
-// `requestHandler.parsers`, and the formats themselves are the gateway's own.
+// `requestHandler.parsers`, and the formats themselves are read by RequestFormats.
 
 /// The OpenAI API, with vLLM's render paths.
 struct OpenAIParser: RequestParser {

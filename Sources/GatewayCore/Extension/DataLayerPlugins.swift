@@ -1,5 +1,5 @@
-/// Names a format of requests that is read, where a configuration lists it in `requestHandler.parsers`. The formats are
-/// the gateway's own; the plugin's type says which one it is.
+/// Names a format of requests that is read, where a configuration lists it in `requestHandler.parsers`. The gateway
+/// reads its own formats itself, and the plugin's type says which one it is; a format of others is a ``BodyParser``.
 public protocol RequestParser: Plugin {}
 
 /// Says where data about endpoints comes from. The data layer does the fetching.

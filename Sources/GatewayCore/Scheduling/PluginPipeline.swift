@@ -86,6 +86,8 @@ package struct PluginPipeline: Sendable {
     package let slotCount: Int
     /// Says how full the pool is; `nil` when nobody knows, and then it never is.
     package let saturationDetector: (any SaturationDetector)?
+    /// What reads formats of others, in the order in which the configuration lists them as parsers.
+    package let bodyParsers: [any BodyParser]
     /// Where the endpoints come from when neither a cluster nor the configuration lists them.
     package let endpointSource: (any EndpointSource)?
     /// Where data about endpoints comes from, in the order of the configuration.
@@ -102,6 +104,7 @@ package struct PluginPipeline: Sendable {
     ///   - producers: the producers in an order that satisfies their dependencies.
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
     ///   - saturationDetector: says how full the pool is; `nil` when nobody knows.
+    ///   - bodyParsers: what reads formats of others.
     ///   - endpointSource: where the endpoints come from; `nil` when others list them.
     ///   - dataSources: where data about endpoints comes from.
     ///   - warnings: what to tell the user.
@@ -112,6 +115,7 @@ package struct PluginPipeline: Sendable {
         producers: [Named<any DataProducer>],
         slotCount: Int,
         saturationDetector: (any SaturationDetector)? = nil,
+        bodyParsers: [any BodyParser] = [],
         endpointSource: (any EndpointSource)? = nil,
         dataSources: [BoundSource] = [],
         warnings: [ConfigurationProblem] = []
@@ -137,6 +141,7 @@ package struct PluginPipeline: Sendable {
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount
         self.saturationDetector = saturationDetector
+        self.bodyParsers = bodyParsers
         self.endpointSource = endpointSource
         self.dataSources = dataSources
         self.warnings = warnings

@@ -1,7 +1,7 @@
 import BuiltinPlugins
 import FoundationEssentials
 import GatewayConfiguration
-import GatewayCore
+package import GatewayCore
 
 /// `martlet check`: reads a configuration and builds everything that it describes, as a start would, up to the first
 /// socket.
@@ -21,11 +21,16 @@ package struct ConfigurationCheck: Sendable {
 
     private let builder: PipelineBuilder
 
-    /// Makes a check with the built-in plugin types.
+    /// Makes a check.
     ///
-    /// - Parameter allowsExperimental: whether plugins of alpha stability may be used.
-    package init(allowsExperimental: Bool = false) {
-        builder = PipelineBuilder(registry: BuiltinCatalogue.registry(), allowsExperimental: allowsExperimental)
+    /// - Parameters:
+    ///   - plugins: the plugin types that configurations may name; `nil` for those that are built in.
+    ///   - allowsExperimental: whether plugins of alpha stability may be used.
+    package init(plugins: PluginRegistry? = nil, allowsExperimental: Bool = false) {
+        builder = PipelineBuilder(
+            registry: plugins ?? BuiltinCatalogue.registry(),
+            allowsExperimental: allowsExperimental
+        )
     }
 
     /// Checks the file or folder at `path`, or standard input when it is `-`. Blocks while it reads.

@@ -1,7 +1,7 @@
 import DataLayer
 import ExtProcServer
 import FoundationEssentials
-import GatewayCore
+package import GatewayCore
 import Logging
 import NIOCore
 import NIOPosix
@@ -14,13 +14,21 @@ import UnixSignals
 package enum EppApplication {
     /// What the words behind `martlet epp` ask for.
     ///
+    /// - Parameters:
+    ///   - arguments: the words.
+    ///   - plugins: the plugin types that configurations may name.
     /// - Throws: ``CommandError`` for what cannot be used.
-    package static func request(_ arguments: [String]) throws(CommandError) -> CommandRequest {
+    package static func request(
+        _ arguments: [String],
+        plugins: PluginRegistry
+    ) throws(CommandError) -> CommandRequest {
         let environment = ProcessInfo.processInfo.environment
-        guard let (options, warnings) = try EppOptions.read(arguments, environment: environment) else {
+        guard let read = try EppOptions.read(arguments, environment: environment) else {
             return .help(EppOptions.flagSet.help)
         }
-        return .run { try await run(options, warnings: warnings) }
+        var options = read.options
+        options.plugins = plugins
+        return .run { [options] in try await run(options, warnings: read.warnings) }
     }
 
     /// Serves until SIGTERM or SIGINT.
@@ -115,6 +123,7 @@ extension EppOptions {
         settings.limits.maxBodyBytes = serving.maxBodyBytes
         settings.metricsStaleness = metricsStaleness
         settings.keptDecisions = keptDecisions
+        settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
         settings.verifiesEndpointCertificates = !modelServerMetrics.skipsVerification
         settings.scrape.interval = scrapeInterval

@@ -1,3 +1,4 @@
+import BuiltinPlugins
 import GatewayCore
 
 /// What `martlet epp` was told by its flags: those of llm-d's endpoint picker, of its forerunners, and Martlet's own.
@@ -44,6 +45,8 @@ struct EppOptions: ServesExtProc {
     var resourcesPath = ""
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
     var keptDecisions = 100
+    /// The plugin types that configurations may name.
+    var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed.
     var allowsExperimentalPlugins = false
 

@@ -1,4 +1,5 @@
-import GatewayCore
+import BuiltinPlugins
+package import GatewayCore
 
 /// What `martlet explain` was told on its command line.
 package struct ExplainOptions: Sendable {
@@ -34,6 +35,8 @@ package struct ExplainOptions: Sendable {
     package var last = 20
     /// The form of the answer.
     package var output = Output.table
+    /// The plugin types that configurations may name.
+    package var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed in ``configurationPath``.
     package var allowsExperimentalPlugins = false
 

@@ -1,4 +1,3 @@
-import BuiltinPlugins
 import DataLayer
 import GatewayConfiguration
 import GatewayCore
@@ -94,7 +93,7 @@ struct SavedState {
             }
         // A picker that runs was allowed to; one of a file must be.
         let isAllowed = options.configurationPath == nil || options.allowsExperimentalPlugins
-        let builder = PipelineBuilder(registry: BuiltinCatalogue.registry(), allowsExperimental: isAllowed)
+        let builder = PipelineBuilder(registry: options.plugins, allowsExperimental: isAllowed)
         let pipeline = try builder.build(picker, context: PluginContext(clock: clock))
         let store = EndpointStore(pool: id, clock: clock)
         let endpoints = decoder.objects("endpoints").filter { $0.bool("available", default: true) }

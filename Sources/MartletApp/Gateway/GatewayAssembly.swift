@@ -1,4 +1,3 @@
-import BuiltinPlugins
 import DataLayer
 import GatewayConfiguration
 import GatewayCore
@@ -138,7 +137,7 @@ final class GatewayAssembly: Sendable {
         let picker = CanonicalPrinter.print(pool.picker)
         if running.withLock({ $0[pool.id]?.picker }) == picker { return nil }
         let builder = PipelineBuilder(
-            registry: BuiltinCatalogue.registry(),
+            registry: settings.plugins,
             allowsExperimental: settings.allowsExperimentalPlugins
         )
         let pipeline = try builder.build(pool.picker, context: PluginContext(clock: clock))

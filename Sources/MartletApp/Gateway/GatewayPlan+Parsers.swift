@@ -10,7 +10,10 @@ extension GatewayPlan {
     /// What of the pools' parsers has no effect.
     var parserWarnings: [String] {
         let used = parsers
-        let different = pools.filter { RequestParserSet($0.picker).kinds != used.kinds }.map { "'\($0.id.name)'" }
+        let foreign = pools.first?.picker.foreignParsers
+        let different = pools.filter { pool in
+            RequestParserSet(pool.picker).kinds != used.kinds || pool.picker.foreignParsers != foreign
+        }.map { "'\($0.id.name)'" }
         var warnings = used.ignored.map { kind in
             "requestHandler.parsers: \(kind.rawValue) has no effect: it is listed twice, or behind passthrough-parser"
         }
@@ -32,10 +35,17 @@ extension RequestParserSet {
             return
         }
         self.init(
-            picker.parsers.compactMap { reference in
-                let type = picker.plugins.first { $0.name == reference.name }?.type ?? reference.name
-                return RequestParserKind(rawValue: type)
-            }
+            picker.parserTypes.compactMap(RequestParserKind.init)
         )
     }
+}
+
+extension EndpointPickerConfiguration {
+    /// The types of the listed parsers.
+    fileprivate var parserTypes: [String] {
+        parsers.map { reference in plugins.first { $0.name == reference.name }?.type ?? reference.name }
+    }
+
+    /// The types of the listed parsers that are not the gateway's own.
+    fileprivate var foreignParsers: [String] { parserTypes.filter { RequestParserKind(rawValue: $0) == nil } }
 }

@@ -1,3 +1,4 @@
+import BuiltinPlugins
 import DataLayer
 import GatewayCore
 import RequestControl
@@ -18,6 +19,8 @@ struct GatewaySettings: Sendable {
     var scrape = ScrapeConfiguration()
     /// How old metrics may be for their endpoint to count as ready in the gauges of its pool.
     var metricsStaleness = Duration.seconds(2)
+    /// The plugin types that configurations may name.
+    var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed.
     var allowsExperimentalPlugins = false
     /// Whether the certificates of endpoints that speak TLS are checked.

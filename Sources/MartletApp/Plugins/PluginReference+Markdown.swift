@@ -10,7 +10,8 @@ extension PluginReference {
 
             Every plugin type that a configuration can name, what it reads from its `parameters`, and what it writes and
             reads of a request's data. `make docs` writes this page (`martlet plugins --markdown`), and a test compares
-            it. How plugins work together, and their formulas: [configuration](configuration.md).
+            it. How plugins work together, and their formulas: [configuration](configuration.md). One of your own:
+            [write a plugin in ten minutes](write-a-plugin.md).
 
             A parameter with nothing in the column of defaults may be left out as well. `[]` stands for each element of
             a list. A plugin reads data of the plugin that is named behind it; where that is not configured, it is

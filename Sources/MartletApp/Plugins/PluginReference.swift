@@ -1,6 +1,6 @@
 import BuiltinPlugins
 import GatewayConfiguration
-import GatewayCore
+package import GatewayCore
 
 /// `martlet plugins`: what there is to know of the plugin types, as text, as Markdown and as JSON. All of it comes from
 /// the registry and from what the plugins themselves ask for.
@@ -21,11 +21,14 @@ package struct PluginReference: Sendable {
         self.plugins = plugins
     }
 
-    /// The reference of a built-in type, or of all of them.
+    /// The reference of a type, or of all of them.
     ///
+    /// - Parameters:
+    ///   - type: the type; `nil` for all.
+    ///   - plugins: the types that there are; `nil` for those that are built in.
     /// - Throws: ``CommandError`` when there is no such type.
-    package init(type: String?) throws(CommandError) {
-        let registry = BuiltinCatalogue.registry()
+    package init(type: String?, in plugins: PluginRegistry? = nil) throws(CommandError) {
+        let registry = plugins ?? BuiltinCatalogue.registry()
         guard let type else {
             self.init(registry.descriptions)
             return

@@ -122,6 +122,7 @@ extension ServeOptions {
         settings.seed = seed
         settings.keptDecisions = keptDecisions
         settings.scrape.interval = scrapeInterval
+        settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
         settings.verifiesEndpointCertificates = verifiesEndpointCertificates
         return settings

@@ -1,3 +1,4 @@
+import BuiltinPlugins
 package import GatewayCore
 package import RequestControl
 
@@ -31,6 +32,8 @@ package struct ServeOptions: Sendable {
     package var seed: UInt64?
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
     package var keptDecisions = 100
+    /// The plugin types that configurations may name.
+    package var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed.
     package var allowsExperimentalPlugins = false
     /// Whether the certificates of endpoints that speak TLS are checked.

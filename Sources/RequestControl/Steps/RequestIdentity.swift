@@ -11,21 +11,28 @@ struct RequestIdentity {
     /// The model of the body; empty when the request names none.
     var model: String { parsed?.model ?? "" }
 
-    /// Reads the body, if its path belongs to an API, and the header.
+    /// Reads the body, if its path belongs to an API or to a plugin's format, and the header. A plugin goes before the
+    /// gateway's own APIs.
     ///
-    /// - Throws: ``Rejection`` `invalidRequest` for a body that its API does not allow, or without a model.
+    /// - Throws: ``Rejection`` `invalidRequest` for a body that its API does not allow, or without a model; what a
+    ///   plugin throws, and `internalError` when its answer cannot be used.
     init(
         _ request: IncomingRequest,
         parsers: RequestParserSet,
+        bodyParsers: BodyParserSet = BodyParserSet(),
         limits: GatewayLimits,
         random: inout RandomSource
     ) throws(Rejection) {
-        guard let api = parsers.api(forPath: request.target) else {
+        let parser = bodyParsers.parser(forPath: request.path)
+        guard let api = parser == nil ? parsers.api(forPath: request.target) : .foreign else {
             throw Rejection(.invalidRequest, "No parser is registered for the path \(request.path).", parameter: nil)
         }
         self.api = request.method == "POST" && !request.hasUnseenBody ? api : .passthrough
-        parsed =
-            self.api == .audio ? Self.parseForm(request) : try Self.parse(request.body, as: self.api, limits: limits)
+        switch self.api {
+        case .foreign: parsed = try parser?.read(request)
+        case .audio: parsed = Self.parseForm(request)
+        default: parsed = try Self.parse(request.body, as: self.api, limits: limits)
+        }
         let own = request.headers.first(HeaderNames.requestID) ?? ""
         hasOwnID = !own.isEmpty
         id = hasOwnID ? own : random.uuid()

@@ -23,6 +23,7 @@ struct RequestResolution {
         identity = try RequestIdentity(
             request,
             parsers: state.parsers,
+            bodyParsers: state.bodyParsers,
             limits: controller.configuration.limits,
             random: &random
         )

@@ -104,7 +104,8 @@ struct BodyRules {
         case .sglangGenerate:
             fields = BodyFields(.stream, .extraKey, .inputIDs, .samplingParameters)
             (required, name, demand) = (.inputIDs, "generate", "must have input_ids field")
-        case .audio, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions, .vertexRawPredict:
+        case .audio, .foreign, .passthrough, .vllmGRPCGenerate, .vllmGRPCEmbed, .vertexChatCompletions,
+            .vertexRawPredict:
             return nil
         }
     }

@@ -18,7 +18,7 @@ package struct ParsedBody: Hashable, Sendable {
     /// The prompt, as ranges of the body. A prompt that is one string is given without its quotes, lists and messages
     /// with their brackets.
     package internal(set) var prompt = PromptRanges()
-    /// The number of tokens of a prompt that is made of token ids; `nil` for a text.
+    /// The number of tokens of a prompt that is made of token ids, or that a plugin counted; `nil` for a text.
     package internal(set) var tokenIDCount: Int?
 
     /// The number of bytes of the prompt.
@@ -30,6 +30,34 @@ package struct ParsedBody: Hashable, Sendable {
     /// A body of which nothing is known yet but its format.
     package init(api: InferenceAPI) {
         self.api = api
+    }
+
+    /// What a plugin read of a body of a format that only it knows.
+    /// - Parameters:
+    ///   - model: the model; `nil` for none.
+    ///   - modelRange: the bytes that another name may take the place of, as a JSON string.
+    ///   - isStreaming: whether the client asks for a stream.
+    ///   - maxOutputTokens: the bound on the response.
+    ///   - cacheSalt: the salt for prefix caching.
+    ///   - prompt: the prompt.
+    ///   - inputTokens: the tokens of the prompt; `nil` for an estimate.
+    package init(
+        foreign model: String?,
+        modelRange: Range<Int>?,
+        isStreaming: Bool,
+        maxOutputTokens: Int?,
+        cacheSalt: String?,
+        prompt: PromptRanges,
+        inputTokens: Int?
+    ) {
+        api = .foreign
+        self.model = model
+        self.modelRange = modelRange
+        stream = isStreaming
+        self.maxOutputTokens = maxOutputTokens
+        self.cacheSalt = cacheSalt
+        self.prompt = prompt
+        tokenIDCount = inputTokens
     }
 
     /// Reads a body in one pass and checks all of it: that it is valid JSON, or one gRPC message, and that its API's

@@ -24,7 +24,11 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let report = try ConfigurationCheck(allowsExperimental: allowExperimentalPlugins).run(path: path)
+            let check = ConfigurationCheck(
+                plugins: PluginTypes.present,
+                allowsExperimental: allowExperimentalPlugins
+            )
+            let report = try check.run(path: path)
             for warning in report.warnings { StandardStream.error.write("warning: \(warning)\n") }
             StandardStream.output.write(report.canonical)
         } catch {

@@ -106,6 +106,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.logLevel = logLevel
         options.seed = seed
         options.keptDecisions = keepDecisions
+        options.plugins = PluginTypes.present
         options.allowsExperimentalPlugins = allowExperimentalPlugins
         options.verifiesEndpointCertificates = !insecureEndpoints
         try await ServeApplication.run(options)

@@ -66,6 +66,7 @@ struct ExplainCommand: AsyncParsableCommand {
         options.endpoint = endpoint
         options.last = last
         options.output = output
+        options.plugins = PluginTypes.present
         options.allowsExperimentalPlugins = allowExperimentalPlugins
         do throws(CommandError) {
             print(try await ExplainApplication.run(options), terminator: "")

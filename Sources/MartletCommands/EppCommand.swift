@@ -21,7 +21,7 @@ struct EppCommand: AsyncParsableCommand {
 
     private func request() throws -> CommandRequest {
         do throws(CommandError) {
-            return try EppApplication.request(flags)
+            return try EppApplication.request(flags, plugins: PluginTypes.present)
         } catch {
             throw ValidationError(error.description)
         }

@@ -1,8 +1,7 @@
 import ArgumentParser
 import MartletApp
 
-/// The `martlet` binary: one command for each way to use it.
-@main
+/// The command line: one command for each way to use the gateway.
 struct MartletCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",

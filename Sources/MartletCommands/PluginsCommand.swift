@@ -35,7 +35,7 @@ struct PluginsCommand: ParsableCommand {
 
     private func reference() throws -> PluginReference {
         do throws(CommandError) {
-            return try PluginReference(type: type)
+            return try PluginReference(type: type, in: PluginTypes.present)
         } catch {
             throw ValidationError(error.description)
         }
