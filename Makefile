@@ -10,8 +10,8 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e bench-serve bench-extproc bench-picker bench-scrape soak soak-extproc \
-	fuzz-extproc docs golden format clean
+.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape soak \
+	soak-extproc fuzz-extproc docs golden format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,15 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 
 example: ## the package of plugins in Examples: its tests, and its gateway
 	scripts/check-example $(JOBS)
+
+.venv-engines/installed: Tests/Engines/requirements.txt Tests/Engines/torch.txt scripts/make-engines-venv \
+		scripts/make-venv
+	scripts/make-engines-venv .venv-engines
+	touch $@
+
+test-engines: .venv/installed .venv-engines/installed ## real vLLM and llama.cpp on the CPU; needs Python 3.11 and 4 GB of disk
+	$(SWIFT) build --product martlet -j $(JOBS)
+	.venv/bin/python -m pytest Tests/Engines $(PYTEST_ARGUMENTS)
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
 	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
@@ -80,4 +89,4 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 clean: ## remove everything that was built or installed
-	rm -rf .build .build-bench .build-examples .build-tools .venv
+	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-engines

@@ -52,7 +52,8 @@ import Testing
         (["a"], ["m"], 2, 0.6),
         ([], ["m"], 0, 0.6),
         (["a"], ["b"], 2, 0),
-        ([], [], 0, 0),
+        // Nothing told is room: a new vLLM tells nothing before its first request.
+        ([], [], 0, 0.8),
         // An adapter that is both active and waited for takes one place.
         (["a"], ["a"], 2, 0.8),
         (["a", "b"], ["b", "a"], 2, 0),

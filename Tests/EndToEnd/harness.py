@@ -18,7 +18,7 @@ POLL_INTERVAL_SECONDS = 0.01
 START_SECONDS = 30
 
 
-def eventually(condition, what, within=10.0):
+def eventually(condition, what, within=10.0, every=POLL_INTERVAL_SECONDS):
     """Polls until `condition()` gives something true, and gives that; fails with `what` when the time is over."""
     deadline = time.monotonic() + within
     while True:
@@ -27,7 +27,7 @@ def eventually(condition, what, within=10.0):
             return value
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {within} s: {what}")
-        time.sleep(POLL_INTERVAL_SECONDS)  # the poll interval
+        time.sleep(every)  # the poll interval
 
 
 def end_event_loop(loop):

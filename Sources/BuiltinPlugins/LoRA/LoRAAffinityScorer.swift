@@ -3,7 +3,8 @@ import GatewayCore
 /// Prefers endpoints that have the request's adapter loaded, then those with room for it, then those that will load it.
 ///
 /// 1 when the adapter is active, 0.8 when another one still fits, 0.6 when requests already wait for it there, else 0.
-/// Adapters that are both active and waited for count once: vLLM reports the two sets as equal while an adapter is
+/// An engine that has told nothing of adapters is taken to have room: vLLM tells nothing before its first request, and a
+/// new replica would never get one. Adapters that are both active and waited for count once: vLLM reports the two sets as equal while an adapter is
 /// busy.
 struct LoRAAffinityScorer: Scorer {
     static let descriptor = PluginDescriptor(
@@ -25,6 +26,7 @@ struct LoRAAffinityScorer: Scorer {
         let active = endpoint.metrics.activeModels
         if active.contains(adapter) { return 1 }
         let waiting = endpoint.metrics.waitingModels
+        if endpoint.metrics.maxActiveModels == 0, active.isEmpty, waiting.isEmpty { return 0.8 }
         let onlyWaiting = waiting.reduce(0) { active.contains($1) ? $0 : $0 + 1 }
         if active.count + onlyWaiting < endpoint.metrics.maxActiveModels { return 0.8 }
         return waiting.contains(adapter) ? 0.6 : 0
