@@ -42,7 +42,7 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	$(PYTEST) $(PYTEST_ARGUMENTS)
 
 example: ## the package of plugins in Examples: its tests, and its gateway
-	scripts/check-example $(JOBS)
+	scripts/check-example --gateway
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
 	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
