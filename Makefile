@@ -42,7 +42,7 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	$(PYTEST) $(PYTEST_ARGUMENTS)
 
 example: ## the package of plugins in Examples: its tests, and its gateway
-	scripts/check-example $(JOBS)
+	scripts/check-example --gateway
 
 .venv-engines/installed: Tests/Engines/requirements.txt Tests/Engines/torch.txt scripts/make-engines-venv \
 		scripts/make-venv

@@ -31,8 +31,8 @@ step "unit and integration tests"
 # deadlines count on.
 swift test --no-parallel --skip-build --explicit-target-dependency-import-check error -j "$jobs"
 
-step "the example package of plugins"
-scripts/check-example "$jobs"
+step "the plugins of the example package"
+scripts/check-example
 
 step "the benchmark's own tests"
 swift test --package-path Benchmarks --scratch-path .build-bench -j "$jobs"
