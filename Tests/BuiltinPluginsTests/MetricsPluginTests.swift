@@ -9,7 +9,7 @@ import Testing
         let settings = try make(MetricsDataSource.self).settings
         #expect(settings == PageSourceSettings())
         #expect(settings.scheme == .http && settings.path == "/metrics" && settings.port == nil)
-        #expect(settings.interval == nil && !settings.verifiesCertificate)
+        #expect(settings.interval == nil && settings.idleInterval == nil && !settings.verifiesCertificate)
     }
 
     @Test func readsEverything() throws {
@@ -17,14 +17,16 @@ import Testing
             MetricsDataSource.self,
             [
                 "scheme": "https", "path": "/m", "port": 9400, "insecureSkipVerify": false, "interval": "250ms",
+                "idleInterval": "750ms",
                 "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
             ]
         ).settings
         #expect(
             settings
                 == PageSourceSettings(
-                    scheme: .https, path: "/m", port: 9400, interval: .milliseconds(250), verifiesCertificate: true,
-                    authorityPath: "/ca.pem", certificatePath: "/c.pem", keyPath: "/k.pem"
+                    scheme: .https, path: "/m", port: 9400, interval: .milliseconds(250),
+                    idleInterval: .milliseconds(750), verifiesCertificate: true, authorityPath: "/ca.pem",
+                    certificatePath: "/c.pem", keyPath: "/k.pem"
                 )
         )
     }

@@ -31,12 +31,13 @@ import Testing
         let result = try configuration(
             """
             plugins:
-            - {type: metrics-data-source, parameters: {path: /x, port: 81, scheme: https, interval: 200ms}}
+            - type: metrics-data-source
+              parameters: {path: /x, port: 81, scheme: https, interval: 200ms, idleInterval: 1s}
             - {type: models-data-source, parameters: {path: /list, scheme: https, interval: 7s}}
             """
         )
         #expect(result.metricsPath == "/x" && result.metricsPort == 81 && result.isMetricsSecure == true)
-        #expect(result.interval == .milliseconds(200))
+        #expect(result.interval == .milliseconds(200) && result.idleInterval == .seconds(1))
         #expect(result.modelsPath == "/list" && result.isModelsSecure == true && result.modelsInterval == .seconds(7))
         #expect(result.attributePages.isEmpty)
         let address = EndpointAddress(host: "h", port: 8_000)

@@ -9,11 +9,16 @@ struct MetricsDataSource: MetricsSource {
 
     let settings: PageSourceSettings
 
-    /// Reads `scheme`, `path` (default `/metrics`), `port` (default the endpoint's), `interval`, `insecureSkipVerify`,
-    /// `caCertPath`, `clientCertPath`, `clientKeyPath`; see ``PageSourceSettings``.
+    /// Reads `scheme`, `path` (default `/metrics`), `port` (default the endpoint's), `interval`, `idleInterval`
+    /// (default none), `insecureSkipVerify`, `caCertPath`, `clientCertPath`, `clientKeyPath`; see
+    /// ``PageSourceSettings``.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         var settings = PageSourceSettings(parameters, path: "/metrics")
         settings.port = parameters.int("port", in: 1...65_535)
+        settings.idleInterval = parameters.duration(
+            "idleInterval",
+            in: PageSourceSettings.minimumInterval ... .seconds(3600)
+        )
         settings.readCertificates(parameters)
         self.settings = settings
     }

@@ -20,6 +20,8 @@ package struct EngineMetricsExtractor: Sendable {
         package var isAnyFound = false
         /// Whether the page told of queued or running requests: the sign by which an engine is recognised.
         package var isRecognised = false
+        /// Whether the page told both how many requests wait and how many run, and each is none.
+        package var isIdle = false
     }
 
     /// A series that matches a field so far best.
@@ -92,12 +94,19 @@ package struct EngineMetricsExtractor: Sendable {
         return reading
     }
 
+    /// Whether the page told that `field` is 0.
+    private func isZero(_ field: ScrapedField) -> Bool {
+        guard let index = fields.firstIndex(of: field), let choice = choices[index] else { return false }
+        return choice.value == 0 && choice.fault == nil
+    }
+
     /// Adds to `reading` what was found on the page.
     private func reading(_ labels: Labels, _ reading: Reading) -> Reading {
         var reading = reading
         take(.queuedRequests, in: Self.counts, &reading) { $0.waitingQueueSize = Int($1) }
         take(.runningRequests, in: Self.counts, &reading) { $0.runningRequests = Int($1) }
         reading.isRecognised = reading.isAnyFound
+        reading.isIdle = isZero(.queuedRequests) && isZero(.runningRequests)
         take(.kvCacheUsage, in: 0...1, &reading) { $0.kvCacheUsage = $1 }
         if let lora = labels.lora {
             reading.metrics.activeModels = Self.names(lora.running)

@@ -16,6 +16,7 @@ package struct MetricsWatch: PageWatch {
     /// Whether the page is at the endpoint's own address: only then does a scrape tell of its reachability.
     private let isAtEndpoint: Bool
     private var schedule: ScrapeSchedule
+    private var rest: IdleRest?
     private var recognition: EngineRecognition
     private var lastTrial: MonotonicInstant?
     private var asked: Asked?
@@ -37,11 +38,17 @@ package struct MetricsWatch: PageWatch {
             unreachableInterval: configuration.unreachableInterval,
             missingInterval: configuration.missingPageInterval
         )
+        rest = configuration.idleInterval.map { IdleRest(interval: $0, load: endpoint.load) }
         recognition = EngineRecognition(engines: configuration.engines)
     }
 
     /// When ``request`` is to be sent; `nil` while an answer is awaited.
     package var nextDue: MonotonicInstant? { asked == nil ? schedule.nextDue : nil }
+
+    /// Leaves out a look that is due at `now`, when the endpoint is idle and may rest.
+    package mutating func skipIfIdle(at now: MonotonicInstant) {
+        if asked == nil { rest?.skip(&schedule, at: now) }
+    }
 
     /// Notes that ``request`` is sent now to `endpoint`, as it is known now.
     package mutating func ask(_ endpoint: EndpointSnapshot, at now: MonotonicInstant) {
@@ -59,12 +66,14 @@ package struct MetricsWatch: PageWatch {
         guard let asked else { return nil }
         self.asked = nil
         var finding = ScrapeFinding(source: Self.source, startedAt: asked.startedAt, result: .success)
+        var isIdle = false
+        defer { rest?.answered(isIdle: isIdle, askedAt: asked.startedAt) }
         switch result {
         case .success(let response):
             schedule.finished(response.status == 404 ? .missing : .answered, at: now)
             if isAtEndpoint, response.status < 500 { finding.reach = .answered }
             if response.status == 200 {
-                read(response.body, asked, &finding)
+                isIdle = read(response.body, asked, &finding)
             } else {
                 finding.result = .status
                 finding.isPollError = response.status != 404
@@ -91,7 +100,10 @@ package struct MetricsWatch: PageWatch {
         return finding
     }
 
-    private mutating func read(_ body: any BodyBytes, _ asked: Asked, _ finding: inout ScrapeFinding) {
+    /// Reads the page into `finding`.
+    ///
+    /// - Returns: whether it shows an idle engine.
+    private mutating func read(_ body: any BodyBytes, _ asked: Asked, _ finding: inout ScrapeFinding) -> Bool {
         let reading = body.withBytes { page in
             recognition.read(
                 page,
@@ -107,5 +119,6 @@ package struct MetricsWatch: PageWatch {
             finding.result = .page
         }
         finding.faults = reading.faults
+        return reading.isIdle
     }
 }

@@ -51,6 +51,9 @@ struct ScrapeAgenda {
         var questions: [Question] = []
         for slot in dues.indices {
             guard let due = dues[slot], due <= now, let life = targets[slot]?.life else { continue }
+            targets[slot]?.skipIfIdle(at: now)
+            dues[slot] = targets[slot]?.nextDue
+            guard let due = dues[slot], due <= now else { continue }
             if let endpoint = store.snapshot(of: life) {
                 targets[slot]?.takeDue(at: now, endpoint: endpoint, &questions)
             } else {
@@ -119,6 +122,10 @@ extension ScrapeAgenda {
         }
 
         var calls: [any Cancellable] { pending.compactMap(\.self) }
+
+        mutating func skipIfIdle(at now: MonotonicInstant) {
+            for index in pages.indices { pages[index].skipIfIdle(at: now) }
+        }
 
         mutating func takeDue(at now: MonotonicInstant, endpoint: EndpointSnapshot, _ questions: inout [Question]) {
             for index in pages.indices {

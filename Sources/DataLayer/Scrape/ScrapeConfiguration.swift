@@ -17,6 +17,9 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package var isModelsSecure: Bool?
     /// The time between two scrapes of an endpoint; less than ``shortestInterval`` counts as that. Default 50 ms.
     package var interval = ScrapeConfiguration.shortestInterval
+    /// The longest time between two scrapes of an endpoint whose last page shows no work and that has no request of
+    /// this gateway; `nil`, the default, is ``interval`` for them too.
+    package var idleInterval: Duration?
     /// The longest pause between two scrapes of an endpoint where nobody listens. Default 250 ms: an endpoint that
     /// comes back is noticed as fast.
     package var unreachableInterval = Duration.milliseconds(250)

@@ -81,6 +81,9 @@ package protocol PageWatch: Sendable {
     /// When ``request`` is to be sent; `nil` while an answer is awaited.
     var nextDue: MonotonicInstant? { get }
 
+    /// Leaves out a look that is due at `now` and not needed yet; most pages are always looked at.
+    mutating func skipIfIdle(at now: MonotonicInstant)
+
     /// Notes that ``request`` is sent now.
     ///
     /// - Parameters:
@@ -95,6 +98,11 @@ package protocol PageWatch: Sendable {
         _ result: Result<OutboundResponse, OutboundFailure>,
         at now: MonotonicInstant
     ) -> ScrapeFinding?
+}
+
+extension PageWatch {
+    /// Leaves out nothing.
+    package mutating func skipIfIdle(at now: MonotonicInstant) {}
 }
 
 extension OutboundFailure {

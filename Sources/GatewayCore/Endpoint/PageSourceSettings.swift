@@ -19,6 +19,8 @@ public struct PageSourceSettings: Hashable, Sendable {
     public var port: Int?
     /// The time between two fetches, at least ``minimumInterval``; `nil` for the pace that the program has of itself.
     public var interval: Duration?
+    /// The longest time between two fetches from an endpoint that has no work; `nil` for the same as with work.
+    public var idleInterval: Duration?
     /// Whether the server's certificate is verified; default no, as pods have self-signed ones.
     public var verifiesCertificate: Bool
     /// A PEM file with the authorities that the server's certificate is verified against; `nil` for those of the
@@ -35,6 +37,7 @@ public struct PageSourceSettings: Hashable, Sendable {
         path: String = "/metrics",
         port: Int? = nil,
         interval: Duration? = nil,
+        idleInterval: Duration? = nil,
         verifiesCertificate: Bool = false,
         authorityPath: String? = nil,
         certificatePath: String? = nil,
@@ -44,6 +47,7 @@ public struct PageSourceSettings: Hashable, Sendable {
         self.path = path
         self.port = port
         self.interval = interval
+        self.idleInterval = idleInterval
         self.verifiesCertificate = verifiesCertificate
         self.authorityPath = authorityPath
         self.certificatePath = certificatePath

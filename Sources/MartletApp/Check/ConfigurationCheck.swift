@@ -103,6 +103,9 @@ private struct CheckedPipelines {
         do throws(ConfigurationError) {
             let context = PluginContext(clock: SystemMonotonicClock())
             let (completed, pipeline) = try builder.complete(try picker(), context: context)
+            let settings = GatewaySettings()
+            let idleInterval = IdleIntervalCheck(scrape: settings.scrape, staleness: settings.metricsStaleness)
+            try idleInterval.run(pipeline, of: completed)
             try checkDiscovery(pipeline, of: completed, targetPorts: targetPorts)
             warnings += pipeline.warnings
             if isShown { canonical.append(CanonicalPrinter.print(completed)) }

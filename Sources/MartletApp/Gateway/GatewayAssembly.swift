@@ -141,7 +141,10 @@ final class GatewayAssembly: Sendable {
             registry: BuiltinCatalogue.registry(),
             allowsExperimental: settings.allowsExperimentalPlugins
         )
-        return try builder.build(pool.picker, context: PluginContext(clock: clock))
+        let pipeline = try builder.build(pool.picker, context: PluginContext(clock: clock))
+        let idleInterval = IdleIntervalCheck(scrape: settings.scrape, staleness: settings.metricsStaleness)
+        try idleInterval.run(pipeline, of: pool.picker)
+        return pipeline
     }
 
     private func update(

@@ -20,6 +20,7 @@ extension ScrapeConfiguration {
         if settings.scheme == .https { isMetricsSecure = true }
         metricsPort = settings.port ?? metricsPort
         if let interval = settings.interval { self.interval = max(interval, Self.shortestInterval) }
+        idleInterval = settings.idleInterval ?? idleInterval
     }
 
     private mutating func applyModels(_ settings: PageSourceSettings) {
