@@ -10,7 +10,8 @@ struct MetricsDataSource: MetricsSource {
     let settings: PageSourceSettings
 
     /// Reads `scheme`, `path` (default `/metrics`), `port` (default the endpoint's), `interval`, `idleInterval`
-    /// (default none), `insecureSkipVerify`, `caCertPath`, `clientCertPath`, `clientKeyPath`; see ``PageSourceSettings``.
+    /// (default none), `insecureSkipVerify`, `caCertPath`, `clientCertPath`, `clientKeyPath`; see
+    /// ``PageSourceSettings``.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         var settings = PageSourceSettings(parameters, path: "/metrics")
         settings.port = parameters.int("port", in: 1...65_535)
