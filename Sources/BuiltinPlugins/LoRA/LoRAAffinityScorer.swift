@@ -4,8 +4,8 @@ import GatewayCore
 ///
 /// 1 when the adapter is active, 0.8 when another one still fits, 0.6 when requests already wait for it there, else 0.
 /// An engine that has told nothing of adapters is taken to have room: vLLM tells nothing before its first request, and
-/// a new replica would never get one. Adapters that are both active and waited for count once: vLLM reports the two sets
-/// as equal while an adapter is busy.
+/// a new replica would never get one. Adapters that are both active and waited for count once: vLLM reports the two
+/// sets as equal while an adapter is busy.
 struct LoRAAffinityScorer: Scorer {
     static let descriptor = PluginDescriptor(
         type: "lora-affinity-scorer",
