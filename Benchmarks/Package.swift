@@ -40,7 +40,7 @@ let package = Package(
             dependencies: ["Workload", nioCore, nioPosix, nioHTTP1],
             swiftSettings: settings
         ),
-        .executableTarget(name: "pagereader", swiftSettings: settings),
+        .executableTarget(name: "pagereader"),
         .testTarget(name: "WorkloadTests", dependencies: ["Workload", nioCore], swiftSettings: settings),
     ]
 )
