@@ -25,9 +25,11 @@ package struct EndpointListFile: Sendable {
         let document = ParameterDecoder(value: value)
         document.accept("kind")
         let entries = EndpointEntry.decode(document)
-        try document.finish()
-        let problems =
-            entries.compactMap { $0.missingPort(targetPorts: targetPorts) } + EndpointEntry.duplicates(in: entries)
+        // What is wrong with one entry hides nothing of the others.
+        var problems: [ConfigurationProblem] = []
+        do throws(ConfigurationError) { try document.finish() } catch { problems = error.problems }
+        problems += entries.compactMap { $0.missingPort(targetPorts: targetPorts) }
+        problems += EndpointEntry.duplicates(in: entries)
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return EndpointListFile(
             endpoints: entries.flatMap { $0.endpoints(targetPorts: targetPorts) },
