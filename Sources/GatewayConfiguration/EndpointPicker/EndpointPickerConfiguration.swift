@@ -192,6 +192,5 @@ enum BuiltinPluginType {
     static let globalStrictFairness = "global-strict-fairness-policy"
     static let fcfsOrdering = "fcfs-ordering-policy"
     static let staticUsageLimit = "static-usage-limit-policy"
-    static let policies = [globalStrictFairness, fcfsOrdering, staticUsageLimit]
     static let parsers = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "passthrough-parser"]
 }
