@@ -72,7 +72,8 @@ bench-extproc: build .venv/installed ## CPU per request of the endpoint picker b
 	.venv/bin/python Benchmarks/extproc/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
 
 bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints and 400 kB; fails over budget
-	MARTLET_BENCHMARKS=1 $(SWIFT) run -c release $(RELEASE_FLAGS) -j $(JOBS) PickerBenchmark
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/PickerBenchmark
 
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)

@@ -40,7 +40,7 @@ let package = Package(
             dependencies: ["Workload", nioCore, nioPosix, nioHTTP1],
             swiftSettings: settings
         ),
-        .executableTarget(name: "pagereader"),
+        .executableTarget(name: "pagereader", dependencies: [nioCore, nioPosix], swiftSettings: settings),
         .testTarget(name: "WorkloadTests", dependencies: ["Workload", nioCore], swiftSettings: settings),
     ]
 )

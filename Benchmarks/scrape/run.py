@@ -69,7 +69,7 @@ class Reader(Contender):
     name = "pagereader"
 
     def start(self, binary, urls, interval):
-        self.launch([pathlib.Path(binary) / "pagereader", str(interval), *urls])
+        self.launch([pathlib.Path(binary).resolve() / "pagereader", str(interval), *urls])
         self.wait_for(lambda: self.banner(r"^pages (\d+)$"), "its first pages")
 
     def pages(self):

@@ -24,7 +24,7 @@ package struct ModelsWatch: PageWatch {
         )
         slot = endpoint.slot
         self.configuration = configuration
-        let interval = min(configuration.unreachableInterval, configuration.modelsInterval)
+        let interval = min(configuration.unreachableInterval, configuration.presentModelsInterval)
         schedule = Self.schedule(slot, configuration, interval: interval, now: now)
     }
 
@@ -51,7 +51,7 @@ package struct ModelsWatch: PageWatch {
             finding.faults = finding.models == nil ? [ScrapeFault(.modelList, .unreadable)] : []
             if finding.models != nil, !isKnown {
                 isKnown = true
-                schedule = Self.schedule(slot, configuration, interval: configuration.modelsInterval, now: now)
+                schedule = Self.schedule(slot, configuration, interval: configuration.presentModelsInterval, now: now)
             }
             schedule.finished(.answered, at: now)
         case .success(let response):
@@ -91,7 +91,7 @@ package struct ModelsWatch: PageWatch {
             now: now,
             interval: interval,
             unreachableInterval: configuration.unreachableInterval,
-            missingInterval: configuration.modelsInterval
+            missingInterval: configuration.presentModelsInterval
         )
     }
 }

@@ -25,8 +25,9 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package var unreachableInterval = Duration.milliseconds(250)
     /// The time between two scrapes of an endpoint that has no metrics page. Default 1 s.
     package var missingPageInterval = Duration.seconds(1)
-    /// The time between two looks at a model list that is known. Default 2 s.
-    package var modelsInterval = Duration.seconds(2)
+    /// The time between two looks at a model list that is known; `nil`, the default, is ten times ``interval`` and 2 s
+    /// at least.
+    package var modelsInterval: Duration?
     /// How long one answer may take. Default 1 s.
     package var timeout = Duration.seconds(1)
     /// The most bytes of a metrics page. Default 8 MiB.
@@ -50,6 +51,9 @@ package struct ScrapeConfiguration: Hashable, Sendable {
     package func modelsAddress(_ address: EndpointAddress) -> EndpointAddress {
         Self.place(address, port: nil, isSecure: isModelsSecure)
     }
+
+    /// ``modelsInterval``, or what stands for it.
+    package var presentModelsInterval: Duration { modelsInterval ?? max(.seconds(2), interval * 10) }
 
     /// The keys of all attributes that are read.
     package var attributeKeys: Set<String> {
