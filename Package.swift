@@ -16,6 +16,7 @@ let settings: [SwiftSetting] =
     ] + strict
 
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -114,9 +115,12 @@ let package = Package(
         ),
         room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
         room("EngineClient", ["Transport", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
-        room("RequestControl", ["DataLayer", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]),
+        room(
+            "RequestControl", ["DataLayer", "FlowControl", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]
+        ),
         room("BodyBasedRouting", ["GatewayCore", "RequestFormats", "Telemetry"]),
         room("Scheduling", ["GatewayCore"]),
+        room("FlowControl", ["GatewayCore", "Telemetry"], [deque, heap]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats"]),
         room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
@@ -153,6 +157,7 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry"], exclude: ["Fixtures"]),
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
         tests("BodyBasedRoutingTests", ["BodyBasedRouting", "GatewayCore", "RequestFormats", "Telemetry"]),
+        tests("FlowControlTests", ["FlowControl", "GatewayCore", "GatewayTesting", "Telemetry"]),
         tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling"]),
         tests(
             "BuiltinPluginsTests",

@@ -13,6 +13,8 @@ struct SheddableEvictionFilter: EvictionPolicy {
 
     /// Takes no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func mayEvict(_ request: RunningRequest) -> Bool { request.priority < 0 }
 }
 
 /// Ends the requests of the lowest priority first, and of those the ones that were sent last: they lose least.
@@ -28,4 +30,9 @@ struct PriorityThenTimeEvictionOrder: EvictionPolicy {
 
     /// Takes no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func evicts(_ left: RunningRequest, before right: RunningRequest) -> Bool? {
+        if left.priority != right.priority { return left.priority < right.priority }
+        return left.dispatchedAt == right.dispatchedAt ? nil : left.dispatchedAt > right.dispatchedAt
+    }
 }

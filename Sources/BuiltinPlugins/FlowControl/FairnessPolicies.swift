@@ -9,9 +9,24 @@ struct GlobalStrictFairnessPolicy: FairnessPolicy {
 
     /// Takes no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func makeState() -> any FairnessState { State() }
+
+    private struct State: FairnessState {
+        mutating func add(flow: Int, id: String) {}
+
+        mutating func remove(flow: Int) {}
+
+        mutating func next(among waiting: [WaitingFlow], now: MonotonicInstant) -> Int {
+            var best = 0
+            for index in waiting.indices.dropFirst() where waiting[index].precedes(waiting[best]) { best = index }
+            return best
+        }
+    }
 }
 
-/// Serves the flows of a priority in turn, in the order of their names; a flow without waiting requests is passed over.
+/// Serves the flows of a priority in turn, in the order in which they came; a flow without waiting requests is passed
+/// over.
 struct RoundRobinFairnessPolicy: FairnessPolicy {
     static let descriptor = PluginDescriptor(
         type: "round-robin-fairness-policy",
@@ -20,6 +35,50 @@ struct RoundRobinFairnessPolicy: FairnessPolicy {
 
     /// Takes no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func makeState() -> any FairnessState { State() }
+
+    private struct State: FairnessState {
+        /// The flow that was served last.
+        private var last = -1
+
+        mutating func add(flow: Int, id: String) {}
+
+        mutating func remove(flow: Int) {}
+
+        mutating func next(among waiting: [WaitingFlow], now: MonotonicInstant) -> Int {
+            waiting.nextInTurn(after: last)
+        }
+
+        mutating func dispatched(flow: Int, uncachedTokens: Int, now: MonotonicInstant) -> Double {
+            last = flow
+            return 0
+        }
+    }
+}
+
+extension WaitingFlow {
+    /// Whether its first request goes before that of `other` where flows do not count.
+    func precedes(_ other: WaitingFlow) -> Bool {
+        if rank != other.rank { return rank < other.rank }
+        return enqueuedAt != other.enqueuedAt ? enqueuedAt < other.enqueuedAt : flow < other.flow
+    }
+}
+
+extension [WaitingFlow] {
+    /// The index of the flow with the next number after `last`; behind the highest, of the lowest. Never empty.
+    func nextInTurn(after last: Int) -> Int {
+        var lowest = 0
+        var next: Int?
+        for index in indices {
+            let flow = self[index].flow
+            if flow < self[lowest].flow { lowest = index }
+            guard flow > last else { continue }
+            if let present = next, self[present].flow < flow { continue }
+            next = index
+        }
+        return next ?? lowest
+    }
 }
 
 /// Serves the program that has had the least of the engines' work lately; a program is what has a fairness id.
@@ -71,5 +130,84 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
         let sweep = parameters.positive("evictionSweepSeconds", default: 300, atMost: year)
         settings.evictionSweep = .seconds(sweep)
         self.settings = settings
+    }
+
+    func makeState() -> any FairnessState { State(settings: settings) }
+
+    /// The work that each program had. Each program's score is
+    /// `weight * (1 - work / most work) + weight * wait / longest wait`, and the highest goes next.
+    private struct State: FairnessState {
+        private struct Program {
+            var service = 0.0
+            /// When ``service`` was as large as it says.
+            var at: MonotonicInstant
+
+            /// The work that counts at `now`, of which half is forgotten in each `halfLife`.
+            func service(at now: MonotonicInstant, halfLife: Duration?) -> Double {
+                guard let halfLife, service > 0 else { return service }
+                let halvings = max(0, now.seconds(since: at)) / halfLife.fractionalSeconds
+                return halvings < 1_000 ? service * 0.5.raised(to: halvings) : 0
+            }
+        }
+
+        private let settings: Parameters
+        /// By program.
+        private var programs: [String: Program] = [:]
+        /// By flow.
+        private var names: [Int: String] = [:]
+        private var nextSweep: MonotonicInstant?
+
+        init(settings: Parameters) {
+            self.settings = settings
+        }
+
+        mutating func add(flow: Int, id: String) {
+            names[flow] = id
+        }
+
+        /// What the program had is remembered: it may come back.
+        mutating func remove(flow: Int) {
+            names[flow] = nil
+        }
+
+        mutating func next(among waiting: [WaitingFlow], now: MonotonicInstant) -> Int {
+            let services = waiting.map { waiting in
+                names[waiting.flow].flatMap { programs[$0] }?.service(at: now, halfLife: settings.halfLife) ?? 0
+            }
+            let waits = waiting.map { max(0, now.seconds(since: $0.enqueuedAt)) }
+            let mostService = services.max() ?? 0
+            let longestWait = waits.max() ?? 0
+            var best = 0
+            var bestScore = -1.0
+            for index in waiting.indices {
+                let served = mostService > 0 ? services[index] / mostService : 0
+                let waited = longestWait > 0 ? waits[index] / longestWait : 0
+                let score = settings.serviceWeight * (1 - served) + settings.headWaitWeight * waited
+                let isBetter =
+                    score > bestScore || (score == bestScore && waiting[index].precedes(waiting[best]))
+                if isBetter {
+                    best = index
+                    bestScore = score
+                }
+            }
+            return best
+        }
+
+        mutating func ended(flow: Int, charged: Double, usage: TokenUsage?, now: MonotonicInstant) {
+            sweep(at: now)
+            guard let usage, let name = names[flow] else { return }
+            var program = programs[name] ?? Program(at: now)
+            let present = program.service(at: now, halfLife: settings.halfLife)
+            program.service = present + Double(usage.promptTokens) + 2 * Double(usage.completionTokens)
+            program.at = now
+            programs[name] = program
+        }
+
+        /// Forgets programs that sent nothing for long.
+        private mutating func sweep(at now: MonotonicInstant) {
+            guard let lifetime = settings.evictionTTL, now >= nextSweep ?? now else { return }
+            nextSweep = now.advanced(by: settings.evictionSweep)
+            programs = programs.filter { now.since($0.value.at) < lifetime }
+        }
     }
 }

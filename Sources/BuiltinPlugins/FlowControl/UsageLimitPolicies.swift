@@ -14,6 +14,12 @@ struct StaticUsageLimitPolicy: UsageLimitPolicy {
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         ceiling = parameters.double("threshold", default: 1, in: 0...1_000_000)
     }
+
+    var uniformCeiling: Double? { ceiling }
+
+    func ceilings(at saturation: Double, priorities: [Int], cycle: UInt64) -> [Double] {
+        Array(repeating: ceiling, count: priorities.count)
+    }
 }
 
 /// Keeps a part of the pool for the higher priorities: the lower a priority, the earlier it must wait.
@@ -71,9 +77,27 @@ struct PriorityHoldbackPolicy: UsageLimitPolicy {
         }
         self.settings = settings
     }
+
+    func ceilings(at saturation: Double, priorities: [Int], cycle: UInt64) -> [Double] {
+        guard let highest = priorities.first, let lowest = priorities.last, highest > lowest else {
+            return Array(repeating: settings.maxCeiling, count: priorities.count)
+        }
+        let span = settings.maxCeiling - settings.minCeiling
+        return priorities.enumerated().map { rank, priority in
+            switch settings.domain {
+            case .rank: settings.maxCeiling - Double(rank) * span / Double(priorities.count - 1)
+            case .value:
+                settings.minCeiling + (Double(priority) - Double(lowest)) / (Double(highest) - Double(lowest)) * span
+            }
+        }
+    }
 }
 
 /// Lets lower priorities through less and less often as the pool fills, instead of not at all.
+///
+/// With N priorities and the saturation s the one of rank i, 0 for the highest, has the ceiling `1 - i * s / (N - 1)`.
+/// Below it the pool is the priority's; above it, it is open for one look at the queues of every `round(s / (1 - s))`;
+/// when the pool is full it is closed to all but the highest.
 struct SoftReflectiveCeilingPolicy: UsageLimitPolicy {
     static let descriptor = PluginDescriptor(
         type: "soft-reflective-ceiling-policy",
@@ -83,4 +107,17 @@ struct SoftReflectiveCeilingPolicy: UsageLimitPolicy {
 
     /// Takes no parameters.
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func ceilings(at saturation: Double, priorities: [Int], cycle: UInt64) -> [Double] {
+        guard priorities.count > 1 else { return [1] }
+        // More looks than this between two are as good as none.
+        let period = saturation < 1 ? UInt64(min(1_000_000, max(1, (saturation / (1 - saturation)).rounded()))) : 0
+        let isOpen = period > 0 && cycle % period == 0
+        return priorities.indices.map { rank in
+            if rank == 0 { return 1 }
+            if saturation >= 1 { return 0 }
+            let ceiling = 1 - Double(rank) * saturation / Double(priorities.count - 1)
+            return saturation < ceiling || isOpen ? 1 : 0
+        }
+    }
 }

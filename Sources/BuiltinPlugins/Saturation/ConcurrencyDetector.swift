@@ -40,8 +40,12 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
     func saturation(of candidates: Candidates, now: MonotonicInstant) -> Double {
         if candidates.isEmpty { return 1 }
         var sum = 0.0
-        for position in candidates.positions { sum += share(of: candidates.all[position].load) }
+        for position in candidates.positions { sum += share(of: candidates.all[position].load, adding: .none) }
         return sum / Double(candidates.count)
+    }
+
+    func fullness(of endpoint: EndpointSnapshot, adding pending: PendingLoad, now: MonotonicInstant) -> Double? {
+        share(of: endpoint.load, adding: pending)
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
@@ -59,9 +63,9 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
 
     /// The share of one endpoint's capacity that is in use. Capacities are equal, so the mean of the shares is the
     /// share of the sums.
-    private func share(of load: EndpointLoad) -> Double {
-        let requests = max(0, Double(load.requests)) / maxRequests
-        let tokens = max(0, Double(load.tokens)) / maxTokens
+    private func share(of load: EndpointLoad, adding pending: PendingLoad) -> Double {
+        let requests = (max(0, Double(load.requests)) + pending.requests) / maxRequests
+        let tokens = (max(0, Double(load.tokens)) + pending.tokens) / maxTokens
         return switch mode {
         case .requests: requests
         case .tokens: tokens

@@ -15,8 +15,10 @@ struct EngineUtilization: Sendable {
 
     /// The share for `metrics`, 0 or more; 1 at a threshold, not clamped. A KV-cache use that is not a finite number
     /// says nothing, and the queue alone counts.
-    func share(of metrics: EndpointMetrics) -> Double {
-        let queue = Double(metrics.waitingQueueSize) / queueDepthThreshold
+    ///
+    /// - Parameter waiting: requests that wait beside those of `metrics`, 0 or more.
+    func share(of metrics: EndpointMetrics, adding waiting: Double = 0) -> Double {
+        let queue = (Double(metrics.waitingQueueSize) + waiting) / queueDepthThreshold
         let cache = metrics.kvCacheUsage / kvCacheThreshold
         return max(0, queue, cache.isFinite ? cache : 0)
     }

@@ -47,7 +47,7 @@ extension Double {
     ///
     /// The standard library has no such function. The whole part of the exponent is done by squaring; each binary digit
     /// of the fraction by a root: x^0.101₂ is √x · ⁸√x.
-    fileprivate func raised(to exponent: Double) -> Double {
+    func raised(to exponent: Double) -> Double {
         var result = 1.0
         var power = self
         var whole = UInt64(exponent)

@@ -51,6 +51,16 @@ struct UtilizationDetector: SaturationDetector, Filter {
         return count == 0 ? 0 : sum / Double(count)
     }
 
+    /// The queue that counts is the one that the engine told, and those who came since and may have to wait there: so a
+    /// burst between two looks at the engine finds an end. Whoever brings the engine no further than to as many
+    /// requests as it was seen running with none waiting is taken to be run at once.
+    func fullness(of endpoint: EndpointSnapshot, adding pending: PendingLoad, now: MonotonicInstant) -> Double? {
+        guard isFresh(endpoint, now) else { return nil }
+        let came = max(0, Double(endpoint.load.requests - endpoint.requestsAtMetrics)) + pending.requests
+        let room = Double(endpoint.provenRequests - endpoint.metrics.runningRequests)
+        return utilization.share(of: endpoint.metrics, adding: max(0, came - max(0, room)))
+    }
+
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         let now = context.now
         var free = candidates

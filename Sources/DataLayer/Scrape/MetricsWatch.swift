@@ -7,6 +7,7 @@ package struct MetricsWatch: PageWatch {
         let endpoint: EndpointSnapshot
         let startedAt: MonotonicInstant
         let mayTryOthers: Bool
+        let requests: Int
     }
 
     private static let source = "metrics-data-source"
@@ -55,7 +56,9 @@ package struct MetricsWatch: PageWatch {
         // An unknown page costs one reading per known engine: once a second is enough to recognise it.
         let mayTryOthers = lastTrial.map { now.since($0) >= .seconds(1) } ?? true
         if mayTryOthers { lastTrial = now }
-        asked = Asked(endpoint: endpoint, startedAt: now, mayTryOthers: mayTryOthers)
+        asked = Asked(
+            endpoint: endpoint, startedAt: now, mayTryOthers: mayTryOthers, requests: endpoint.load.requests
+        )
     }
 
     /// Takes the answer and plans the next question; `nil` when nothing was asked.
@@ -114,6 +117,7 @@ package struct MetricsWatch: PageWatch {
         }
         if reading.isAnyFound {
             finding.metrics = reading.metrics
+            finding.requests = asked.requests
             finding.attributes = reading.attributes
         } else {
             finding.result = .page

@@ -56,6 +56,8 @@ package struct ScrapeFinding: Sendable {
     package var reach = Reach.unknown
     /// The endpoint's metrics with what the page told; `nil` when it told nothing.
     package var metrics: EndpointMetrics?
+    /// How many requests of the gateway were open on the endpoint when the question was sent.
+    package var requests: Int?
     /// The attributes that the page told.
     package var attributes: [AttributeReading] = []
     /// The model list; `nil` when there is none.

@@ -120,7 +120,9 @@ package final class ScrapeRun: Sendable {
         case .refused(let detail): store.scrapeRefused(life, detail: detail, startedAt: finding.startedAt)
         }
         if let found = finding.metrics {
-            store.record(metrics: found, attributes: finding.attributes, for: life, at: now)
+            store.record(
+                metrics: found, attributes: finding.attributes, for: life, at: now, requests: finding.requests
+            )
         } else if !finding.attributes.isEmpty {
             store.record(attributes: finding.attributes, for: life)
         }

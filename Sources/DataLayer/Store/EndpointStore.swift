@@ -30,6 +30,7 @@ package final class EndpointStore: EndpointSink {
     private let metrics: DataLayerMetrics?
     private let onLeave: @Sendable (EndpointSnapshot) -> Void
     private let state: Mutex<State>
+    private let roomListener = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Makes an empty store.
     ///
@@ -87,6 +88,17 @@ package final class EndpointStore: EndpointSink {
             onLeave(snapshot)
         }
         state.withLock { $0.table.release(left) }
+        noteRoom()
+    }
+
+    /// Sets what is called, on any thread and without a lock, whenever requests may find room that they did not find
+    /// before: endpoints came or went, told something new or are healthy again.
+    package func onRoom(_ listener: (@Sendable () -> Void)?) {
+        roomListener.withLock { $0 = listener }
+    }
+
+    private func noteRoom() {
+        roomListener.withLock { $0 }?()
     }
 
     /// An element whenever endpoints may have come, gone or changed their labels since the last one was taken; changes
@@ -111,11 +123,14 @@ package final class EndpointStore: EndpointSink {
     ///   - attributes: the attributes that came with them; the others stay as they are.
     ///   - life: the endpoint's life.
     ///   - instant: when the metrics came.
+    ///   - requests: how many requests of the gateway were open there when they were asked for; `nil` for as many as
+    ///     are open now.
     package func record(
         metrics: EndpointMetrics,
         attributes: [AttributeReading] = [],
         for life: EndpointLife,
-        at instant: MonotonicInstant
+        at instant: MonotonicInstant,
+        requests: Int? = nil
     ) {
         state.withLock { state in
             guard let position = state.table.position(of: life) else { return }
@@ -126,10 +141,12 @@ package final class EndpointStore: EndpointSink {
             let snapshot = old.replacing(
                 metrics: metrics,
                 updatedAt: instant,
+                requests: requests ?? old.load.requests,
                 attributes: old.attributes.updated(with: attributes)
             )
             state.table.setSnapshot(snapshot, at: position)
         }
+        noteRoom()
     }
 
     /// Stores attributes of the endpoint; the others stay as they are. Nothing happens when the life is over.
@@ -248,14 +265,16 @@ package final class EndpointStore: EndpointSink {
         _ change: (inout EjectionStateMachine, MonotonicInstant) -> EjectionStateMachine.Transition?
     ) {
         let now = clock.now
-        state.withLock { state in
-            guard let position = state.table.position(of: life) else { return }
+        let changed = state.withLock { state in
+            guard let position = state.table.position(of: life) else { return false }
             let before = state.table.records[position].health.standing
             let (transition, changed) = state.table.updateHealth(at: position) { change(&$0, now) }
             if changed { noteStandingChange(from: before, at: position, &state) }
             // Under the lock, so that no series is made after the endpoint left and its series were removed.
             if let transition { count(transition, state.table.records[position].description.id) }
+            return changed
         }
+        if changed { noteRoom() }
     }
 
     private func noteStandingChange(

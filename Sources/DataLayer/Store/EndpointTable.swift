@@ -150,32 +150,38 @@ extension EndpointSnapshot {
     func replacing(labels: [String: String]) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
+            metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
+            models: models, attributes: attributes, load: load
         )
     }
 
     func replacing(models: [String]) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
+            metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
+            models: models, attributes: attributes, load: load
         )
     }
 
     func replacing(
         metrics: EndpointMetrics,
         updatedAt: MonotonicInstant,
+        requests: Int,
         attributes: [String: Double]
     ) -> EndpointSnapshot {
-        EndpointSnapshot(
+        let running = metrics.waitingQueueSize == 0 ? metrics.runningRequests : 0
+        return EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: updatedAt, models: models, attributes: attributes, load: load
+            metricsUpdatedAt: updatedAt, requestsAtMetrics: requests, provenRequests: max(provenRequests, running),
+            models: models, attributes: attributes, load: load
         )
     }
 
     func replacing(attributes: [String: Double]) -> EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, models: models, attributes: attributes, load: load
+            metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
+            models: models, attributes: attributes, load: load
         )
     }
 }

@@ -12,11 +12,18 @@ public final class EndpointSnapshot: Sendable {
     public let address: EndpointAddress
     /// Its labels; selectors and label filters look at them.
     public let labels: [String: String]
+    /// Its part in serving a request, by its label.
+    public let role: EndpointRole
     /// What its engine last told.
     public let metrics: EndpointMetrics
     /// When ``metrics`` were received; `nil` before the first answer. Old metrics stay visible: how to treat them is
     /// the plugin's decision.
     public let metricsUpdatedAt: MonotonicInstant?
+    /// How many requests of the gateway were open there when ``metrics`` were received; those beyond came later, and the
+    /// metrics do not know of them.
+    public let requestsAtMetrics: Int
+    /// The most requests that the engine was seen running while none waited, 0 before it was seen.
+    public let provenRequests: Int
     /// The names of the models and adapters that it serves; `nil` when it has not told.
     public let models: [String]?
     /// Further numbers that were read about it, by `name/producer`, such as `GPUUtilization/dcgm-extractor`. Empty
@@ -34,6 +41,8 @@ public final class EndpointSnapshot: Sendable {
         labels: [String: String] = [:],
         metrics: EndpointMetrics = EndpointMetrics(),
         metricsUpdatedAt: MonotonicInstant? = nil,
+        requestsAtMetrics: Int = 0,
+        provenRequests: Int = 0,
         models: [String]? = nil,
         attributes: [String: Double] = [:],
         load: EndpointLoad = EndpointLoad()
@@ -43,8 +52,11 @@ public final class EndpointSnapshot: Sendable {
         self.incarnation = incarnation
         self.address = address
         self.labels = labels
+        role = EndpointRole(labels: labels)
         self.metrics = metrics
         self.metricsUpdatedAt = metricsUpdatedAt
+        self.requestsAtMetrics = requestsAtMetrics
+        self.provenRequests = provenRequests
         self.models = models
         self.attributes = attributes
         self.load = load

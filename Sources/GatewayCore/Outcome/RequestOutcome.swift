@@ -35,6 +35,9 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
 
 /// The token usage that a response reported.
 public struct TokenUsage: Hashable, Sendable {
+    /// That of a request that no endpoint got.
+    public static let none = TokenUsage(promptTokens: 0, completionTokens: 0, cachedTokens: 0)
+
     /// Prompt tokens.
     public var promptTokens: Int
     /// Generated tokens.

@@ -29,6 +29,12 @@ enum Buckets {
     static let outputTokens = Array(responseBytes.prefix { $0 <= 8192 })
     /// Seconds of work inside the process.
     static let decisionSeconds: [Double] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
+    /// Seconds in a queue.
+    static let queueSeconds: [Double] = [
+        0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+    ]
+    /// Seconds until a request that was told to end did.
+    static let confirmationSeconds: [Double] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
     /// Tenths of a share.
     static let shares: [Double] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
     /// Bytes of a matched prefix.
