@@ -91,7 +91,7 @@ let package = Package(
             "MartletApp",
             [
                 "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
-                "ExtProcServer",
+                "ExtProcServer", "FlowControl",
                 "GatewayConfiguration", "GatewayCore", "ModelServerSimulator", "RequestControl", "RequestFormats",
                 "ReverseProxy", "Scheduling", "Telemetry",
             ],
@@ -141,11 +141,12 @@ let package = Package(
         room(
             "Simulator",
             [
-                "BuiltinPlugins", "DataLayer", "GatewayConfiguration", "GatewayCore", "GatewayTesting",
+                "BuiltinPlugins", "DataLayer", "FlowControl", "GatewayConfiguration", "GatewayCore", "GatewayTesting",
                 "ModelServerSimulator", "RequestControl", "RequestFormats", "Scheduling", "Telemetry",
             ],
             [heap]
         ),
+        .executableTarget(name: "simulate", dependencies: ["Simulator"], swiftSettings: settings),
         tests("GatewayCoreTests", ["GatewayCore"]),
         tests(
             "RequestFormatsTests", ["RequestFormats"],

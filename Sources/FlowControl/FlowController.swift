@@ -1,6 +1,6 @@
 package import GatewayCore
 import Synchronization
-package import Telemetry
+import Telemetry
 
 /// Says how much room a pool has.
 package protocol PoolRoomSource: Sendable {
@@ -11,6 +11,9 @@ package protocol PoolRoomSource: Sendable {
     ///   - pending: work that was let go and has not reached an endpoint; counts as if it were there.
     ///   - now: the present.
     func room(for constraint: RequestConstraint, adding pending: PendingLoad, at now: MonotonicInstant) -> PoolRoom
+
+    /// When time alone may change the room after `now`, such as by metrics that are too old then; `nil` for never.
+    func nextChange(after now: MonotonicInstant) -> MonotonicInstant?
 }
 
 /// Lets the requests of one pool wait for their turn.
@@ -24,6 +27,8 @@ package final class FlowController: Sendable {
         var tickets: [WaitingID: AdmissionTicket] = [:]
         var evictions: [RunningID: Eviction] = [:]
         var alarm: Alarm?
+        /// When something is to be done by the time alone.
+        var nextWake: MonotonicInstant?
         var isStopped = false
     }
 
@@ -80,7 +85,7 @@ package final class FlowController: Sendable {
     package var waitingCount: Int { waiting.load(ordering: .relaxed) }
 
     /// When something is to be done by the time alone; `nil` for never.
-    package var nextWake: MonotonicInstant? { state.withLock { $0.engine.nextWake } }
+    package var nextWake: MonotonicInstant? { state.withLock { $0.nextWake } }
 
     /// Whether the order of requests depends on the tokens that no endpoint holds.
     package var readsUncachedTokens: Bool { state.withLock { $0.engine.settings.readsUncachedTokens } }
@@ -191,7 +196,7 @@ package final class FlowController: Sendable {
                 meter?.left(ticket.request)
                 meter?.decided(decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
             } else if let grant = state.engine.settled(id) {
-                _ = state.engine.ended(grant, running: nil, usage: .none, at: now)
+                _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
             return run(&state, at: now)
         }
@@ -238,8 +243,15 @@ package final class FlowController: Sendable {
         }
         for flow in state.engine.takeForgotten() { meter?.forget(flow) }
         waiting.store(state.engine.waitingCount, ordering: .relaxed)
-        setAlarm(for: state.engine.nextWake, &state)
+        state.nextWake = nextWake(of: state.engine, after: now)
+        setAlarm(for: state.nextWake, &state)
         return work
+    }
+
+    private func nextWake(of engine: FlowEngine, after now: MonotonicInstant) -> MonotonicInstant? {
+        guard engine.waitingCount > 0 else { return nil }
+        guard let change = rooms.nextChange(after: now) else { return engine.nextWake }
+        return engine.nextWake.map { min($0, change) } ?? change
     }
 
     private func perform(_ work: Work, except own: AdmissionTicket? = nil) {

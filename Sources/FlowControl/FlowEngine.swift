@@ -35,6 +35,8 @@ package struct FlowEngine {
 
     /// The most constraints that one look at the queues evaluates beside that of the whole pool.
     private static let mostBlockedConstraints = 64
+    /// How soon the queues are looked at again that a ceiling below a full pool keeps from going.
+    private static let lookInterval = Duration.milliseconds(10)
     /// How often flows and bands that are not needed are forgotten.
     private static let sweepInterval = Duration.seconds(60)
 
@@ -62,6 +64,8 @@ package struct FlowEngine {
     private var cycle: UInt64 = 0
     /// What lower priorities have coming, in dispatches.
     private var trickle = 0.0
+    /// When the queues are looked at again because the ceilings change from look to look.
+    private var nextLook: MonotonicInstant?
     private var drainRate = DrainRate()
     private(set) var reclaim: Reclaim?
     private var nextSweep: MonotonicInstant?
@@ -96,9 +100,8 @@ package struct FlowEngine {
 
     /// When ``next(at:room:)`` has something to do by the time alone; `nil` for never.
     package var nextWake: MonotonicInstant? {
-        let expiry = nextExpiry
-        guard let wake = table.count > 0 ? reclaim?.nextWake : nil else { return expiry }
-        return expiry.map { min($0, wake) } ?? wake
+        guard table.count > 0 else { return nil }
+        return [nextExpiry, reclaim?.nextWake, nextLook].compactMap(\.self).min()
     }
 
     /// In how many seconds a request of `priority` that is refused now may find the queue drained: at least 1, at most
@@ -193,9 +196,13 @@ package struct FlowEngine {
         if let expired = popExpired(at: now) {
             return .end(expired, pool.isEmpty ? .evictedNoEndpoints : .evictedTTL)
         }
+        nextLook = nil
         guard !pool.isEmpty else { return nil }
         let look = look(at: pool, now: now) { room($0, pending) }
         if let id = look.chosen { return dispatch(id, at: now) }
+        if pool.saturation < 1, settings.usageLimit.uniformCeiling == nil {
+            nextLook = now.advanced(by: Self.lookInterval)
+        }
         return evict(for: look, pool, at: now)
     }
 

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// What waits in one pool, at one moment.
 package struct FlowStatistics: Hashable, Sendable {
     /// What waits in one priority.

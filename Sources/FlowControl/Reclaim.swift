@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 
 /// Names a request that runs and may be ended.
 package struct RunningID: Hashable, Comparable, Sendable {
@@ -59,10 +59,11 @@ struct Reclaim {
         issued.values.min().map { $0.advanced(by: Self.confirmationTimeout) } ?? coolsUntil
     }
 
-    /// Gives up waiting for requests that were told to end too long ago.
+    /// Gives up waiting for requests that were told to end too long ago, and for the room of those that did.
     ///
     /// - Returns: how many.
     mutating func giveUp(at now: MonotonicInstant) -> Int {
+        if let end = coolsUntil, now >= end { coolsUntil = nil }
         guard !issued.isEmpty else { return 0 }
         let late = issued.filter { now.since($0.value) >= Self.confirmationTimeout }
         for id in late.keys {
@@ -90,8 +91,7 @@ struct Reclaim {
         at now: MonotonicInstant
     ) -> RunningID? {
         if issued.isEmpty {
-            guard coolsUntil.map({ now >= $0 }) ?? true else { return nil }
-            coolsUntil = nil
+            if let coolsUntil, now < coolsUntil { return nil }
             // What one request less relieves the pool of.
             let relief = saturation / Double(max(1, inFlight))
             let wanted = relief > 0 ? (excess / relief).rounded(.up) : 1

@@ -86,33 +86,6 @@ struct PipelineAssembly {
         }
     }
 
-    // MARK: - Flow control
-
-    /// The saturation detector that the configuration refers to.
-    var saturationDetector: (any SaturationDetector)? {
-        configuration.saturationDetector.flatMap { instance($0.name)?.plugin as? any SaturationDetector }
-    }
-
-    /// Warns of policies and detectors that are only listed.
-    mutating func warnOfUnusedPolicies() {
-        let flow = configuration.flowControl ?? EndpointPickerConfiguration.FlowControl()
-        var used = Set(flow.references.map(\.name))
-        used.formUnion(configuration.schedulingProfiles.flatMap { $0.plugins.map(\.plugin.name) })
-        if let detector = configuration.saturationDetector { used.insert(detector.name) }
-        for instance in instances where !used.contains(instance.name) {
-            let roles = PluginRoles(of: type(of: instance.plugin))
-            let place = place(ofPlugin: instance.name)
-            if !roles.isDisjoint(with: .flowControl) {
-                warn("has no effect: flowControl does not refer to '\(instance.name)'", at: place)
-            } else if roles.contains(.evictionPolicy) {
-                warn("has no effect: this release does not end requests for others", at: place)
-            } else if roles.contains(.saturationDetector) {
-                let places = "flowControl.saturationDetector nor a profile"
-                warn("has no effect: neither \(places) refers to '\(instance.name)'", at: place)
-            }
-        }
-    }
-
     /// The profile handler, which may object to the profiles.
     mutating func profileHandler() -> (any ProfileHandler)? {
         for instance in instances {

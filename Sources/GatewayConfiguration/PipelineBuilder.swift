@@ -67,6 +67,7 @@ package struct PipelineBuilder: Sendable {
             producers: producers,
             slotCount: assembly.context.slotCount,
             saturationDetector: assembly.saturationDetector,
+            flowControl: assembly.flowControlSettings(),
             bodyParsers: assembly.bodyParsers,
             endpointSource: endpointSource,
             dataSources: dataSources,
@@ -137,6 +138,7 @@ extension PluginRoles {
             || type is any Admitter.Type || type is any AgentIdentifier.Type || type is any LoadEstimator.Type
             || type is any ResponseHeaderProcessor.Type || type is any ResponseReporter.Type
             || type is any ResponseObserver.Type || type is any EndpointObserver.Type
+            || type is any ServiceObserver.Type
     }
 }
 

@@ -1,4 +1,5 @@
 package import DataLayer
+package import FlowControl
 package import GatewayCore
 package import RequestFormats
 package import Scheduling
@@ -12,14 +13,23 @@ package final class PoolRuntime: Sendable {
     package let endpoints: EndpointStore
     /// The pool's scheduler.
     package let scheduler: Scheduler
+    /// Lets requests wait for their turn; `nil` where they are scheduled at once.
+    package let flowControl: FlowController?
     /// The scheduler's EndpointPickerConfig in canonical form; empty when it was made without one.
     package let configuration: String
 
     /// Makes a pool.
-    package init(id: PoolID, endpoints: EndpointStore, scheduler: Scheduler, configuration: String = "") {
+    package init(
+        id: PoolID,
+        endpoints: EndpointStore,
+        scheduler: Scheduler,
+        flowControl: FlowController? = nil,
+        configuration: String = ""
+    ) {
         self.id = id
         self.endpoints = endpoints
         self.scheduler = scheduler
+        self.flowControl = flowControl
         self.configuration = configuration
     }
 }
@@ -36,6 +46,9 @@ package struct ObjectiveTable: Hashable, Sendable {
         self.named = named
         self.ofModels = ofModels
     }
+
+    /// All priorities that requests may have beside 0.
+    package var priorities: Set<Int> { Set(named.values).union(ofModels.values) }
 
     /// The priority of a request for `model` that names `objective`. One that is not known is no error.
     func priority(of objective: String, model: String) -> Int {
@@ -107,6 +120,8 @@ package final class GatewayMetrics: Sendable {
     package let dataLayer: DataLayerMetrics
     /// Connections, retries, errors.
     package let proxy: ProxyMetrics
+    /// Queues.
+    package let flowControl: FlowControlMetrics
 
     /// Registers all instruments with `registry`.
     package init(registry: MetricRegistry) throws {
@@ -114,5 +129,6 @@ package final class GatewayMetrics: Sendable {
         scheduling = try SchedulingMetrics(registry: registry)
         dataLayer = try DataLayerMetrics(registry: registry)
         proxy = try ProxyMetrics(registry: registry)
+        flowControl = try FlowControlMetrics(registry: registry)
     }
 }

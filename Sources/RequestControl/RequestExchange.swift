@@ -1,4 +1,5 @@
 import DataLayer
+package import FlowControl
 package import GatewayCore
 import RequestFormats
 import Scheduling
@@ -10,29 +11,44 @@ import Telemetry
 /// attempt, and ends it with ``finish(_:)`` exactly once unless the last step was a reply. Not `Sendable`: it belongs
 /// to the edge's event loop. Everything in it is synchronous.
 package final class RequestExchange {
-    private let controller: RequestController
-    private let state: GatewayState
+    let controller: RequestController
+    let state: GatewayState
+    let incoming: IncomingRequest
     private let routes: RouteTableKey
-    private let incoming: IncomingRequest
+    private let retrier: Retrier
+    /// Asks the edge to call ``resume()``, or to end the request for a more important one.
+    var wakeUp: @Sendable (Wake) -> Void = { _ in }
 
     private var random: RandomSource
-    private var identity: RequestIdentity?
-    private var route: RouteSelection?
+    var identity: RequestIdentity?
+    var route: RouteSelection?
     private var rewrite: ModelRewrite?
     /// Puts the client's name of the model into the response, while that is relayed.
-    private var restorer: ModelNameRestorer?
-    private var context: SchedulingContext?
-    private var accounting: ResponseAccounting?
-    private var lease: RequestLease?
+    var restorer: ModelNameRestorer?
+    var context: SchedulingContext?
+    var accounting: ResponseAccounting?
+    /// The request's way through flow control; `nil` where requests do not wait.
+    var ticket: AdmissionTicket?
+    var lease: RequestLease?
     private var tried: [EndpointID] = []
     /// The decision of the last attempt, with the endpoint that serves it first.
-    private var decision: SchedulingDecision?
+    var decision: SchedulingDecision?
     /// The address that the last attempt was sent to, as `host:port`.
-    private var destination = ""
+    var destination = ""
     private var attemptCount = 0
-    private var isEventStream = false
-    private var status = 0
-    private let retrier: Retrier
+    var isEventStream = false
+    var status = 0
+    /// The facts about the present attempt that say how long the endpoint took.
+    var timing: ServiceTiming?
+    private var isOver = false
+
+    /// What an exchange asks of its edge while nothing else happens to the request.
+    package enum Wake: Sendable {
+        /// The request's turn has come: call ``RequestExchange/resume()``.
+        case resume
+        /// Another request needs its place: call ``RequestExchange/evict()``.
+        case evict
+    }
 
     /// Who sends a request again that an endpoint failed to answer.
     package enum Retrier: Sendable {
@@ -63,8 +79,12 @@ package final class RequestExchange {
 
     // MARK: The way up
 
-    /// Identifies the request, finds its pool and chooses its endpoint.
-    package func begin() -> NextStep {
+    /// Identifies the request, finds its pool, lets it wait for its turn and chooses its endpoint.
+    ///
+    /// - Parameter wakeUp: called from any thread, also while the edge calls the exchange; the edge does what it asks
+    ///   for on its event loop, unless the request has ended.
+    package func begin(wakeUp: @escaping @Sendable (Wake) -> Void = { _ in }) -> NextStep {
+        self.wakeUp = wakeUp
         do throws(Rejection) {
             if let reply = try ModelList.reply(to: incoming, state: state, routes: routes) { return .reply(reply) }
             let resolution = try RequestResolution(
@@ -85,10 +105,47 @@ package final class RequestExchange {
                 api: resolution.identity.api,
                 metrics: controller.metrics
             )
-            return .send(try nextAttempt())
+            return try admit()
         } catch {
             return refuse(error)
         }
+    }
+
+    /// What flow control decided; `nil` while the request waits, and where nobody waits.
+    package var admission: FlowDecision? { ticket?.decision }
+
+    /// When the client's patience ends by the route, whatever the attempt; `nil` for never.
+    package var deadline: MonotonicInstant? {
+        route?.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) }
+    }
+
+    /// Goes on with a request that waited, after ``Wake/resume``.
+    package func resume() -> NextStep {
+        do throws(Rejection) {
+            return try admitted()
+        } catch {
+            return refuse(error)
+        }
+    }
+
+    /// Ends a request that waits because the gateway shuts down.
+    ///
+    /// - Returns: the answer to the client; `nil` when the request does not wait.
+    package func shutDown() -> LocalReply? {
+        guard !isOver, let ticket, ticket.decision == nil else { return nil }
+        let rejection = Rejection(.shuttingDown, "flow controller shutting down: the request waited for its turn")
+        end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status))
+        return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
+    }
+
+    /// Ends the request for a more important one, after ``Wake/evict``.
+    ///
+    /// - Returns: the answer to the client, if it has nothing of a response yet; `nil` when the request has ended.
+    package func evict() -> LocalReply? {
+        guard !isOver else { return nil }
+        let rejection = Rejection(.evicted, "request evicted by flow control")
+        end(.evicted, errorCode: String(OutcomeMapping(.evicted).status))
+        return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
 
     /// Reports that the present attempt failed before anything of it was relayed.
@@ -114,132 +171,9 @@ package final class RequestExchange {
         return refuse(rejection(for: .timeout))
     }
 
-    // MARK: The way down
-
-    /// Reports the head of the endpoint's response.
-    ///
-    /// - Returns: `nil` when the response is to be relayed; else the next attempt, and this response is of no use.
-    package func responseHeadReceived(status: Int, isEventStream: Bool) -> NextStep? {
-        let failure = AttemptFailure.status(status)
-        if status >= 500, canRetry(failure), let reply = retryElsewhere(failure) { return .send(reply) }
-        self.status = status
-        self.isEventStream = isEventStream
-        if !(502...504).contains(status) { lease?.responseBegan() }
-        return nil
-    }
-
-    /// Whether another model serves than the client asked for, so that the response may have to be changed.
-    package var isModelRewritten: Bool {
-        guard let request = context?.request else { return false }
-        return request.targetModel != request.model
-    }
-
-    /// Reports what the body of the response is that will be relayed, where ``isModelRewritten`` and the edge can
-    /// change it. From here on ``responseBodyReceived(_:)`` puts the client's name of the model into it, unless it is
-    /// neither JSON nor an event stream, or compressed.
-    ///
-    /// - Parameters:
-    ///   - contentType: the response's `content-type`; empty for none.
-    ///   - contentEncoding: its `content-encoding`; empty for none.
-    /// - Returns: whether the body may change, and its length with it.
-    package func restoreModel(contentType: String, contentEncoding: String) -> Bool {
-        guard let request = context?.request, let identity, isModelRewritten, identity.api != .foreign else {
-            return false
-        }
-        guard contentEncoding.isEmpty || contentEncoding.equalsIgnoringASCIICase("identity") else { return false }
-        let type = MediaType(contentType)
-        let isEventStream = type.essence == "text/event-stream"
-        guard isEventStream || type.isJSON else { return false }
-        restorer = ModelNameRestorer(
-            name: request.model,
-            servedAs: request.targetModel,
-            api: identity.api,
-            isEventStream: isEventStream
-        )
-        return true
-    }
-
-    /// Reports which endpoint's response it is, where a proxy tells. When it is another one than the chosen one,
-    /// because the proxy tried again elsewhere, the request counts there from now on.
-    ///
-    /// - Parameter address: `host:port`, with an IPv6 host in brackets. One that is not in the pool changes nothing.
-    package func served(by address: String) {
-        guard let route, let chosen = lease.take() else { return }
-        guard address != destination, let endpoint = endpoint(at: address, of: route.pool) else {
-            lease = consume chosen
-            return
-        }
-        release(chosen, outcome: .servedElsewhere, detail: "", usage: nil)
-        guard var context = self.context.take() else { return }
-        defer { self.context = context }
-        guard let served = decision?.served(by: endpoint) else { return }
-        route.pool.scheduler.willSend(served, context: &context)
-        lease = open(served, context, route)
-        destination = address
-        decision = served
-    }
-
-    /// The endpoint that answers at `address`: one of those that were picked, which the decision may have given another
-    /// port, or another one of the pool.
-    private func endpoint(at address: String, of pool: PoolRuntime) -> EndpointSnapshot? {
-        if let decision, let index = decision.destinations.firstIndex(where: { $0.authority == address }) {
-            return decision.primary.endpoints[index]
-        }
-        return pool.endpoints.current.endpoints.first { $0.address.authority == address }
-    }
-
-    /// What the plugins add to the response's header.
-    ///
-    /// - Parameter served: the endpoint that the proxy says has answered; `nil` when it does not say.
-    package func responseFields(served: String?) -> [HeaderMutation.Field] {
-        guard let context, let route, let decision else { return [] }
-        return route.pool.scheduler.responseFields(
-            of: ServedResponse(request: context.request, decision: decision, scratch: context.scratch, served: served)
-        )
-    }
-
-    /// Reports that the response's first byte goes to the client: from here on nothing is retried.
-    package func responseStarted() {
-        accounting?.responseStarted(isEventStream: isEventStream)
-    }
-
-    /// Reports a piece of the response's body.
-    ///
-    /// - Returns: the bytes that go on in its place, perhaps none; `nil` when the piece goes on as it is, as always
-    ///   unless ``restoreModel(contentType:contentEncoding:)`` said so.
-    @discardableResult
-    package func responseBodyReceived(_ bytes: RawSpan) -> [UInt8]? {
-        if bytes.byteCount > 0 { lease?.firstByteReceived() }
-        accounting?.bytesReceived(bytes, at: controller.now())
-        return restorer?.restore(bytes)
-    }
-
-    /// Reports the end of the response's body.
-    ///
-    /// - Returns: bytes that were held back and go on now; nearly always none.
-    package func responseBodyEnded() -> [UInt8] {
-        restorer?.finish() ?? []
-    }
-
-    /// Reports that the response's body is whole.
-    ///
-    /// - Returns: what the plugins tell the proxy in front about the response's token usage; nothing when it told none.
-    package func usageReport() -> [ReportedNumber] {
-        guard let context, let route, route.pool.scheduler.reportsUsage, let usage = accounting?.bodyEnded() else {
-            return []
-        }
-        return route.pool.scheduler.report(usage, of: context.request)
-    }
-
-    /// Ends the request. Closes its lease; further calls do nothing.
-    package func finish(_ outcome: RequestOutcome) {
-        let isGatewayError = outcome == .completed && (502...504).contains(status)
-        end(isGatewayError ? .gatewayError : outcome, errorCode: errorCode(outcome))
-    }
-
     // MARK: Attempts
 
-    private func nextAttempt() throws(Rejection) -> RoutingReply {
+    func nextAttempt() throws(Rejection) -> RoutingReply {
         // Taken out while it changes: with two owners each slot that a plugin fills would copy all of them.
         guard let route, var context = self.context.take() else {
             throw Rejection(.internalError, "the request was not identified")
@@ -247,6 +181,7 @@ package final class RequestExchange {
         let started = controller.now()
         let decision: SchedulingDecision
         context.requestHeaders = HeaderMutation()
+        context.now = started
         do throws(Rejection) {
             defer { self.context = context }
             decision = try decide(&context, route)
@@ -256,7 +191,9 @@ package final class RequestExchange {
             throw error
         }
         lease = open(decision, context, route)
-        let seconds = controller.now().seconds(since: started)
+        let now = controller.now()
+        noteBeginning(on: decision.endpoint, context.request, at: now)
+        let seconds = now.seconds(since: started)
         count(decision, model: context.request.targetModel, seconds: seconds)
         defer { attemptCount += 1 }
         let reply = reply(with: decision, pluginHeaders: context.requestHeaders, route: route)
@@ -267,7 +204,7 @@ package final class RequestExchange {
 
     /// Opens the lease of a decision. The endpoints of other profiles work for the request too: those of prefill until
     /// the response begins.
-    private func open(
+    func open(
         _ decision: SchedulingDecision,
         _ context: SchedulingContext,
         _ route: RouteSelection
@@ -354,12 +291,12 @@ package final class RequestExchange {
             requestHeaders: requestHeaders,
             body: rewrite?.replacement(in: incoming.body),
             responseHeaders: responseHeaders,
-            requestDeadline: route.rule.requestTimeout.map { incoming.receivedAt.advanced(by: $0) },
+            requestDeadline: deadline,
             attemptTimeout: route.rule.backendTimeout
         )
     }
 
-    private func canRetry(_ failure: AttemptFailure) -> Bool {
+    func canRetry(_ failure: AttemptFailure) -> Bool {
         guard retrier == .gateway else { return false }
         let policy = route?.rule.retry ?? controller.configuration.retry
         return attemptCount <= policy.maxRetries && policy.allows(failure)
@@ -367,7 +304,7 @@ package final class RequestExchange {
 
     /// The next attempt after an answer that the policy may retry; `nil` when there is nobody to take it, so that the
     /// client gets the answer that we have.
-    private func retryElsewhere(_ failure: AttemptFailure) -> RoutingReply? {
+    func retryElsewhere(_ failure: AttemptFailure) -> RoutingReply? {
         guard let failed = lease.take() else { return nil }
         tried.append(failed.endpoint.id)
         guard let reply = try? nextAttempt() else {
@@ -392,15 +329,22 @@ package final class RequestExchange {
         release(failed, outcome: outcome, detail: failure.detail, usage: nil)
     }
 
-    private func release(_ lease: consuming RequestLease, outcome: RequestOutcome, detail: String, usage: TokenUsage?) {
+    func release(_ lease: consuming RequestLease, outcome: RequestOutcome, detail: String, usage: TokenUsage?) {
         let endpoint = lease.endpoint
         lease.close(outcome, detail: detail)
         if let context, let route {
             route.pool.scheduler.didEnd(context.request, endpoint: endpoint, outcome: outcome, usage: usage)
+            route.pool.flowControl?.poolChanged()
         }
     }
 
     // MARK: The end
+
+    /// Ends the request. Closes its lease; further calls do nothing.
+    package func finish(_ outcome: RequestOutcome) {
+        let isGatewayError = outcome == .completed && (502...504).contains(status)
+        end(isGatewayError ? .gatewayError : outcome, errorCode: errorCode(outcome))
+    }
 
     private func refuse(_ rejection: Rejection) -> NextStep {
         end(nil, errorCode: String(OutcomeMapping(rejection.reason).status))
@@ -408,9 +352,17 @@ package final class RequestExchange {
     }
 
     private func end(_ outcome: RequestOutcome?, errorCode: String?) {
-        let usage = accounting?.ended(at: controller.now(), errorCode: errorCode)
+        guard !isOver else { return }
+        isOver = true
+        let now = controller.now()
+        let usage = accounting?.ended(at: now, errorCode: errorCode)
         accounting = nil
+        if outcome == .completed, status < 400 { noteService(endedAt: now, usage: usage) }
         if let last = lease.take() { release(last, outcome: outcome ?? .abandoned, detail: "", usage: usage) }
+        // Behind the lease, so that whoever goes next finds the room that this one leaves.
+        ticket.take()?.close(usage: usage)
+        // It leads back to the edge, which holds the exchange.
+        wakeUp = { _ in }
     }
 
     private func errorCode(_ outcome: RequestOutcome) -> String? {
@@ -437,7 +389,7 @@ package final class RequestExchange {
 
 extension SchedulingDecision {
     /// The addresses that the request may be sent to, best first.
-    fileprivate var destinations: [EndpointAddress] {
+    var destinations: [EndpointAddress] {
         primary.endpoints.map { endpoint in
             let own = endpoint.address
             guard let destinationPort, destinationPort != own.port else { return own }

@@ -74,7 +74,7 @@ package struct LocalReply: Sendable {
         if let reason = mapping.droppedReason {
             headers.append(HeaderMap.Field(name: HeaderNames.droppedReason, value: reason))
         }
-        if let seconds = mapping.retryAfterSeconds {
+        if let seconds = mapping.retryAfterSeconds.map({ rejection.retryAfterSeconds ?? $0 }) {
             headers.append(HeaderMap.Field(name: "retry-after", value: String(seconds)))
         }
         self.headers = headers
@@ -93,4 +93,6 @@ package enum NextStep: Sendable {
     case send(RoutingReply)
     /// Answer the client without an endpoint.
     case reply(LocalReply)
+    /// Nothing: the request waits for its turn. When it has come, ``RequestExchange/resume()`` says what is next.
+    case wait
 }

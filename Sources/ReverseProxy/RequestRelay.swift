@@ -32,8 +32,10 @@ protocol RelayClient: AnyObject {
 /// an endpoint that dies between the two costs the client nothing. Confined to one event loop.
 final class RequestRelay {
     private enum State {
-        /// Not started.
+        /// Not started, or between two attempts.
         case ready
+        /// The request waits for its turn.
+        case waiting
         /// A connection is being made.
         case connecting
         /// The request was sent; no whole head has come.
@@ -81,11 +83,43 @@ final class RequestRelay {
 
     /// Starts the first attempt.
     func start() {
-        perform(exchange.begin())
+        let relay = NIOLoopBound(self, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        perform(
+            exchange.begin { wake in
+                eventLoop.execute {
+                    switch wake {
+                    case .resume: relay.value.resume()
+                    case .evict: relay.value.evict()
+                    }
+                }
+            }
+        )
+    }
+
+    /// The request's turn has come.
+    private func resume() {
+        guard case .waiting = state else { return }
+        state = .ready
+        perform(exchange.resume())
+    }
+
+    /// Another request needs this one's place.
+    private func evict() {
+        let connection = connectionInUse
+        let isRelaying = if case .relaying = state { true } else { false }
+        guard let reply = exchange.evict(), end(nil) else { return }
+        connection?.abandon()
+        if isRelaying { client.relayBreakOff() } else { client.relayReply(reply) }
     }
 
     /// Ends the request because the client went away or the gateway's drain is over.
     func cancel(_ outcome: RequestOutcome) {
+        if outcome == .drained, let reply = exchange.shutDown() {
+            end(nil)
+            client.relayReply(reply)
+            return
+        }
         let connection = connectionInUse
         guard end(outcome) else { return }
         connection?.abandon()
@@ -104,6 +138,9 @@ final class RequestRelay {
         case .reply(let reply):
             end(nil)
             client.relayReply(reply)
+        case .wait:
+            state = .waiting
+            scheduleRequestTimer(exchange.deadline)
         }
     }
 
@@ -212,7 +249,7 @@ final class RequestRelay {
         case .relaying:
             end(.resetMidResponse)
             client.relayBreakOff()
-        case .ready, .connecting, .done:
+        case .ready, .waiting, .connecting, .done:
             break
         }
     }
@@ -243,13 +280,16 @@ final class RequestRelay {
     // MARK: Time
 
     private func scheduleTimers(_ routing: RoutingReply) {
-        if requestTimer == nil, let deadline = routing.requestDeadline {
-            let delay = deadline.since(exchange.now())
-            requestTimer = schedule(in: delay) { $0.requestTimedOut() }
-        }
+        scheduleRequestTimer(routing.requestDeadline)
         if let timeout = routing.attemptTimeout {
             attemptTimer = schedule(in: timeout) { $0.attemptTimedOut() }
         }
+    }
+
+    private func scheduleRequestTimer(_ deadline: MonotonicInstant?) {
+        guard requestTimer == nil, let deadline else { return }
+        let delay = deadline.since(exchange.now())
+        requestTimer = schedule(in: delay) { $0.requestTimedOut() }
     }
 
     private func schedule(in delay: Duration, _ action: @escaping (RequestRelay) -> Void) -> Scheduled<Void> {
@@ -269,7 +309,7 @@ final class RequestRelay {
     private func timedOut(beforeResponse: () -> Void) {
         let connection = connectionInUse
         switch state {
-        case .connecting, .awaitingHead, .holdingHead:
+        case .waiting, .connecting, .awaitingHead, .holdingHead:
             state = .ready
             heldHead = nil
             connection?.abandon()
@@ -288,7 +328,7 @@ final class RequestRelay {
     private var connectionInUse: UpstreamConnection? {
         switch state {
         case .awaitingHead, .holdingHead, .relaying: connection
-        case .ready, .connecting, .done: nil
+        case .ready, .waiting, .connecting, .done: nil
         }
     }
 

@@ -57,8 +57,12 @@ package final class Scheduler: Sendable {
         trace?.endpoints = candidates.all
         trace?.reserve(steps: stepCount, scores: scorerCount * candidates.count)
         trace?.beginLap()
-        try shed(context, candidates: candidates)
         var candidates = candidates
+        if pipeline.flowControl == nil {
+            try shed(context, candidates: candidates)
+        } else {
+            keepThoseWithRoom(&candidates, now: context.now, trace: &trace)
+        }
         try screen(&candidates, context: &context, trace: &trace)
         for producer in pipeline.producers {
             producer.plugin.produce(for: candidates, context: &context)
@@ -110,6 +114,23 @@ package final class Scheduler: Sendable {
             detector.saturation(of: candidates, now: context.now) >= 1
         else { return }
         throw Rejection(.shed, "system saturated, sheddable request dropped")
+    }
+
+    /// Leaves out the endpoints that are full, unless all are: flow control let the request go because one is not.
+    private func keepThoseWithRoom(
+        _ candidates: inout Candidates,
+        now: MonotonicInstant,
+        trace: inout SchedulingTrace?
+    ) {
+        guard let detector = pipeline.saturationDetector else { return }
+        var free = candidates
+        free.keep { (detector.fullness(of: $0, adding: .none, now: now) ?? 0) < 1 }
+        guard !free.isEmpty, free.count < candidates.count else { return }
+        candidates = free
+        trace?.note(
+            .screener, type(of: detector).descriptor.type, left: candidates.positions,
+            rule: "flow control sends nothing to endpoints that are full"
+        )
     }
 
     /// Runs what the handler asks for, round by round. Each profile runs at most once, so a handler that never has
@@ -166,6 +187,30 @@ package final class Scheduler: Sendable {
     /// What the plugins add to the header of a response, in the order of the configuration.
     package func responseFields(of response: ServedResponse) -> [HeaderMutation.Field] {
         pipeline.responseHeaderProcessors.flatMap { $0.responseFields(of: response) }
+    }
+
+    /// Tells the plugins how an endpoint answered a request.
+    package func served(_ request: ServedRequest) {
+        for plugin in pipeline.serviceObservers { plugin.served(request) }
+    }
+
+    /// How requests wait for their turn; `nil` when they do not.
+    package var flowControl: FlowControlSettings? { pipeline.flowControl }
+
+    /// Says how full the pool is; `nil` when nobody knows.
+    package var saturationDetector: (any SaturationDetector)? { pipeline.saturationDetector }
+
+    /// The prompt tokens of `context.request` that none of `candidates` is believed to hold, by the first plugin that
+    /// knows; all of them where none does.
+    package func uncachedTokens(_ context: inout SchedulingContext, candidates: Candidates) -> Int {
+        let tokens = context.request.inputTokens
+        guard let producer = pipeline.prefixCacheProducers.first, !candidates.isEmpty else { return tokens }
+        producer.produce(for: candidates, context: &context)
+        var cached = 0
+        for position in candidates.positions {
+            cached = max(cached, producer.cachedTokens(of: context, on: candidates.all[position]))
+        }
+        return max(0, tokens - cached)
     }
 
     /// Whether any plugin wants to report the token usage of responses.

@@ -21,7 +21,8 @@ extension GatewaySimulation {
     /// One scrape of one endpoint; plans the next one unless its life is over.
     func scrape(_ life: EndpointLife, _ endpoint: Int) {
         guard var scrape = scrapes[life] else { return }
-        guard scrape.ask(page: endpoints[endpoint].page, models: models, store: store, at: now) else {
+        let isLost = configuration.lostScrapes > 0 && losses.unit() < configuration.lostScrapes
+        guard scrape.ask(page: endpoints[endpoint].page, isLost: isLost, models: models, store: store, at: now) else {
             scrapes[life] = nil
             return
         }

@@ -8,7 +8,14 @@ extension GatewaySimulation {
     /// A client sends a request.
     func begin(number: Int, client: Int, sequence: Int) {
         let request = maker.request(client: client, number: sequence)
-        let headers = HeaderMap([HeaderMap.Field(name: "content-type", value: "application/json")])
+        var fields = [HeaderMap.Field(name: "content-type", value: "application/json")]
+        let trafficClass = request.trafficClass
+        if let id = trafficClass?.fairnessID, !id.isEmpty {
+            fields.append(HeaderMap.Field(name: "x-llm-d-inference-fairness-id", value: id))
+        }
+        if let objective = trafficClass?.objective, !objective.isEmpty {
+            fields.append(HeaderMap.Field(name: "x-llm-d-inference-objective", value: objective))
+        }
         let exchange = RequestExchange(
             controller: controller,
             routes: .standalone,
@@ -16,7 +23,7 @@ extension GatewaySimulation {
                 method: "POST",
                 target: "/v1/chat/completions",
                 authority: "gateway.test",
-                headers: headers,
+                headers: HeaderMap(fields),
                 body: ArrayBody(request.body),
                 receivedAt: now
             )
@@ -33,16 +40,40 @@ extension GatewaySimulation {
                 endedAt: now
             )
         )
+        if trafficClass?.isOpen ?? false { scheduleNext(after: sequence, of: client, request.thinkTime) }
         if let patience = request.patience {
             queue.schedule(.clientLeaves(number: number), at: now.advanced(by: patience))
         }
-        perform(exchange.begin(), number)
+        let wakes = wakes
+        let step = exchange.begin { wakes.add(number, $0) }
+        // Who was decided about meanwhile was decided about first.
+        takeWakes()
+        noteAdmission(step, number)
+        perform(step, number)
+    }
+
+    /// Tells the check of the queue what became of a request that came.
+    private func noteAdmission(_ step: NextStep, _ number: Int) {
+        guard flowControl != nil, let trafficClass = runs[number]?.request.trafficClass else { return }
+        let priority = configuration.priorities[trafficClass.objective] ?? 0
+        let flow = trafficClass.fairnessID
+        switch step {
+        case .wait: queueCheck.entered(number, priority: priority, flow: flow)
+        case .send: find(queueCheck.passed(number, priority: priority, flow: flow))
+        case .reply: break
+        }
+    }
+
+    private func scheduleNext(after sequence: Int, of client: Int, _ gap: Duration) {
+        guard sequence + 1 < configuration.workload.requestCount(of: client) else { return }
+        queue.schedule(.clientSends(client: client, sequence: sequence + 1), at: now.advanced(by: gap))
     }
 
     /// The client goes away, if its request has not ended.
     func leave(_ number: Int) {
         guard let run = runs[number] else { return }
         note(2, number)
+        queueCheck.left(number)
         closeAttempt(number) { attempt in
             endpoints[attempt.endpoint].abandon(attempt.submission.id, at: now)
         }
@@ -79,7 +110,7 @@ extension GatewaySimulation {
 
     // MARK: Attempts
 
-    private func perform(_ first: NextStep, _ number: Int) {
+    func perform(_ first: NextStep, _ number: Int) {
         var step = first
         while true {
             switch step {
@@ -88,6 +119,8 @@ extension GatewaySimulation {
                 step = next
             case .reply(let reply):
                 end(number, .refused(status: reply.status))
+                return
+            case .wait:
                 return
             }
         }
@@ -132,7 +165,7 @@ extension GatewaySimulation {
         return nil
     }
 
-    private func closeAttempt(_ number: Int, _ release: (RequestRun.Attempt) -> Void) {
+    func closeAttempt(_ number: Int, _ release: (RequestRun.Attempt) -> Void) {
         guard let attempt = runs[number]?.attempt else { return }
         runs[number]?.attempt = nil
         check.closed(on: attempt.life)
@@ -156,24 +189,28 @@ extension GatewaySimulation {
         guard let run = runs[number] else { return }
         closeAttempt(number) { _ in }
         run.exchange.responseBodyReceived(run.stream.closing(usage).span.bytes)
-        run.exchange.finish(.completed)
+        if configuration.breakage == .losesRelease, number % 11 == 0 {
+            lost.append(run.exchange)
+        } else {
+            run.exchange.finish(.completed)
+        }
         runs[number]?.record.cachedTokens = usage.cachedTokens
         end(number, .completed)
     }
 
     /// The request is over; its client thinks, and sends the next.
-    private func end(_ number: Int, _ ending: RequestRecord.Ending) {
-        guard var run = runs.removeValue(forKey: number) else { return }
+    func end(_ number: Int, _ ending: RequestRecord.Ending) {
+        guard var run = runs.removeValue(forKey: number) else {
+            find("request \(number) was answered twice")
+            return
+        }
         note(5, number, run.record.attempts.last?.endpoint ?? -1)
         run.record.endedAt = now
         run.record.ending = ending
         report.requests.append(run.record)
-        let next = run.record.sequence + 1
-        guard next < configuration.workload.requestsPerClient else { return }
-        queue.schedule(
-            .clientSends(client: run.record.client, sequence: next),
-            at: now.advanced(by: run.request.thinkTime)
-        )
+        if !(run.request.trafficClass?.isOpen ?? false) {
+            scheduleNext(after: run.record.sequence, of: run.record.client, run.request.thinkTime)
+        }
     }
 }
 

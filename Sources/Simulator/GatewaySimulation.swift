@@ -1,5 +1,6 @@
 import BuiltinPlugins
 import DataLayer
+import FlowControl
 package import GatewayConfiguration
 package import GatewayCore
 import GatewayTesting
@@ -22,6 +23,12 @@ package final class GatewaySimulation {
         case clientLeaves(number: Int)
         case scrape(life: EndpointLife, endpoint: Int)
         case fault(SimulatedFault)
+        /// A request's turn has come, or it is to be ended for another one.
+        case wake(number: Int, RequestExchange.Wake)
+        /// The queue has something to do by the time alone.
+        case queueAlarm
+        /// The gateway shuts down.
+        case shutDown
     }
 
     let configuration: SimulationConfiguration
@@ -31,6 +38,10 @@ package final class GatewaySimulation {
     let controller: RequestController
     let models: [ServedModel]
     let registry = MetricRegistry()
+    /// The queue; `nil` where nobody waits.
+    let flowControl: FlowController?
+    let detector: (any SaturationDetector)?
+    let promises: QueuePromises
     private let pool = PoolID(name: "simulated")
 
     var queue = EventQueue<Event>()
@@ -41,9 +52,20 @@ package final class GatewaySimulation {
     /// Requests that have not ended, by number.
     var runs: [Int: RequestRun] = [:]
     var check = LeaseCheck()
+    var queueCheck: QueueCheck
+    /// What exchanges asked for during the present step.
+    let wakes = WakeInbox()
+    /// Exchanges whose end was lost on purpose.
+    var lost: [RequestExchange] = []
+    /// The first thing that was found wrong during the present step.
+    var finding: String?
+    var nextAlarm: MonotonicInstant?
     var report = SimulationReport()
+    /// Decides which scrapes are lost.
+    var losses: RandomSource
     private var started = 0
     private var unhandledFaults: Int
+    private var stepsAtInstant = 0
 
     /// The present instant.
     var now: MonotonicInstant { clock.now }
@@ -56,14 +78,19 @@ package final class GatewaySimulation {
     ///   - registry: the plugin types that `picker` may name.
     /// - Throws: ``ConfigurationError`` for a picker that cannot be built; an error that says which engine parameter is
     ///   out of range.
+    ///   - promises: what the queue's order must fit.
     package init(
         _ configuration: SimulationConfiguration,
         picker: EndpointPickerConfiguration = .builtinDefault,
-        registry plugins: PluginRegistry = BuiltinCatalogue.registry()
+        registry plugins: PluginRegistry = BuiltinCatalogue.registry(),
+        promises: QueuePromises = QueuePromises()
     ) throws {
         self.configuration = configuration
+        losses = RandomSource(seed: configuration.seed ^ 0x10_55)
         maker = RequestMaker(workload: configuration.workload, seed: configuration.seed)
-        let builder = PipelineBuilder(registry: plugins)
+        self.promises = promises
+        queueCheck = QueueCheck(promises: promises)
+        let builder = PipelineBuilder(registry: plugins, allowsExperimental: true)
         let scheduler = Scheduler(pipeline: try builder.build(picker, context: PluginContext(clock: clock)))
         let metrics = try GatewayMetrics(registry: registry)
         store = EndpointStore(
@@ -73,10 +100,14 @@ package final class GatewaySimulation {
             metrics: metrics.dataLayer,
             onLeave: { scheduler.endpointDidLeave($0) }
         )
+        detector = scheduler.saturationDetector
+        flowControl = Self.flowController(of: store, scheduler, configuration, clock)
+        let runtime = PoolRuntime(id: pool, endpoints: store, scheduler: scheduler, flowControl: flowControl)
         controller = RequestController(
             state: GatewayState(
                 tables: [.standalone: RouteTable(everythingTo: pool)],
-                pools: [PoolRuntime(id: pool, endpoints: store, scheduler: scheduler)]
+                pools: [runtime],
+                objectives: [pool: ObjectiveTable(named: configuration.priorities)]
             ),
             configuration: RequestControlConfiguration(seed: configuration.seed),
             metrics: metrics,
@@ -100,7 +131,9 @@ package final class GatewaySimulation {
         for fault in configuration.faults {
             queue.schedule(.fault(fault.fault), at: now.advanced(by: fault.at))
         }
-        for client in 0..<configuration.workload.clients {
+        if let time = configuration.shutDownAt { queue.schedule(.shutDown, at: now.advanced(by: time)) }
+        store.onRoom { [flowControl] in flowControl?.poolChanged() }
+        for client in 0..<configuration.workload.clientCount {
             queue.schedule(.clientSends(client: client, sequence: 0), at: now.advanced(by: maker.start(of: client)))
         }
         while !isOver {
@@ -126,10 +159,16 @@ package final class GatewaySimulation {
         } else {
             throw violation("nothing more will happen, and \(runs.count) requests are open")
         }
+        takeWakes()
+        setQueueAlarm()
+        if let finding { throw violation(finding) }
         if let difference = check.difference(from: store) { throw violation(difference) }
-        if check.openCount != runs.count {
-            throw violation("\(runs.count) requests have not ended, and servers have \(check.openCount)")
+        if check.openCount + queueCheck.count != runs.count {
+            throw violation(
+                "\(runs.count) requests have not ended, servers have \(check.openCount), \(queueCheck.count) wait"
+            )
         }
+        if let fault = queueFault { throw violation(fault) }
     }
 
     /// The server that does something next; of several at one instant the first.
@@ -145,6 +184,8 @@ package final class GatewaySimulation {
 
     private func move(to time: MonotonicInstant) throws(InvariantViolation) {
         if time < now { throw violation("the next event is in the past, at \(time)") }
+        stepsAtInstant = time == now ? stepsAtInstant + 1 : 0
+        if stepsAtInstant > 100_000 { throw violation("time stands still: \(stepsAtInstant) steps at one instant") }
         clock.advance(to: time)
         if time.nanoseconds > configuration.timeLimit.wholeNanoseconds {
             throw violation("the run is over its time limit, and \(runs.count) requests are open")
@@ -164,6 +205,14 @@ package final class GatewaySimulation {
         case .fault(let fault):
             unhandledFaults -= 1
             happen(fault)
+        case .wake(let number, let wake):
+            wakeUp(number, wake)
+        case .queueAlarm:
+            nextAlarm = nil
+            flowControl?.poolChanged()
+        case .shutDown:
+            note(11, 0)
+            flowControl?.shutDown()
         }
     }
 

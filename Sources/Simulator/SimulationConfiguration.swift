@@ -13,6 +13,14 @@ package struct SimulationConfiguration: Sendable {
     package var workload = PrefixWorkload()
     /// What goes wrong, in any order.
     package var faults: [TimedFault] = []
+    /// The priorities of the traffic's objectives, by name.
+    package var priorities: [String: Int] = [:]
+    /// The share of scrapes that are lost on their way, 0 ... 1.
+    package var lostScrapes = 0.0
+    /// When the gateway begins to shut down, if it does: whoever waits is refused then, and whoever comes.
+    package var shutDownAt: Duration?
+    /// What is broken on purpose, to see that it is found.
+    package var breakage: Breakage?
     /// How the gateway asks servers for their metrics; only the intervals and the mappings count.
     package var scrape = ScrapeConfiguration()
     /// When the gateway ejects endpoints.
@@ -40,6 +48,14 @@ extension EngineParameters {
         parameters.blockCount = 4_096
         return parameters
     }
+}
+
+/// A fault that a gateway might have, put into a simulation to see that its checks find it.
+package enum Breakage: Hashable, Sendable {
+    /// Now and then a request that ends does not give back what it holds.
+    case losesRelease
+    /// Now and then a request whose turn has come goes on twice.
+    case answersTwice
 }
 
 /// Something that happens to an endpoint. Endpoints count from 0.

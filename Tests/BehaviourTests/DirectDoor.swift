@@ -17,9 +17,15 @@ struct DirectDoor: FrontDoor {
             body: request.body
         )
         let exchange = RequestExchange(controller: gateway.controller, routes: .standalone, request: incoming)
-        var step = exchange.begin()
+        let (wakes, continuation) = AsyncStream.makeStream(
+            of: RequestExchange.Wake.self, bufferingPolicy: .bufferingNewest(1)
+        )
+        var step = exchange.begin { continuation.yield($0) }
         while true {
             switch step {
+            case .wait:
+                for await wake in wakes where wake == .resume { break }
+                step = exchange.resume()
             case .reply(let reply):
                 return response(reply, isHead: request.method == "HEAD")
             case .send(let routing):

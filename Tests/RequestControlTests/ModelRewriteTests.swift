@@ -24,6 +24,7 @@ import Testing
         let exchange = RequestExchange(controller: gateway.controller, routes: .standalone, request: request)
         defer { exchange.finish(.completed) }
         switch exchange.begin() {
+        case .wait: return "nobody waits here"
         case .reply(let reply): return "\(reply.status) " + String(decoding: reply.body, as: UTF8.self)
         case .send(let routing):
             return request.body.withBytes { body in

@@ -61,6 +61,10 @@ final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, End
         context.scratch[matches].map { $0.matchedBlocks(on: endpoint) > 0 } ?? false
     }
 
+    func cachedTokens(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Int {
+        context.scratch[matches].map { $0.matchedBlocks(on: endpoint) * $0.blockSizeTokens } ?? 0
+    }
+
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         guard let matches = context.scratch[matches], !matches.hashes.isEmpty else { return }
         let blockSize = matches.blockSizeTokens

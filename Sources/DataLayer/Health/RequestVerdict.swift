@@ -17,7 +17,8 @@ package enum RequestVerdict: Hashable, Sendable {
         case .resetBeforeResponse, .resetMidResponse: self = .failure(.reset)
         case .gatewayError: self = .failure(.gatewayError)
         case .timedOut: self = .failure(.timeout)
-        case .clientDisconnected, .staleConnection, .servedElsewhere, .drained, .abandoned: self = .neutral
+        case .clientDisconnected, .staleConnection, .servedElsewhere, .drained, .evicted, .abandoned:
+            self = .neutral
         }
     }
 }

@@ -33,7 +33,7 @@ package final class EndpointStoreView: Sendable {
     /// What the endpoints serve.
     package let models: ServedModels
     /// From when on time alone may have changed ``available``; `nil` when it cannot.
-    let validUntil: MonotonicInstant?
+    package let validUntil: MonotonicInstant?
 
     init(
         generation: UInt64,

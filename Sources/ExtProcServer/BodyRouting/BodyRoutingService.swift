@@ -47,7 +47,10 @@ private struct BodyRouting: ExchangeProcessor {
         LocalReply(rejection, path: path)
     }
 
-    mutating func decide(_ request: IncomingRequest) -> ExchangeDecision {
+    mutating func decide(
+        _ request: IncomingRequest,
+        wakeUp: @escaping @Sendable (RequestExchange.Wake) -> Void
+    ) -> ExchangeDecision {
         let contentType = request.headers.first("content-type")
         // Of a body that was not shown, or only in part, nothing is read.
         let body: any BodyBytes = request.hasUnseenBody ? ArrayBody([]) : request.body

@@ -25,13 +25,31 @@ struct EndpointPicking: ExchangeProcessor {
         controller.reply(to: rejection, path: path)
     }
 
-    mutating func decide(_ request: IncomingRequest) -> ExchangeDecision {
+    mutating func decide(
+        _ request: IncomingRequest,
+        wakeUp: @escaping @Sendable (RequestExchange.Wake) -> Void
+    ) -> ExchangeDecision {
         let exchange = RequestExchange(controller: controller, routes: routes, request: request, retrier: .proxy)
-        switch exchange.begin() {
+        self.exchange = exchange
+        return decision(exchange.begin(wakeUp: wakeUp))
+    }
+
+    mutating func resume() -> ExchangeDecision {
+        exchange.map { decision($0.resume()) } ?? .wait
+    }
+
+    mutating func evict() -> LocalReply? { exchange?.evict() }
+
+    mutating func shutDown() -> LocalReply? { exchange?.shutDown() }
+
+    private mutating func decision(_ step: NextStep) -> ExchangeDecision {
+        switch step {
+        case .wait:
+            return .wait
         case .reply(let reply):
+            exchange = nil
             return .reply(reply)
         case .send(let routing):
-            self.exchange = exchange
             responseHeaders = routing.responseHeaders
             let destination = routing.destinationList
             return .forward(

@@ -4,9 +4,15 @@ import NIOCore
 import RequestControl
 import Transport
 
+/// What may be woken while nothing happens on its stream. Called on the event loop of its connection.
+protocol ExchangeSleeper: AnyObject {
+    /// Does what the processor asked for.
+    func wakeUp(_ wake: RequestExchange.Wake)
+}
+
 /// One HTTP exchange as Envoy shows it: keeps the protocol's order, gathers the request, asks its processor, and sends
 /// back what the mode of the bodies demands. Confined to the event loop of its connection.
-final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
+final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall, ExchangeSleeper {
     private let stream: GRPCStream
     private let ignoresSubsetHints: Bool
     private var processor: Processor
@@ -17,6 +23,8 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     private var start: RequestStart?
     private var subset: EndpointSubset?
     private var body: ByteBuffer?
+    /// How the request is answered that waits for its turn.
+    private var waiting: (answer: ProcessStateMachine.Answer, shown: ReleasableBody)?
 
     /// Starts an exchange on `stream`; `mode` is how a proxy speaks that does not tell.
     init(
@@ -54,12 +62,15 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
     }
 
     func abort() {
+        if let reply = processor.shutDown() { immediate(reply) }
         end(.drained)
     }
 
     private func end(_ end: ExchangeEnd) {
         guard !hasEnded else { return }
         hasEnded = true
+        waiting?.shown.release()
+        waiting = nil
         body = nil
         processor.ended(end)
     }
@@ -88,6 +99,8 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
         case .requestTrailers:
             perform(order.receive(.requestTrailers)) { noteSubset(request, bytes) }
         case .responseHeaders(let headers):
+            // The proxy answered by itself: its turn is of no use to the request any more.
+            waiting.take()?.shown.release()
             perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream))) {
                 let readsContent = processor.looksAtResponseContent && order.canChangeResponseBody
                 let head = ExchangeResponseHead(headers, request, readsContent: readsContent, in: bytes)
@@ -182,13 +195,54 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall {
             case .headersAndPieces: false
             }
         let shown = ReleasableBody(body)
-        switch processor.decide(start.request(body: shown, hasUnseenBody: hasUnseenBody, subset: subset)) {
+        let eventLoop = stream.eventLoop
+        let call = NIOLoopBound<any ExchangeSleeper>(self, eventLoop: eventLoop)
+        let request = start.request(body: shown, hasUnseenBody: hasUnseenBody, subset: subset)
+        let decision = processor.decide(request) { wake in
+            eventLoop.execute { call.value.wakeUp(wake) }
+        }
+        carryOut(decision, answer, shown)
+    }
+
+    private func carryOut(
+        _ decision: ExchangeDecision,
+        _ answer: ProcessStateMachine.Answer,
+        _ shown: ReleasableBody
+    ) {
+        switch decision {
+        case .wait:
+            waiting = (answer, shown)
+            return
         case .reply(let reply): immediate(reply)
         case .forward(let forwarded): send(forwarded, answer)
         }
         // Whatever happens next, the proxy has the body: nobody here sends it again.
         shown.release()
         body = nil
+    }
+
+    // MARK: ExchangeSleeper
+
+    func wakeUp(_ wake: RequestExchange.Wake) {
+        switch wake {
+        case .resume: resume()
+        case .evict: evict()
+        }
+    }
+
+    /// The request's turn has come.
+    private func resume() {
+        guard !hasEnded, let (answer, shown) = waiting.take() else { return }
+        carryOut(processor.resume(), answer, shown)
+        stream.flush()
+    }
+
+    /// Another request needs this one's place.
+    private func evict() {
+        guard !hasEnded, let reply = processor.evict() else { return }
+        waiting = nil
+        immediate(reply)
+        stream.flush()
     }
 
     private func send(_ forwarded: ForwardedRequest, _ answer: ProcessStateMachine.Answer) {

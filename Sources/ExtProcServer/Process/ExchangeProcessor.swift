@@ -9,6 +9,8 @@ enum ExchangeDecision {
     case forward(ForwardedRequest)
     /// The client is answered without an endpoint.
     case reply(LocalReply)
+    /// Nothing is decided yet: ``ExchangeProcessor/resume()`` will say when the processor asks for it.
+    case wait
 }
 
 /// The changes to a request that goes on.
@@ -47,7 +49,22 @@ protocol ExchangeProcessor {
     /// The present instant.
     func now() -> MonotonicInstant
     /// Decides about a request that is whole.
-    mutating func decide(_ request: IncomingRequest) -> ExchangeDecision
+    ///
+    /// - Parameter wakeUp: called from any thread when the processor wants ``resume()`` or ``evict()`` to be called.
+    mutating func decide(
+        _ request: IncomingRequest,
+        wakeUp: @escaping @Sendable (RequestExchange.Wake) -> Void
+    ) -> ExchangeDecision
+    /// Decides about a request that waited. Only after ``decide(_:wakeUp:)`` said so.
+    mutating func resume() -> ExchangeDecision
+    /// Ends the exchange for a more important one.
+    ///
+    /// - Returns: the answer to the client; `nil` when the exchange is over.
+    mutating func evict() -> LocalReply?
+    /// Ends an exchange that waits because the server shuts down.
+    ///
+    /// - Returns: the answer to the client; `nil` when the exchange does not wait.
+    mutating func shutDown() -> LocalReply?
     /// The answer to a request that is refused before it is whole.
     func reply(to rejection: Rejection, path: String) -> LocalReply
     /// Whether ``responseHead(_:)`` needs to know what the body is.
@@ -63,6 +80,17 @@ protocol ExchangeProcessor {
     mutating func responseBodyEnded() -> ResponseBodyEnd
     /// The exchange is over. Called exactly once.
     mutating func ended(_ end: ExchangeEnd)
+}
+
+extension ExchangeProcessor {
+    /// Who never waits is never asked.
+    mutating func resume() -> ExchangeDecision { .wait }
+
+    /// Nobody is ended for others.
+    mutating func evict() -> LocalReply? { nil }
+
+    /// Nobody waits.
+    mutating func shutDown() -> LocalReply? { nil }
 }
 
 extension HeaderFields {

@@ -72,6 +72,7 @@ package enum CanonicalPrinter {
             ("usageLimitPolicyPluginRef", flow.map { .string($0.usageLimitPolicy.name) }),
             ("saturationDetector", configuration.saturationDetector.map { reference($0).content }),
             ("enableEviction", flow.map { .bool($0.evicts) }),
+            ("lowerPriorityShare", flow.flatMap { $0.lowerPriorityShare > 0 ? .double($0.lowerPriorityShare) : nil }),
         ]).contentUnlessEmpty
     }
 

@@ -118,14 +118,11 @@ private struct PipelineCompletion {
         ensureBuiltin(BuiltinPluginType.fcfsOrdering)
         ensureBuiltin(BuiltinPluginType.globalStrictFairness)
         ensureBuiltin(BuiltinPluginType.staticUsageLimit)
-        if let gate = configuration.featureGates.last(where: { $0.name == "flowControl" }), gate.isEnabled {
-            let problem = ConfigurationProblem(
-                position: gate.position,
-                path: "featureGates",
-                message: "requests are not queued in this release: each is admitted or refused at once, and those of "
-                    + "negative priority are refused while the pool is saturated"
-            )
-            if !configuration.warnings.contains(problem) { configuration.warnings.append(problem) }
+        if configuration.isEnabled("flowControl"), configuration.flowControl?.evicts ?? false,
+            !configuration.plugins.contains(where: { roles(of: $0).contains(.evictionPolicy) })
+        {
+            ensureBuiltin(BuiltinPluginType.sheddableEviction)
+            ensureBuiltin(BuiltinPluginType.evictionOrder)
         }
         if let flow = configuration.flowControl, !configuration.isEnabled("flowControl") {
             let problem = ConfigurationProblem(

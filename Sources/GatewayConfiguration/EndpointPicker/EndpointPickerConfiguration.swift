@@ -192,5 +192,7 @@ enum BuiltinPluginType {
     static let globalStrictFairness = "global-strict-fairness-policy"
     static let fcfsOrdering = "fcfs-ordering-policy"
     static let staticUsageLimit = "static-usage-limit-policy"
+    static let sheddableEviction = "sheddable-eviction-filter"
+    static let evictionOrder = "priority-then-time-eviction-order-policy"
     static let parsers = ["openai-parser", "anthropic-parser", "vllmhttp-parser", "passthrough-parser"]
 }

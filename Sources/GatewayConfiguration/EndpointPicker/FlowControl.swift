@@ -21,6 +21,8 @@ extension EndpointPickerConfiguration {
         package var usageLimitPolicy = PluginReference.builtin(BuiltinPluginType.staticUsageLimit)
         /// Whether requests that run may be ended for more important ones. Default `false`.
         package var evicts = false
+        /// The share of dispatches that lower priorities have while higher ones wait, 0 ... 0.9. Default 0: none.
+        package var lowerPriorityShare = 0.0
         /// Where the section stands.
         package var position = SourcePosition.builtin
     }
@@ -66,6 +68,7 @@ extension EndpointPickerConfiguration.FlowControl {
         }
         if let policy = decoder.pluginReference("usageLimitPolicyPluginRef") { usageLimitPolicy = policy }
         evicts = decoder.bool("enableEviction", default: false)
+        lowerPriorityShare = decoder.double("lowerPriorityShare", default: lowerPriorityShare, in: 0...0.9)
     }
 
     /// Zero means no limit, like an absent key.

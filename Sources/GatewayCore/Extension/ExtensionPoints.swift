@@ -110,6 +110,14 @@ public protocol PrefixCacheProducer: DataProducer {
     /// Whether `endpoint` is believed to hold at least the first block of the prompt, by the data that this producer
     /// wrote for the request.
     func holdsPrefix(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Bool
+
+    /// How many of the prompt's tokens `endpoint` is believed to hold, 0 or more, by the same data. The default is 0.
+    func cachedTokens(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Int
+}
+
+extension PrefixCacheProducer {
+    /// None.
+    public func cachedTokens(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Int { 0 }
 }
 
 /// Learns of a decision just before the request is sent.

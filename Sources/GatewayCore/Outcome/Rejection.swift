@@ -26,6 +26,14 @@ public struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
         case saturated
         /// The priority is negative and the pool is saturated: refused before anything was computed for the request.
         case shed
+        /// The queue has no room for it.
+        case queueFull
+        /// Its time to wait for its turn was over.
+        case queueTimeout
+        /// It was ended while it ran, for a more important one.
+        case evicted
+        /// The client went away while it waited. Nobody reads the answer.
+        case clientGone
         /// The pool has no endpoint.
         case noEndpoints
         /// The pool has endpoints, and none of them can be reached.
@@ -46,12 +54,15 @@ public struct Rejection: Error, Hashable, Sendable, CustomStringConvertible {
     public let message: String
     /// The request's field at fault, such as `model`; `nil` when there is none.
     public let parameter: String?
+    /// In how many seconds another try may find room, at least 1; `nil` when nobody knows.
+    public let retryAfterSeconds: Int?
 
     /// Makes a rejection.
-    public init(_ reason: Reason, _ message: String, parameter: String? = nil) {
+    public init(_ reason: Reason, _ message: String, parameter: String? = nil, retryAfterSeconds: Int? = nil) {
         self.reason = reason
         self.message = message
         self.parameter = parameter
+        self.retryAfterSeconds = retryAfterSeconds
     }
 
     public var description: String { "\(reason.rawValue): \(message)" }

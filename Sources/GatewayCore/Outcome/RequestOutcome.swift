@@ -21,6 +21,8 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
     case timedOut
     /// The gateway ended it at the deadline of its drain.
     case drained
+    /// The gateway ended it for a more important request.
+    case evicted
     /// The lease was dropped without being closed: a fault of the gateway.
     case abandoned
 
@@ -28,7 +30,7 @@ public enum RequestOutcome: String, Hashable, Sendable, CaseIterable {
     public var isEndpointFailure: Bool {
         switch self {
         case .connectFailed, .resetBeforeResponse, .resetMidResponse, .gatewayError, .timedOut: true
-        case .completed, .clientDisconnected, .staleConnection, .servedElsewhere, .drained, .abandoned: false
+        case .completed, .clientDisconnected, .staleConnection, .servedElsewhere, .drained, .evicted, .abandoned: false
         }
     }
 }

@@ -86,6 +86,11 @@ package struct PluginPipeline: Sendable {
     package let slotCount: Int
     /// Says how full the pool is; `nil` when nobody knows, and then it never is.
     package let saturationDetector: (any SaturationDetector)?
+    /// How requests wait for their turn; `nil` where they do not wait, and those of negative priority are refused while
+    /// the pool is full.
+    package let flowControl: FlowControlSettings?
+    /// What learns how long endpoints take, in the order of ``plugins``.
+    package let serviceObservers: [any ServiceObserver]
     /// What reads formats of others, in the order in which the configuration lists them as parsers.
     package let bodyParsers: [any BodyParser]
     /// Where the endpoints come from when neither a cluster nor the configuration lists them.
@@ -104,6 +109,7 @@ package struct PluginPipeline: Sendable {
     ///   - producers: the producers in an order that satisfies their dependencies.
     ///   - slotCount: what the ``PluginContext`` that built the plugins counted.
     ///   - saturationDetector: says how full the pool is; `nil` when nobody knows.
+    ///   - flowControl: how requests wait; `nil` when they do not.
     ///   - bodyParsers: what reads formats of others.
     ///   - endpointSource: where the endpoints come from; `nil` when others list them.
     ///   - dataSources: where data about endpoints comes from.
@@ -115,6 +121,7 @@ package struct PluginPipeline: Sendable {
         producers: [Named<any DataProducer>],
         slotCount: Int,
         saturationDetector: (any SaturationDetector)? = nil,
+        flowControl: FlowControlSettings? = nil,
         bodyParsers: [any BodyParser] = [],
         endpointSource: (any EndpointSource)? = nil,
         dataSources: [BoundSource] = [],
@@ -141,6 +148,8 @@ package struct PluginPipeline: Sendable {
         endpointObservers = plugins.compactMap { $0.plugin as? any EndpointObserver }
         self.slotCount = slotCount
         self.saturationDetector = saturationDetector
+        self.flowControl = flowControl
+        serviceObservers = plugins.compactMap { $0.plugin as? any ServiceObserver }
         self.bodyParsers = bodyParsers
         self.endpointSource = endpointSource
         self.dataSources = dataSources

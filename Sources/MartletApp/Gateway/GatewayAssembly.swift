@@ -1,4 +1,5 @@
 import DataLayer
+import FlowControl
 import GatewayConfiguration
 import GatewayCore
 import RequestControl
@@ -15,6 +16,7 @@ final class GatewayAssembly: Sendable {
     private struct RunningPool {
         let store: EndpointStore
         let scheduler: SchedulerBox
+        let queues: PoolQueues
         var runtime: PoolRuntime
         var picker: String
         var endpoints: [EndpointDescription]
@@ -112,10 +114,12 @@ final class GatewayAssembly: Sendable {
             var next: [PoolID: RunningPool] = [:]
             for (pool, ready) in zip(plan.pools, prepared.pools) {
                 next[pool.id] = update(running[pool.id], to: pool, ready)
+                next[pool.id]?.queues.setPriorities(plan.objectives[pool.id]?.priorities ?? [])
             }
             for (id, gone) in running where next[id] == nil {
                 gone.scraping.stop()
                 gone.store.replaceEndpoints([])
+                gone.queues.stop()
             }
             running = next
             let models = plan.rewrites.values.reduce(into: Set()) { $0.formUnion($1.models) }
@@ -157,12 +161,23 @@ final class GatewayAssembly: Sendable {
             let box = present?.scheduler ?? SchedulerBox()
             box.replace(with: scheduler)
             let store = present?.store ?? makeStore(pool.id, scheduler: box)
+            let queues = present?.queues ?? PoolQueues()
+            let flowControl = flowController(of: store, pipeline: pipeline)
+            queues.replace(with: flowControl)
+            if present == nil { store.onRoom { queues.poolChanged() } }
             present?.scraping.stop()
             let picker = CanonicalPrinter.print(pool.picker)
             result = RunningPool(
                 store: store,
                 scheduler: box,
-                runtime: PoolRuntime(id: pool.id, endpoints: store, scheduler: scheduler, configuration: picker),
+                queues: queues,
+                runtime: PoolRuntime(
+                    id: pool.id,
+                    endpoints: store,
+                    scheduler: scheduler,
+                    flowControl: flowControl,
+                    configuration: picker
+                ),
                 picker: picker,
                 endpoints: [],
                 source: pipeline.endpointSource,
@@ -176,6 +191,22 @@ final class GatewayAssembly: Sendable {
         result.endpoints = ready.endpoints
         result.store.replaceEndpoints(ready.endpoints)
         return result
+    }
+
+    /// The queues of a pool; `nil` where its configuration lets nobody wait.
+    private func flowController(of store: EndpointStore, pipeline: PluginPipeline) -> FlowController? {
+        guard let flow = pipeline.flowControl, let detector = pipeline.saturationDetector else { return nil }
+        // Without metrics the room that an evicted request leaves is known at once; else with the next ones.
+        let interval = settings.scrape.applying(pipeline).interval
+        let showsByMetrics = interval + settings.metricsStaleness + .milliseconds(250)
+        return FlowController(
+            settings: flow,
+            rooms: PoolRooms(endpoints: store, detector: detector),
+            evictionGrace: detector.metricsLifetime == nil ? .milliseconds(10) : showsByMetrics,
+            clock: clock,
+            timer: timer,
+            meter: FlowMeter(metrics: metrics.flowControl, pool: store.pool)
+        )
     }
 
     private func makeStore(_ id: PoolID, scheduler: SchedulerBox) -> EndpointStore {

@@ -94,6 +94,8 @@ package struct SimulatedEngine: Sendable {
         } else if waiting.remove(id: id) == nil {
             return false
         }
+        // What was arranged for it must not count for whoever comes next.
+        if waiting.isEmpty, step == nil { idleWake = nil }
         totals.cancelled += 1
         return true
     }

@@ -82,7 +82,7 @@ enum CandidateSelection {
 
 extension EndpointSnapshot {
     /// Whether the endpoint serves `model`, as far as it has told: by its list, or as an adapter that its metrics name.
-    fileprivate func mayServe(_ model: String) -> Bool {
+    func mayServe(_ model: String) -> Bool {
         guard let models else { return true }
         return models.contains(model) || metrics.activeModels.contains(model) || metrics.waitingModels.contains(model)
     }

@@ -29,8 +29,31 @@ package struct PrefixWorkload: Sendable, Hashable {
     /// The defaults: a team of two dozen with eight system prompts of 4,000 tokens.
     package init() {}
 
+    /// Who the clients are, where they are not alike: in place of ``clients``, ``requestsPerClient``, ``suffixTokens``,
+    /// ``outputTokens`` and ``thinkMilliseconds``.
+    package var classes: [TrafficClass] = []
+
     /// All requests of all clients.
-    package var requestCount: Int { clients * requestsPerClient }
+    package var requestCount: Int {
+        classes.isEmpty
+            ? clients * requestsPerClient : classes.reduce(0) { $0 + $1.clients * $1.requestsPerClient }
+    }
+
+    /// How many clients there are.
+    package var clientCount: Int { classes.isEmpty ? clients : classes.reduce(0) { $0 + $1.clients } }
+
+    /// The class of a client; `nil` where all are alike.
+    func trafficClass(of client: Int) -> TrafficClass? {
+        var first = 0
+        for trafficClass in classes {
+            if client < first + trafficClass.clients { return trafficClass }
+            first += trafficClass.clients
+        }
+        return nil
+    }
+
+    /// How many requests a client sends.
+    func requestCount(of client: Int) -> Int { trafficClass(of: client)?.requestsPerClient ?? requestsPerClient }
 
     /// The tokens of shared prefixes that caches can hold at best in `blockSize` blocks: only whole blocks are found,
     /// and each prefix has to be computed once somewhere.

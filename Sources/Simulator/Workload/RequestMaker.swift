@@ -16,6 +16,8 @@ struct ClientRequest {
     let thinkTime: Duration
     /// After which time the client goes away; `nil` when it waits for its answer.
     let patience: Duration?
+    /// Whom it is of; `nil` where all are alike.
+    let trafficClass: TrafficClass?
 }
 
 /// Makes the requests of a workload. Each comes from a random stream of its own.
@@ -53,9 +55,11 @@ struct RequestMaker {
     func request(client: Int, number: Int) -> ClientRequest {
         var random = source(client: client, number: number)
         let prefix = Int.random(in: 0..<workload.prefixes, using: &random)
-        let suffix = Self.text(tokens: Int.random(in: workload.suffixTokens, using: &random), random: &random)
-        let outputTokens = Int.random(in: workload.outputTokens, using: &random)
-        let thinkTime = Duration.milliseconds(Int.random(in: workload.thinkMilliseconds, using: &random))
+        let trafficClass = workload.trafficClass(of: client)
+        let suffixTokens = trafficClass?.suffixTokens ?? workload.suffixTokens
+        let suffix = Self.text(tokens: Int.random(in: suffixTokens, using: &random), random: &random)
+        let outputTokens = Int.random(in: trafficClass?.outputTokens ?? workload.outputTokens, using: &random)
+        let thinkTime = Self.gap(trafficClass, workload, &random)
         let patience: Duration? =
             if random.unit() < workload.departures {
                 .milliseconds(Int.random(in: workload.patienceMilliseconds, using: &random))
@@ -68,8 +72,21 @@ struct RequestMaker {
             prompt: prefixes[prefix].tokens + SimulatedToken.tokens(of: suffix.utf8),
             outputTokens: outputTokens,
             thinkTime: thinkTime,
-            patience: patience
+            patience: patience,
+            trafficClass: trafficClass
         )
+    }
+
+    /// The time before the next request.
+    private static func gap(
+        _ trafficClass: TrafficClass?,
+        _ workload: PrefixWorkload,
+        _ random: inout RandomSource
+    ) -> Duration {
+        guard let trafficClass else {
+            return .milliseconds(Int.random(in: workload.thinkMilliseconds, using: &random))
+        }
+        return .nanoseconds(Int64(Double(trafficClass.gapMilliseconds) * 1e6 * random.exponential()))
     }
 
     private func source(client: Int, number: Int) -> RandomSource {
@@ -118,5 +135,27 @@ struct RequestMaker {
             bytes.append(UInt8(ascii: " "))
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension RandomSource {
+    /// A number of the exponential distribution with the mean 1.
+    ///
+    /// By von Neumann's method, which needs comparisons only: the standard library has no logarithm.
+    fileprivate mutating func exponential() -> Double {
+        var whole = 0.0
+        while true {
+            let first = unit()
+            var last = first
+            var count = 1
+            while true {
+                let next = unit()
+                if next >= last { break }
+                last = next
+                count += 1
+            }
+            if count % 2 == 1 { return whole + first }
+            whole += 1
+        }
     }
 }

@@ -1,5 +1,3 @@
-package import GatewayCore
-
 /// What a configuration says of flow control, with the policies that it names.
 package struct FlowControlSettings: Sendable {
     /// How the requests of one priority wait.
@@ -59,7 +57,7 @@ package struct FlowControlSettings: Sendable {
     }
 
     /// How requests of `priority` wait.
-    func band(of priority: Int) -> Band {
+    package func band(of priority: Int) -> Band {
         bands[priority] ?? (priority < 0 ? negativeTemplate : template)
     }
 

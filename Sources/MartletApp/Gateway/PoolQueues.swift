@@ -1,0 +1,47 @@
+import FlowControl
+import GatewayCore
+import Synchronization
+
+/// The flow control of one pool through reloads of its configuration.
+///
+/// A new configuration gives a new controller; the requests that wait in the old one go on there until none is left.
+/// Safe from any thread.
+final class PoolQueues: Sendable {
+    private struct State {
+        var present: FlowController?
+        var retired: [FlowController] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// Lets the requests to come wait in `next`; `nil` lets none wait.
+    func replace(with next: FlowController?) {
+        state.withLock { state in
+            if let last = state.present { state.retired.append(last) }
+            state.present = next
+        }
+    }
+
+    /// The pool's objectives have these priorities.
+    func setPriorities(_ priorities: Set<Int>) {
+        state.withLock { $0.present }?.setPriorities(priorities)
+    }
+
+    /// Requests may find room that they did not find before.
+    func poolChanged() {
+        let controllers = state.withLock { state in
+            state.retired.removeAll { $0.waitingCount == 0 }
+            return state.retired + (state.present.map { [$0] } ?? [])
+        }
+        for controller in controllers { controller.poolChanged() }
+    }
+
+    /// Refuses all that wait: the pool is gone.
+    func stop() {
+        let controllers = state.withLock { state in
+            defer { state = State() }
+            return state.retired + (state.present.map { [$0] } ?? [])
+        }
+        for controller in controllers { controller.stop() }
+    }
+}
