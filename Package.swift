@@ -110,11 +110,12 @@ let package = Package(
             [nioCore, nioPosix, nioHTTP2, nioSSL]
         ),
         room(
-            "ReverseProxy", ["Transport", "GatewayCore", "RequestControl", "Telemetry"],
+            "ReverseProxy", ["HTTP1Messages", "Transport", "GatewayCore", "RequestControl", "Telemetry"],
             [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS]
         ),
         room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
-        room("EngineClient", ["Transport", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL]),
+        room("EngineClient", ["HTTP1Messages", "Transport", "GatewayCore"], [nioCore, nioPosix, nioSSL]),
+        room("HTTP1Messages", ["GatewayCore"], [nioCore]),
         room(
             "RequestControl", ["DataLayer", "FlowControl", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]
         ),
@@ -168,12 +169,12 @@ let package = Package(
             "DataLayerTests", ["DataLayer", "GatewayCore", "GatewayTesting", "Telemetry"], exclude: ["Fixtures"]
         ),
         tests(
-            "EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioHTTP1, nioSSL],
+            "EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioSSL],
             exclude: ["Fixtures"]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),
-        tests("ReverseProxyTests", requestPath + ["ReverseProxy"], proxyPeers),
+        tests("ReverseProxyTests", requestPath + ["HTTP1Messages", "ReverseProxy"], proxyPeers),
         tests(
             "ExtProcServerTests", requestPath + ["ExtProcProto", "ExtProcServer"], [nioCore, nioPosix, nioEmbedded]),
         tests("BehaviourTests", requestPath + ["ExtProcServer", "GatewayConfiguration", "ReverseProxy"], proxyPeers),

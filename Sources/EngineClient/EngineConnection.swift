@@ -1,19 +1,18 @@
 import GatewayCore
 import NIOCore
 
-/// One connection to one endpoint. Used by one exchange at a time, on its event loop; safe to be held by any thread.
+/// One connection to one endpoint. Used by one question at a time, on its event loop; safe to be held by any thread.
 final class EngineConnection: Sendable {
-    let address: EndpointAddress
+    /// The number of its address's place on the ``ConnectionShelf``.
+    let place: Int
     private let channel: any Channel
     private let handler: NIOLoopBound<ExchangeHandler>
 
-    init(address: EndpointAddress, channel: any Channel, handler: NIOLoopBound<ExchangeHandler>) {
-        self.address = address
+    init(place: Int, channel: any Channel, handler: NIOLoopBound<ExchangeHandler>) {
+        self.place = place
         self.channel = channel
         self.handler = handler
     }
-
-    var isActive: Bool { channel.isActive }
 
     var closeFuture: EventLoopFuture<Void> { channel.closeFuture }
 
@@ -21,14 +20,14 @@ final class EngineConnection: Sendable {
         channel.close(promise: nil)
     }
 
-    /// Begins an exchange. Only on the connection's event loop.
-    func start(_ exchange: Exchange) {
-        handler.value.start(exchange)
+    /// Sends a question. Only on the connection's event loop.
+    func start(_ question: Question) {
+        handler.value.start(question, on: self)
     }
 
-    /// Ends the exchange under way when its deadline has come. Only on the connection's event loop.
+    /// Ends the question under way when its deadline has come. Only on the connection's event loop.
     ///
-    /// - Returns: the deadline of an exchange that goes on.
+    /// - Returns: the deadline of a question that goes on.
     func endIfLate(at now: NIODeadline) -> NIODeadline? {
         handler.value.endIfLate(at: now)
     }

@@ -1,9 +1,9 @@
 package import GatewayCore
 package import NIOCore
-import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import Synchronization
+import Transport
 
 /// Asks endpoints over HTTP/1.1 on connections that stay open between questions, all on one event loop.
 ///
@@ -19,6 +19,8 @@ package final class EngineHTTPClient: OutboundHTTP {
     }
 
     private let loop: any EventLoop
+    /// Where the connections read into, one after the other.
+    private let buffers: NIOLoopBoundBox<BufferPool>
     private let configuration: EngineHTTPClientConfiguration
     private let shelf: Mutex<ConnectionShelf<EngineConnection>>
     private let tls: Mutex<NIOSSLContext?>
@@ -35,6 +37,7 @@ package final class EngineHTTPClient: OutboundHTTP {
         configuration: EngineHTTPClientConfiguration = EngineHTTPClientConfiguration()
     ) throws {
         loop = group.next()
+        buffers = .makeBoxSendingValue(BufferPool(keptBytesMax: ReceiveAllocator.bytesMax), eventLoop: loop)
         self.configuration = configuration
         shelf = Mutex(
             ConnectionShelf(maxIdlePerAddress: configuration.maxIdlePerAddress, maxIdle: configuration.maxIdle)
@@ -65,7 +68,7 @@ package final class EngineHTTPClient: OutboundHTTP {
         _ request: OutboundRequest,
         _ completion: @escaping @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
     ) -> any Cancellable {
-        let question = Question(request, completion: completion)
+        let question = Question(request, client: self, completion: completion)
         if loop.inEventLoop {
             begin(question)
         } else {
@@ -90,45 +93,31 @@ package final class EngineHTTPClient: OutboundHTTP {
 
     private func begin(_ question: Question) {
         if let idle = shelf.withLock({ $0.take(question.request.address) }) {
-            ask(question, on: idle, isNew: false)
+            ask(question, on: idle)
         } else {
             connect(for: question)
         }
     }
 
-    private func ask(_ question: Question, on connection: EngineConnection, isNew: Bool) {
+    private func ask(_ question: Question, on connection: EngineConnection) {
         guard question.move(to: connection) else { return connection.close() }
         lookOut(for: question.deadline)
-        connection.start(
-            Exchange(request: question.request, deadline: question.deadline) { result in
-                self.ended(question, on: connection, isNew: isNew, result)
-            }
-        )
+        connection.start(question)
     }
 
-    private func ended(
-        _ question: Question,
-        on connection: EngineConnection,
-        isNew: Bool,
-        _ result: Result<ExchangeResult, ExchangeFailure>
-    ) {
-        switch result {
-        case .success(let result):
-            if result.isReusable {
+    /// Takes what came of a question on `connection`. On the event loop.
+    func ended(_ question: Question, on connection: EngineConnection, _ end: ExchangeEnd) {
+        switch end {
+        case .answered(let response, let isReusable):
+            if isReusable {
                 let now = clock.now
-                // Looked at under the lock: one that ends later is taken off the shelf when it does.
-                let isKept = shelf.withLock { shelf in
-                    connection.isActive && shelf.put(connection, address: connection.address, at: now)
-                }
+                let isKept = shelf.withLock { $0.put(connection, place: connection.place, at: now) }
                 if !isKept { connection.close() }
             }
-            question.finish(.success(result.response))
-        case .failure(.closedBeforeResponse) where !isNew:
-            // The server closed it while nobody used it.
+            question.finish(.success(response))
+        case .stale:
             connect(for: question)
-        case .failure(.closedBeforeResponse(let why)):
-            question.finish(.failure(.badResponse(why)))
-        case .failure(.failed(let failure)):
+        case .failed(let failure):
             question.finish(.failure(failure))
         }
     }
@@ -167,7 +156,7 @@ package final class EngineHTTPClient: OutboundHTTP {
         }
         startConnecting(to: address, tls: tls, timeout: remaining).whenComplete { outcome in
             switch outcome {
-            case .success(let connection): self.ask(question, on: connection, isNew: true)
+            case .success(let connection): self.ask(question, on: connection)
             case .failure(let error): question.finish(.failure(Self.connectFailure(error)))
             }
         }
@@ -181,21 +170,19 @@ package final class EngineHTTPClient: OutboundHTTP {
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            // A metrics page has tens of kilobytes: read in one go once the allocator has grown.
-            .channelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 65_536, maximum: 262_144)
-            )
+            // With more than one read at a time the channel would keep buffers for the next one.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    let buffers = self.buffers.value
+                    let allocator = ReceiveAllocator(buffers, eventLoop: channel.eventLoop)
+                    try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
                     let pipeline = channel.pipeline.syncOperations
                     if let tls {
                         let name = address.isAddressLiteral ? nil : address.host
                         try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
                     }
-                    try pipeline.addHandler(PreparedRequestHandler())
-                    try pipeline.addHandler(ByteToMessageHandler(HTTPResponseDecoder()))
-                    try pipeline.addHandler(ExchangeHandler())
+                    try pipeline.addHandler(ExchangeHandler(buffers: buffers))
                 }
             }
         let channel =
@@ -212,17 +199,16 @@ package final class EngineHTTPClient: OutboundHTTP {
     /// Runs on the channel's event loop.
     private func makeConnection(_ address: EndpointAddress, _ channel: any Channel) throws -> EngineConnection {
         let handler = try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self)
-        let connection = EngineConnection(
-            address: address,
-            channel: channel,
-            handler: NIOLoopBound(handler, eventLoop: channel.eventLoop)
-        )
-        guard shelf.withLock({ $0.opened(connection) }) else {
-            connection.close()
+        let bound = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        let connection = shelf.withLock { shelf in
+            shelf.add(address) { EngineConnection(place: $0, channel: channel, handler: bound) }
+        }
+        guard let connection else {
+            channel.close(promise: nil)
             throw OutboundFailure.connect("the client is shut down")
         }
         channel.closeFuture.whenComplete { [weak self] _ in
-            self?.shelf.withLock { $0.closed(connection, address: address) }
+            self?.shelf.withLock { $0.closed(connection, place: connection.place) }
         }
         return connection
     }

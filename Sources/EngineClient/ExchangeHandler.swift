@@ -1,50 +1,62 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
-import NIOHTTP1
 import NIOSSL
 import Transport
 
-/// Why an exchange gave no response, before the client decides what to do about it.
-enum ExchangeFailure: Error {
-    /// The connection ended before the first byte of the response: on a connection that was used before, the server may
-    /// just have closed it for being idle.
-    case closedBeforeResponse(String)
-    /// Final.
+/// How a question ended on a connection.
+enum ExchangeEnd {
+    /// With a response, and whether the connection can carry another question.
+    case answered(OutboundResponse, isReusable: Bool)
+    /// Before the first byte of a response, on a connection that has carried a question before: the server may just
+    /// have closed it for being idle.
+    case stale
+    /// Without a response.
     case failed(OutboundFailure)
 }
 
-/// What came of an exchange.
-struct ExchangeResult: Sendable {
-    let response: OutboundResponse
-    /// Whether the connection can carry another exchange.
-    let isReusable: Bool
-}
-
-/// One request and what is called with its result.
-struct Exchange {
-    let request: OutboundRequest
-    let deadline: NIODeadline
-    let completion: (Result<ExchangeResult, ExchangeFailure>) -> Void
-}
-
-/// Collects one response after the other on a connection. Lives on the connection's event loop.
+/// Sends one question after the other on a connection and collects their responses. Lives on the connection's event
+/// loop.
 final class ExchangeHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Failure {
+        /// The connection ended before the first byte of a response.
+        case closedBeforeResponse(String)
+        /// Final.
+        case final(OutboundFailure)
+    }
 
     private struct Collecting {
-        let exchange: Exchange
-        var head: HTTPResponseHead?
+        let question: Question
+        let connection: EngineConnection
+        /// The response's status; `nil` while its head has not come.
+        var status: Int?
+        var keepsAlive = false
         /// What the head says of the body; 0 when it says nothing.
         var length = 0
         var body = ByteBuffer()
     }
 
+    /// The most bytes of a response's head.
+    private static let headBytesMax = 80 << 10
+
+    private let buffers: BufferPool
+    private var reader = ResponseReader(headBytesMax: ExchangeHandler.headBytesMax)
     private var collecting: Collecting?
     private var prepared: PreparedRequest?
-    /// What ended the connection while there was no exchange, such as a certificate that is not trusted.
-    private var failureBefore: ExchangeFailure?
+    private var isUsed = false
+    /// What ended the connection while there was no question, such as a certificate that is not trusted.
+    private var failureBefore: Failure?
     private var context: ChannelHandlerContext?
+
+    /// A handler that has sent nothing.
+    ///
+    /// - Parameter buffers: where what was read is given back to.
+    init(buffers: BufferPool) {
+        self.buffers = buffers
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -54,111 +66,153 @@ final class ExchangeHandler: ChannelInboundHandler {
         self.context = nil
     }
 
-    /// Sends the request of `exchange`. There is no other exchange on the connection.
-    func start(_ exchange: Exchange) {
+    /// Sends `question` on `connection`, which is this handler's. There is no other question on it.
+    func start(_ question: Question, on connection: EngineConnection) {
+        precondition(collecting == nil, "one question at a time")
+        collecting = Collecting(question: question, connection: connection)
         guard let context, context.channel.isActive else {
-            let failure = failureBefore ?? .closedBeforeResponse("the connection was closed before the request")
-            return exchange.completion(.failure(failure))
+            return fail(failureBefore ?? .closedBeforeResponse("the connection was closed before the request"))
         }
-        precondition(collecting == nil, "one exchange at a time")
-        collecting = Collecting(exchange: exchange)
-        guard let prepared = prepare(exchange.request) else {
-            return fail(.failed(.connect("'\(exchange.request.path)' cannot be sent as the path of a request")))
+        if prepared?.fits(question.request) != true { prepared = PreparedRequest(question.request) }
+        guard let bytes = prepared?.bytes else {
+            return fail(.final(.connect("'\(question.request.path)' cannot be sent as the path of a request")))
         }
-        context.write(wrapOutboundOut(.head(prepared.head)), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(prepared.bytes))), promise: nil)
+        reader.begin(isHead: false)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
     }
 
-    /// Ends the exchange under way when its deadline has come.
+    /// Ends the question under way when its deadline has come.
     ///
-    /// - Returns: the deadline of an exchange that goes on.
+    /// - Returns: the deadline of a question that goes on.
     func endIfLate(at now: NIODeadline) -> NIODeadline? {
-        guard let deadline = collecting?.exchange.deadline else { return nil }
+        guard let deadline = collecting?.question.deadline else { return nil }
         if deadline > now { return deadline }
-        fail(.failed(.timedOut))
+        fail(.final(.timedOut))
         return nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        // The decoder lets no response through that nobody asked for; what is left is the rest of an abandoned one.
-        guard collecting != nil else { return }
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            let length = head.headers.first(name: "content-length").flatMap(Int.init) ?? 0
-            collecting?.head = head
-            collecting?.length = length
-            checkLength(length)
-        case .body(var part):
-            checkLength(collect(&part))
-        case .end:
-            finish()
+        let bytes = unwrapInboundIn(data)
+        if collecting == nil {
+            // Nobody asked for these bytes, or they are the rest of an abandoned response.
+            context.close(promise: nil)
+        } else {
+            read(bytes)
         }
+        // Whoever holds a part of it keeps the memory, and the next read gets another one.
+        buffers.giveBack(bytes)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Nobody stands behind this handler: the event ends here.
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if collecting?.head == nil {
+        if reader.inputEnded() {
+            finish()
+        } else if collecting?.status == nil {
             fail(.closedBeforeResponse("the connection was closed before the response"))
         } else {
-            fail(.failed(.badResponse("the connection was closed in the middle of the response")))
+            fail(.final(.badResponse("the connection was closed in the middle of the response")))
         }
         context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let hasHead = collecting?.head != nil
+        let hasHead = collecting?.status != nil
         switch error {
         case NIOSSLError.uncleanShutdown where !hasHead:
             fail(.closedBeforeResponse("the connection was closed without a TLS goodbye"))
         case is NIOSSLError where !hasHead, is BoringSSLError where !hasHead, is NIOSSLExtraError where !hasHead:
-            fail(.failed(.connect("TLS failed: \(error)")))
+            fail(.final(.connect("TLS failed: \(error)")))
         case let error as IOError where !hasHead:
             fail(.closedBeforeResponse("\(error)"))
         default:
-            fail(.failed(.badResponse("\(error)")))
+            fail(.final(.badResponse("\(error)")))
         }
         context.close(promise: nil)
     }
 
-    private func prepare(_ request: OutboundRequest) -> PreparedRequest? {
-        if prepared?.fits(request) != true { prepared = PreparedRequest(request) }
-        return prepared
+    private func read(_ bytes: ByteBuffer) {
+        reader.receive(bytes)
+        do throws(MessageFault) {
+            while collecting != nil, let event = try reader.next() {
+                switch event {
+                case .head(let head): take(head)
+                case .body(let part): collect(part)
+                case .end: return finish()
+                }
+            }
+        } catch {
+            fail(.final(.badResponse(error.text)))
+        }
     }
 
-    /// Adds a part of the body and gives the length so far. A body of one part stays in the buffer it was read into.
-    private func collect(_ part: inout ByteBuffer) -> Int {
-        guard let present = collecting?.body.readableBytes, let length = collecting?.length else { return 0 }
+    private func take(_ head: ResponseHead) {
+        let length = head.contentLength ?? 0
+        collecting?.status = head.status
+        collecting?.keepsAlive = head.keepsAlive
+        collecting?.length = length
+        checkLength(length)
+    }
+
+    /// Adds a part of the body. A body of one part stays in the buffer it was read into.
+    private func collect(_ part: ByteBuffer) {
+        guard let present = collecting?.body.readableBytes, let length = collecting?.length else { return }
+        let added = part.readableBytes
+        checkLength(present + added)
         if present == 0 {
             collecting?.body = part
-            return part.readableBytes
+            return
         }
-        let added = part.readableBytes
         // The second part makes room for all that follow. The announced length was held against the limit.
         if length > present + added { collecting?.body.reserveCapacity(minimumWritableBytes: length - present) }
-        collecting?.body.writeBuffer(&part)
-        return present + added
+        collecting?.body.writeImmutableBuffer(part)
     }
 
     private func checkLength(_ length: Int) {
-        guard let limit = collecting?.exchange.request.maxResponseBytes, length > limit else { return }
-        fail(.failed(.overLimit("the body has \(length) bytes or more, over the limit of \(limit)")))
+        guard let limit = collecting?.question.request.maxResponseBytes, length > limit else { return }
+        fail(.final(.overLimit("the body has \(length) bytes or more, over the limit of \(limit)")))
     }
 
     private func finish() {
-        guard let collecting, let head = collecting.head else { return }
-        self.collecting = nil
-        let response = OutboundResponse(status: Int(head.status.code), body: BufferBody(collecting.body))
-        if !head.isKeepAlive { context?.close(promise: nil) }
-        collecting.exchange.completion(.success(ExchangeResult(response: response, isReusable: head.isKeepAlive)))
+        guard let collecting = collecting.take(), let status = collecting.status else { return }
+        // Bytes behind the response would be taken for the answer to the next question.
+        let isReusable = collecting.keepsAlive && !reader.hasInput
+        isUsed = true
+        if !isReusable { context?.close(promise: nil) }
+        let response = OutboundResponse(status: status, body: BufferBody(collecting.body))
+        end(collecting, .answered(response, isReusable: isReusable))
     }
 
-    /// Ends the exchange without a response; its connection is of no more use.
-    private func fail(_ failure: ExchangeFailure) {
-        guard let collecting else {
+    /// Ends the question without a response; its connection is of no more use.
+    private func fail(_ failure: Failure) {
+        guard let collecting = collecting.take() else {
             failureBefore = failureBefore ?? failure
             return
         }
-        self.collecting = nil
         context?.close(promise: nil)
-        collecting.exchange.completion(.failure(failure))
+        switch failure {
+        case .closedBeforeResponse where isUsed: end(collecting, .stale)
+        case .closedBeforeResponse(let why): end(collecting, .failed(.badResponse(why)))
+        case .final(let failure): end(collecting, .failed(failure))
+        }
+    }
+
+    private func end(_ collecting: Collecting, _ end: ExchangeEnd) {
+        collecting.question.client.ended(collecting.question, on: collecting.connection, end)
+    }
+}
+
+extension MessageFault {
+    /// The fault as a text for logs.
+    fileprivate var text: String {
+        switch self {
+        case .headerTooLong(let limit): "the header has more than \(limit) bytes"
+        case .tooManyFields(let limit): "the header has more than \(limit) fields"
+        case .lengthInDoubt: "the length of the body is open to doubt"
+        case .version(let version): "the version \(version) is not understood"
+        case .malformed(let what): what
+        }
     }
 }

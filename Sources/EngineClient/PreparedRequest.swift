@@ -1,13 +1,11 @@
 import GatewayCore
 import NIOCore
-import NIOHTTP1
 
 /// A request as it goes over the wire. Made once per connection for a question that is the same each time.
 struct PreparedRequest {
     private let path: String
     private let isPlain: Bool
-    /// For the response decoder, which looks at the method only.
-    let head: HTTPRequestHead
+    /// The head, and the body if there is one.
     let bytes: ByteBuffer
 
     /// Asks for an answer as it is, without compression.
@@ -22,10 +20,9 @@ struct PreparedRequest {
         else { return nil }
         path = request.path
         isPlain = request.isPlain
-        head = HTTPRequestHead(version: .http1_1, method: request.body == nil ? .GET : .POST, uri: request.path)
         var bytes = ByteBuffer(
             string: """
-                \(head.method) \(request.path) HTTP/1.1\r
+                \(request.body == nil ? "GET" : "POST") \(request.path) HTTP/1.1\r
                 host: \(authority)\r
                 user-agent: martlet\r\n
                 """
@@ -52,18 +49,4 @@ struct PreparedRequest {
 extension OutboundRequest {
     /// Whether nothing but the path tells it from others to the same address.
     fileprivate var isPlain: Bool { body == nil && headers.isEmpty }
-}
-
-/// Lets the bytes of prepared requests through, which come as body parts. The head is only for the response decoder,
-/// which has seen it on its way.
-final class PreparedRequestHandler: ChannelOutboundHandler {
-    typealias OutboundIn = HTTPClientRequestPart
-    typealias OutboundOut = ByteBuffer
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        switch unwrapOutboundIn(data) {
-        case .body(.byteBuffer(let bytes)): context.write(wrapOutboundOut(bytes), promise: promise)
-        case .head, .body(.fileRegion), .end: promise?.succeed()
-        }
-    }
 }

@@ -10,6 +10,7 @@ final class Question: Cancellable {
         var connection: EngineConnection?
     }
 
+    let client: EngineHTTPClient
     let request: OutboundRequest
     let deadline: NIODeadline
     private let completion: @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
@@ -17,8 +18,10 @@ final class Question: Cancellable {
 
     init(
         _ request: OutboundRequest,
+        client: EngineHTTPClient,
         completion: @escaping @Sendable (Result<OutboundResponse, OutboundFailure>) -> Void
     ) {
+        self.client = client
         self.request = request
         deadline = .now() + .nanoseconds(request.timeout.wholeNanoseconds)
         self.completion = completion

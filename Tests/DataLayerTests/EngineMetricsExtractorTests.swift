@@ -231,7 +231,7 @@ extension EngineMetricsExtractor {
 
     @Test(arguments: ["sglang", "trtllm-serve", "triton", "llamacpp"])
     func anEngineWithoutALabelIsRecognisedByItsPage(engine: String) throws {
-        var recognition = EngineRecognition(engines: EngineMappings())
+        var recognition = EngineRecognition(engines: PreparedEngines(EngineMappings()))
         let page = try page(engine)
         let untried = recognition.read(
             page.span.bytes, labels: [:], previous: EndpointMetrics(), mayTryOthers: false
@@ -244,14 +244,14 @@ extension EngineMetricsExtractor {
     }
 
     @Test func anUnknownPageLeavesTheDefault() {
-        var recognition = EngineRecognition(engines: EngineMappings())
+        var recognition = EngineRecognition(engines: PreparedEngines(EngineMappings()))
         let page = Array("# TYPE x gauge\nx 1\n".utf8)
         let reading = recognition.read(page.span.bytes, labels: [:], previous: EndpointMetrics(), mayTryOthers: true)
         #expect(!reading.isAnyFound && recognition.engine == "vllm")
     }
 
     @Test func aLabelIsBelieved() throws {
-        var recognition = EngineRecognition(engines: EngineMappings())
+        var recognition = EngineRecognition(engines: PreparedEngines(EngineMappings()))
         let page = try page("sglang")
         for (labels, engine) in [
             (["llm-d.ai/engine-type": "triton"], "triton"),

@@ -18,7 +18,12 @@ import Testing
     }
 
     private func metricsWatch(_ configuration: ScrapeConfiguration = ScrapeConfiguration()) -> MetricsWatch {
-        MetricsWatch(of: endpoint(), configuration: configuration, now: milliseconds(0))
+        MetricsWatch(
+            of: endpoint(),
+            configuration: configuration,
+            engines: PreparedEngines(configuration.engines),
+            now: milliseconds(0)
+        )
     }
 
     @Test func aQuestionIsDueOnceAndAgainAfterItsAnswer() throws {

@@ -139,6 +139,51 @@ import Testing
         }
     }
 
+    /// All connections read into one buffer, one after the other: whoever keeps an answer keeps its memory.
+    @Test func anAnswerThatIsKeptStaysAsItIs() async throws {
+        try await withClient { client, group in
+            let reply: @Sendable (Int) -> ScriptedServer.Reply = { number in
+                let body = String(repeating: "\(number)", count: 20_000)
+                return .send("HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n\(body)")
+            }
+            try await ScriptedServer.run(on: group, reply: reply) { server in
+                let request = request(server.address())
+                var kept: [OutboundResponse] = []
+                for _ in 0..<5 { kept.append(try await client.get(request)) }
+                for (number, response) in kept.enumerated() {
+                    let text = response.body.withBytes { $0.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+                    #expect(text == String(repeating: "\(number)", count: 20_000))
+                }
+                #expect(server.record.connections == 1)
+            }
+        }
+    }
+
+    /// Answers of several reads that come at the same time on connections with a common buffer.
+    @Test func answersThatComeTogetherDoNotMix() async throws {
+        try await withClient { client, group in
+            let reply: @Sendable (Int) -> ScriptedServer.Reply = { number in
+                let part = String(repeating: String(number % 10), count: 30_000)
+                return .sendPieces(
+                    ["HTTP/1.1 200 OK\r\ncontent-length: 300000\r\n\r\n"] + Array(repeating: part, count: 10))
+            }
+            try await ScriptedServer.run(on: group, reply: reply) { server in
+                let address = server.address()
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    for _ in 0..<8 {
+                        tasks.addTask {
+                            for _ in 0..<5 {
+                                let text = try await client.get(address).text
+                                #expect(text.utf8.count == 300_000 && Set(text.utf8).count == 1)
+                            }
+                        }
+                    }
+                    try await tasks.waitForAll()
+                }
+            }
+        }
+    }
+
     @Test(arguments: [true, false])
     func aLargePageIsCollectedFromManyReads(isChunked: Bool) async throws {
         let part = String(repeating: "0123456789abcdef", count: 1_000)

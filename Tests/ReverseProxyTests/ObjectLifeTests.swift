@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayTesting
+import HTTP1Messages
 import NIOCore
 import NIOEmbedded
 import RequestControl

@@ -212,6 +212,22 @@ import Testing
         #expect(scanner.statistics == ExpositionStatistics(lines: 1, samples: 1))
     }
 
+    /// Lines are sorted out by the first sixteen bytes of what is wanted; shorter names have fewer.
+    @Test(arguments: 1...40)
+    func namesOfEveryLengthAreFound(length: Int) {
+        let letters = Array("abcdefghijklmnopqrstuvwxyz_ABCDEFGHIJKLMN")
+        let name = String(letters.prefix(length))
+        let long = "x" + String(letters.reversed())
+        let others = (0..<length).map { index in String(letters.prefix(index) + "0" + letters[(index + 1)...]) }
+        var page = "# TYPE \(name) gauge\n"
+        for other in others { page += "# TYPE \(other) counter\n\(other) 7\n" }
+        page += "\(name) 1\n\(long)0 2\n\(long) 3\n# TYPE \(name) gauge\n\(name){a=\"b\"} 4"
+        let expected = [ReadSample(0, 1, .gauge), ReadSample(1, 3), ReadSample(0, 4, .gauge)]
+        #expect(read(page, name, long) == expected)
+        #expect(read(page, name) == [expected[0], expected[2]])
+        #expect(read(page, long) == [ReadSample(0, 3)])
+    }
+
     @Test func whatTheWriterWritesIsRead() throws {
         for format in [ExpositionFormat.prometheusText, .openMetrics] {
             let registry = MetricRegistry()

@@ -6,12 +6,12 @@ package import GatewayCore
 /// other known engines are tried in their order; the first that the page tells of is kept until a page tells nothing of
 /// it. A value without isolation: the endpoint's watch owns it.
 package struct EngineRecognition: Sendable {
-    private let engines: EngineMappings
+    private let engines: PreparedEngines
     private var extractor: EngineMetricsExtractor?
     private var isLabelled = false
 
     /// Recognises the engines of `engines`.
-    package init(engines: EngineMappings) {
+    package init(engines: PreparedEngines) {
         self.engines = engines
     }
 
@@ -38,8 +38,8 @@ package struct EngineRecognition: Sendable {
         }
         if reading.isRecognised || isLabelled || !mayTryOthers { return reading }
         let tried = engine
-        for mapping in engines.mappings where mapping.name != tried {
-            var other = EngineMetricsExtractor(mapping: mapping)
+        for mapping in engines.mappings.mappings where mapping.name != tried {
+            var other = engines.extractor(for: mapping)
             let attempt = other.read(page, previous: previous)
             if attempt.isRecognised {
                 extractor = other
@@ -51,12 +51,12 @@ package struct EngineRecognition: Sendable {
 
     /// Follows the labels; a label that names no known engine means the default one.
     private mutating func settle(_ labels: [String: String]) {
-        let name = engines.engineName(labels: labels)
+        let name = engines.mappings.engineName(labels: labels)
         let wasLabelled = isLabelled
         isLabelled = name != nil
         if isLabelled || wasLabelled || extractor == nil {
-            guard let mapping = engines.mapping(labels: labels) else { return }
-            if extractor?.mapping != mapping { extractor = EngineMetricsExtractor(mapping: mapping) }
+            guard let mapping = engines.mappings.mapping(labels: labels) else { return }
+            if extractor?.mapping != mapping { extractor = engines.extractor(for: mapping) }
         }
     }
 }

@@ -23,7 +23,18 @@ package struct MetricsWatch: PageWatch {
     private var asked: Asked?
 
     /// The watch of an endpoint that came at `now`.
-    package init(of endpoint: EndpointSnapshot, configuration: ScrapeConfiguration, now: MonotonicInstant) {
+    ///
+    /// - Parameters:
+    ///   - endpoint: the endpoint.
+    ///   - configuration: how it is asked.
+    ///   - engines: the engines of `configuration`.
+    ///   - now: when it came.
+    package init(
+        of endpoint: EndpointSnapshot,
+        configuration: ScrapeConfiguration,
+        engines: PreparedEngines,
+        now: MonotonicInstant
+    ) {
         let address = configuration.metricsAddress(endpoint.address)
         request = OutboundRequest(
             address: address,
@@ -40,7 +51,7 @@ package struct MetricsWatch: PageWatch {
             missingInterval: configuration.missingPageInterval
         )
         rest = configuration.idleInterval.map { IdleRest(interval: $0, load: endpoint.load) }
-        recognition = EngineRecognition(engines: configuration.engines)
+        recognition = EngineRecognition(engines: engines)
     }
 
     /// When ``request`` is to be sent; `nil` while an answer is awaited.

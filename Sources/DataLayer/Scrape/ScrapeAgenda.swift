@@ -11,6 +11,7 @@ struct ScrapeAgenda {
     }
 
     private let configuration: ScrapeConfiguration
+    private let engines: PreparedEngines
     /// By slot; `nil` where nobody is watched.
     private var targets: [Target?] = []
     /// By slot: when the target is due. Beside the targets, since it is looked through for every timer.
@@ -18,6 +19,7 @@ struct ScrapeAgenda {
 
     init(configuration: ScrapeConfiguration) {
         self.configuration = configuration
+        engines = PreparedEngines(configuration.engines)
     }
 
     /// When something is due next; `nil` while all answers are awaited.
@@ -39,7 +41,7 @@ struct ScrapeAgenda {
                 left[slot] = nil
                 targets[slot] = present
             } else {
-                targets[slot] = Target(endpoint, configuration: configuration, now: now)
+                targets[slot] = Target(endpoint, configuration: configuration, engines: engines, now: now)
             }
             dues[slot] = targets[slot]?.nextDue
         }
@@ -103,10 +105,15 @@ extension ScrapeAgenda {
         /// By page: the question under way.
         private var pending: [(any Cancellable)?]
 
-        init(_ endpoint: EndpointSnapshot, configuration: ScrapeConfiguration, now: MonotonicInstant) {
+        init(
+            _ endpoint: EndpointSnapshot,
+            configuration: ScrapeConfiguration,
+            engines: PreparedEngines,
+            now: MonotonicInstant
+        ) {
             life = EndpointLife(endpoint)
             pages = [
-                MetricsWatch(of: endpoint, configuration: configuration, now: now),
+                MetricsWatch(of: endpoint, configuration: configuration, engines: engines, now: now),
                 ModelsWatch(of: endpoint, configuration: configuration, now: now),
             ]
             for page in configuration.attributePages {

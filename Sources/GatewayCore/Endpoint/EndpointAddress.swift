@@ -18,4 +18,16 @@ public struct EndpointAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { authority }
+
+    // The authority follows from the host and the port.
+
+    public static func == (left: EndpointAddress, right: EndpointAddress) -> Bool {
+        left.port == right.port && left.isSecure == right.isSecure && left.host == right.host
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(host)
+        hasher.combine(port)
+        hasher.combine(isSecure)
+    }
 }

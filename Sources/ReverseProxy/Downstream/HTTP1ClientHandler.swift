@@ -1,6 +1,8 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
 import RequestControl
+import Transport
 
 /// A client's connection of HTTP/1.x: reads requests from its bytes and writes responses as bytes.
 ///

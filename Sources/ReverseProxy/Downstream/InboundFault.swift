@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 
 /// Requests that are refused for their form, before anyone looks at what they ask for.
 enum InboundFault {

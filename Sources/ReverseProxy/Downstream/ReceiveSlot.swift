@@ -1,4 +1,5 @@
 import NIOCore
+import Transport
 
 /// Where a client's connection reads into.
 ///

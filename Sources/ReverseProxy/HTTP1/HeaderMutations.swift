@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 
 /// Several changes to a header, one after the other, as one question to each field: does it stay?
 ///

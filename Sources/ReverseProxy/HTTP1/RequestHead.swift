@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 
 /// The head of a client's request, whatever HTTP it came in.
 struct RequestHead {

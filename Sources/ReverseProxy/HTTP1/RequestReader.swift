@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
 
 /// Takes the bytes that a client sends over HTTP/1.1 apart into requests: a head, pieces of a body, an end.

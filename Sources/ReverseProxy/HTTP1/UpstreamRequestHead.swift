@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
 
 /// The head of a request to an endpoint: the client's, without what belongs to the client's connection, with the exact

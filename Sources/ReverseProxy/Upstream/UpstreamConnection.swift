@@ -1,5 +1,7 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
+import Transport
 
 /// One connection to an endpoint: sends one request at a time and hands the response to its
 /// ``RequestRelay``.

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Telemetry
+import Transport
 
 /// The connections of one event loop to the endpoints. Confined to that loop, so a request never changes threads.
 ///

@@ -17,7 +17,7 @@ struct EndpointScrape {
             unreachableInterval: configuration.unreachableInterval,
             missingInterval: configuration.missingPageInterval
         )
-        recognition = EngineRecognition(engines: configuration.engines)
+        recognition = EngineRecognition(engines: PreparedEngines(configuration.engines))
     }
 
     /// When the endpoint is asked next.

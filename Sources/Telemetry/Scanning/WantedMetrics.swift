@@ -69,7 +69,7 @@ package struct WantedMetrics: Sendable {
     /// the type or a sample of another metric. False for whatever needs a closer look.
     @inline(__always)
     func isOther(_ bytes: RawSpan, lineAt start: Int) -> Bool {
-        guard start + 16 <= bytes.byteCount else { return false }
+        guard start + 23 <= bytes.byteCount else { return false }
         let word = bytes.wordUnchecked(at: start)
         let first = UInt8(truncatingIfNeeded: word)
         if first == UInt8(ascii: "#") {
@@ -77,9 +77,9 @@ package struct WantedMetrics: Sendable {
             if keyword == LineStart.help { return true }
             // A blank instead of a name: more than one blank stands before it.
             return keyword == LineStart.type && UInt8(truncatingIfNeeded: word >> 56) > 0x20
-                && !familyNames.mayMatch(bytes.wordUnchecked(at: start + 7))
+                && !familyNames.mayMatch(bytes.wordUnchecked(at: start + 7), bytes.wordUnchecked(at: start + 15))
         }
-        return first > 0x20 && !sampleNames.mayMatch(word)
+        return first > 0x20 && !sampleNames.mayMatch(word, bytes.wordUnchecked(at: start + 8))
     }
 
     /// How most comments begin, as seven bytes of a word, the first byte lowest.

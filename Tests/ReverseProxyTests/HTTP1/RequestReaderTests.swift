@@ -1,4 +1,5 @@
 import GatewayCore
+import HTTP1Messages
 import NIOCore
 import Testing
 

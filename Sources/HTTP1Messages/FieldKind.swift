@@ -1,7 +1,8 @@
 import GatewayCore
 
 /// What a proxy does with a header field, by its name.
-enum FieldKind {
+@usableFromInline
+package enum FieldKind {
     /// It goes on as it is.
     case endToEnd
     /// It names the host that a request is for, and goes on whatever `connection` says.
@@ -22,28 +23,28 @@ enum FieldKind {
     case contentType
 
     /// Sorts a field by its name. The length decides for nearly all fields, so that hardly anything is compared.
-    @inline(__always)
-    init(_ name: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always)
+    package init(_ name: UnsafeRawBufferPointer) {
         self =
             switch name.count {
-            case 2 where name.equalsIgnoringASCIICase("te"): .hopByHop
-            case 4 where name.equalsIgnoringASCIICase("host"): .host
-            case 6 where name.equalsIgnoringASCIICase("expect"): .hopByHop
-            case 7 where name.equalsIgnoringASCIICase("upgrade") || name.equalsIgnoringASCIICase("trailer"): .hopByHop
-            case 10 where name.equalsIgnoringASCIICase("connection"): .connection
-            case 10 where name.equalsIgnoringASCIICase("keep-alive"): .hopByHop
-            case 12 where name.equalsIgnoringASCIICase("content-type"): .contentType
-            case 14 where name.equalsIgnoringASCIICase("content-length"): .contentLength
-            case 15 where name.equalsIgnoringASCIICase("x-forwarded-for"): .forwardedFor
-            case 16 where name.equalsIgnoringASCIICase("proxy-connection"): .hopByHop
-            case 17 where name.equalsIgnoringASCIICase("transfer-encoding"): .transferEncoding
-            case 17 where name.equalsIgnoringASCIICase("x-forwarded-proto"): .forwardedProto
+            case 2 where name.isNamed("te"): .hopByHop
+            case 4 where name.isNamed("host"): .host
+            case 6 where name.isNamed("expect"): .hopByHop
+            case 7 where name.isNamed("upgrade") || name.isNamed("trailer"): .hopByHop
+            case 10 where name.isNamed("connection"): .connection
+            case 10 where name.isNamed("keep-alive"): .hopByHop
+            case 12 where name.isNamed("content-type"): .contentType
+            case 14 where name.isNamed("content-length"): .contentLength
+            case 15 where name.isNamed("x-forwarded-for"): .forwardedFor
+            case 16 where name.isNamed("proxy-connection"): .hopByHop
+            case 17 where name.isNamed("transfer-encoding"): .transferEncoding
+            case 17 where name.isNamed("x-forwarded-proto"): .forwardedProto
             default: .endToEnd
             }
     }
 
     /// Whether the field says where a message ends or what becomes of its connection: nobody but the proxy writes it.
-    var isFraming: Bool {
+    package var isFraming: Bool {
         switch self {
         case .hopByHop, .connection, .contentLength, .transferEncoding: true
         case .endToEnd, .host, .forwardedFor, .forwardedProto, .contentType: false
@@ -52,16 +53,20 @@ enum FieldKind {
 }
 
 /// The fields that `connection` lists, which end here too.
-struct ConnectionOptions {
+@usableFromInline
+package struct ConnectionOptions {
     /// Where the names stand; hardly any message has one.
-    private(set) var listed: [Range<Int>] = []
+    @usableFromInline package private(set) var listed: [Range<Int>] = []
     /// Whether `close` is listed.
-    private(set) var closes = false
+    package private(set) var closes = false
     /// Whether `keep-alive` is listed.
-    private(set) var keepsAlive = false
+    package private(set) var keepsAlive = false
+
+    /// Of no field yet.
+    package init() {}
 
     /// Adds the members of one `connection` field.
-    mutating func add(_ value: Range<Int>, of bytes: UnsafeRawBufferPointer) {
+    package mutating func add(_ value: Range<Int>, of bytes: UnsafeRawBufferPointer) {
         bytes.forEachListMember(value) { member in
             if bytes.matches(member, "close") {
                 closes = true
@@ -74,9 +79,21 @@ struct ConnectionOptions {
     }
 
     /// Whether the field called `name` is listed.
-    @inline(__always)
-    func lists(_ name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Bool {
-        if listed.isEmpty { return false }
-        return listed.contains { bytes.slice($0).equalsIgnoringASCIICase(name) }
+    @inlinable @inline(__always)
+    package func lists(_ name: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Bool {
+        listed.isEmpty ? false : isAmongListed(name, bytes)
+    }
+
+    @usableFromInline
+    func isAmongListed(_ name: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        listed.contains { bytes.slice($0).equalsIgnoringASCIICase(name) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether the bytes are the name `lowercased`, ignoring ASCII case.
+    @usableFromInline
+    func isNamed(_ lowercased: StaticString) -> Bool {
+        equalsIgnoringASCIICase(lowercased)
     }
 }

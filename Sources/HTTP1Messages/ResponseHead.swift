@@ -1,29 +1,29 @@
-import GatewayCore
-import NIOCore
+package import GatewayCore
+package import NIOCore
 
 /// The head of an endpoint's HTTP/1.1 response, as its bytes and where the fields stand in them.
 ///
 /// Most responses go to a client that speaks HTTP/1.1 too, and most of their fields go on as they are: nothing is made
 /// into a text that is only written out again.
-struct ResponseHead {
+package struct ResponseHead {
     /// The head's bytes; places count from its reader index.
-    let bytes: ByteBuffer
+    package let bytes: ByteBuffer
     /// The status code, 200 to 999.
-    let status: Int
+    package let status: Int
     /// The reason phrase's place; may be empty.
-    let reason: Range<Int>
+    package let reason: Range<Int>
     /// The fields in order.
-    let places: [HeaderMap.Place]
+    package let places: [HeaderMap.Place]
     /// What `connection` lists.
-    let connection: ConnectionOptions
+    package let connection: ConnectionOptions
     /// The length that the response announces; of a response to HEAD it is that of a body that does not come.
-    let contentLength: Int?
+    package let contentLength: Int?
     /// Where the body ends.
-    let bodyLength: MessageBodyReader.Length
+    package let bodyLength: MessageBodyReader.Length
     /// Whether the connection may serve another request.
-    let keepsAlive: Bool
+    package let keepsAlive: Bool
     /// Whether the content type is `text/event-stream`.
-    let isEventStream: Bool
+    package let isEventStream: Bool
 
     /// Reads the fields of a head and decides where its body ends (RFC 9112, 6.3).
     ///
@@ -61,34 +61,10 @@ struct ResponseHead {
     }
 
     /// The value of the first field called `lowercasedName`; empty when there is none.
-    func value(of lowercasedName: StaticString) -> String {
+    package func value(of lowercasedName: StaticString) -> String {
         bytes.withUnsafeReadableBytes { bytes in
             let place = places.first { bytes.slice($0.name).equalsIgnoringASCIICase(lowercasedName) }
             return place.map { bytes.text($0.value) } ?? ""
-        }
-    }
-
-    /// Calls `body` with each field that goes on to a client, whatever HTTP it speaks: not those of the endpoint's
-    /// connection, nor those that `mutations` replace or remove.
-    ///
-    /// - Parameters:
-    ///   - bytes: those of ``bytes``.
-    ///   - hasLength: whether the length goes on too.
-    func forEachForwardedField(
-        of bytes: UnsafeRawBufferPointer,
-        _ mutations: HeaderMutations,
-        hasLength: Bool,
-        _ body: (HeaderMap.Place) -> Void
-    ) {
-        for place in places {
-            let name = bytes.slice(place.name)
-            switch FieldKind(name) {
-            case .hopByHop, .connection, .transferEncoding: continue
-            case .contentLength: if !hasLength { continue }
-            case .endToEnd, .host, .forwardedFor, .forwardedProto, .contentType:
-                if connection.lists(name, in: bytes) || mutations.drops(name) { continue }
-            }
-            body(place)
         }
     }
 

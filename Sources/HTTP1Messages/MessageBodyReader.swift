@@ -1,12 +1,12 @@
 import GatewayCore
-import NIOCore
+package import NIOCore
 
 /// Takes the body of an HTTP/1.1 message apart (RFC 9112, 6 and 7): pieces without their framing, then the end.
 ///
 /// A plain value. The pieces are slices of the bytes that came in; nothing is copied and nothing is kept.
-struct MessageBodyReader {
+package struct MessageBodyReader {
     /// Where a body ends.
-    enum Length: Hashable {
+    package enum Length: Hashable {
         /// There is none.
         case none
         /// So many bytes.
@@ -18,7 +18,7 @@ struct MessageBodyReader {
     }
 
     /// What came of the bytes.
-    enum Piece {
+    package enum Piece {
         /// Bytes of the body; at least one.
         case bytes(ByteBuffer)
         /// The body is whole.
@@ -45,11 +45,12 @@ struct MessageBodyReader {
     /// The most bytes of a chunk's size line: room for extensions, which nobody uses.
     static let chunkLineBytesMax = 1 << 10
     /// The most bytes of a trailer section.
-    static let trailerBytesMax = 16 << 10
+    package static let trailerBytesMax = 16 << 10
 
     private var state: State
 
-    init(_ length: Length) {
+    /// A body of which nothing has come.
+    package init(_ length: Length) {
         state =
             switch length {
             case .none, .bytes(0): .ended
@@ -60,13 +61,13 @@ struct MessageBodyReader {
     }
 
     /// Whether the end of the connection is the end of the body.
-    var endsWithConnection: Bool { if case .untilClose = state { true } else { false } }
+    package var endsWithConnection: Bool { if case .untilClose = state { true } else { false } }
 
     /// The bytes that are missing of a body whose length is known; `nil` for any other.
-    var knownLength: Int? { if case .bytes(let count) = state { count } else { nil } }
+    package var knownLength: Int? { if case .bytes(let count) = state { count } else { nil } }
 
     /// The next piece; `nil` when more bytes are needed.
-    mutating func next(_ input: inout ByteBuffer) throws(MessageFault) -> Piece? {
+    package mutating func next(_ input: inout ByteBuffer) throws(MessageFault) -> Piece? {
         while true {
             switch state {
             case .ended:

@@ -1,5 +1,5 @@
 import GatewayCore
-import NIOCore
+package import NIOCore
 
 #if canImport(Darwin)
     import Darwin
@@ -10,33 +10,42 @@ import NIOCore
 #endif
 
 /// The bytes that matter to the grammar of HTTP/1.1.
-enum ASCII {
-    static let tab: UInt8 = 0x09
-    static let lineFeed: UInt8 = 0x0A
-    static let carriageReturn: UInt8 = 0x0D
-    static let space: UInt8 = 0x20
-    static let comma: UInt8 = 0x2C
-    static let colon: UInt8 = 0x3A
-    static let semicolon: UInt8 = 0x3B
-    static let delete: UInt8 = 0x7F
+@usableFromInline
+package enum ASCII {
+    /// A horizontal tab.
+    @inlinable package static var tab: UInt8 { 0x09 }
+    /// The end of a line.
+    @inlinable package static var lineFeed: UInt8 { 0x0A }
+    /// What stands before the end of a line.
+    @inlinable package static var carriageReturn: UInt8 { 0x0D }
+    /// A space.
+    @inlinable package static var space: UInt8 { 0x20 }
+    /// What stands between the members of a list.
+    @inlinable package static var comma: UInt8 { 0x2C }
+    /// What stands behind the name of a field.
+    @inlinable package static var colon: UInt8 { 0x3A }
+    /// What stands before a parameter.
+    @inlinable package static var semicolon: UInt8 { 0x3B }
+    /// The last control character.
+    @inlinable package static var delete: UInt8 { 0x7F }
 }
 
 extension UInt8 {
     /// Whether the byte may stand in a method or a field's name (RFC 9110, 5.6.2): letters, digits, and
     /// ``!#$%&'*+-.^_`|~``.
-    @inline(__always)
-    var isTokenByte: Bool {
+    @inlinable @inline(__always)
+    package var isTokenByte: Bool {
         let mask: UInt64 = self < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
         return self < 128 && mask &>> UInt64(self & 63) & 1 != 0
     }
 
     /// Whether the byte is a control character other than the tab, which no field's value may have (RFC 9110, 5.5).
-    @inline(__always)
-    var isForbiddenInValue: Bool { self < 0x20 && self != ASCII.tab || self == ASCII.delete }
+    @inlinable @inline(__always)
+    package var isForbiddenInValue: Bool { self < 0x20 && self != ASCII.tab || self == ASCII.delete }
 
     /// The value of a hexadecimal digit; `nil` for any other byte.
-    @inline(__always)
-    var hexadecimalValue: Int? {
+    @inlinable @inline(__always)
+    package var hexadecimalValue: Int? {
         switch self {
         case 0x30...0x39: Int(self - 0x30)
         case 0x41...0x46: Int(self - 0x37)
@@ -57,8 +66,8 @@ extension UnsafeRawBufferPointer {
 
     /// Whether one of the bytes in `range` must not stand in a field's value. Eight bytes at a time: nearly all values
     /// have none.
-    @inline(__always)
-    func hasForbiddenInValue(_ range: Range<Int>) -> Bool {
+    @inlinable @inline(__always)
+    package func hasForbiddenInValue(_ range: Range<Int>) -> Bool {
         var position = range.lowerBound
         while position &+ 8 <= range.upperBound {
             let word = loadUnaligned(fromByteOffset: position, as: UInt64.self)
@@ -80,8 +89,8 @@ extension UnsafeRawBufferPointer {
     }
 
     /// `range` without spaces and tabs at its ends.
-    @inline(__always)
-    func trimmed(_ range: Range<Int>) -> Range<Int> {
+    @inlinable @inline(__always)
+    package func trimmed(_ range: Range<Int>) -> Range<Int> {
         var (start, end) = (range.lowerBound, range.upperBound)
         while start < end, self[start] == ASCII.space || self[start] == ASCII.tab { start &+= 1 }
         while end > start, self[end &- 1] == ASCII.space || self[end &- 1] == ASCII.tab { end &-= 1 }
@@ -89,26 +98,25 @@ extension UnsafeRawBufferPointer {
     }
 
     /// The bytes in `range`.
-    @inline(__always)
-    func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
+    @inlinable @inline(__always)
+    package func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: self[range])
     }
 
     /// Whether the bytes in `range` equal `lowercased`, ignoring ASCII case.
-    @inline(__always)
-    func matches(_ range: Range<Int>, _ lowercased: StaticString) -> Bool {
+    package func matches(_ range: Range<Int>, _ lowercased: StaticString) -> Bool {
         slice(range).equalsIgnoringASCIICase(lowercased)
     }
 
     /// The bytes in `range` as a text; what is not UTF-8 is replaced.
-    func text(_ range: Range<Int>) -> String {
+    package func text(_ range: Range<Int>) -> String {
         String(decoding: slice(range), as: UTF8.self)
     }
 
     /// Calls `body` with each member of a comma-separated list (RFC 9110, 5.6.1), without the white space around it;
     /// empty members are passed over.
-    @inline(__always)
-    func forEachListMember(_ range: Range<Int>, _ body: (Range<Int>) -> Void) {
+    @inlinable @inline(__always)
+    package func forEachListMember(_ range: Range<Int>, _ body: (Range<Int>) -> Void) {
         var start = range.lowerBound
         while start < range.upperBound {
             var end = start
@@ -120,7 +128,7 @@ extension UnsafeRawBufferPointer {
     }
 
     /// The value of decimal digits; `nil` for anything else and for numbers above `Int.max`.
-    func decimal(_ range: Range<Int>) -> Int? {
+    package func decimal(_ range: Range<Int>) -> Int? {
         if range.isEmpty { return nil }
         var value = 0
         for position in range {
@@ -136,7 +144,7 @@ extension UnsafeRawBufferPointer {
 
 extension ByteBuffer {
     /// Puts bytes that were received behind those that wait; without any, they are kept as they are.
-    mutating func takeBehind(_ bytes: ByteBuffer) {
+    package mutating func takeBehind(_ bytes: ByteBuffer) {
         if readableBytes == 0 { self = bytes } else { writeImmutableBuffer(bytes) }
     }
 }

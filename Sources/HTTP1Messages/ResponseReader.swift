@@ -1,11 +1,11 @@
-import NIOCore
+package import NIOCore
 
 /// Takes the bytes that an endpoint sends over HTTP/1.1 apart into responses: one head, pieces of a body, one end.
 ///
 /// A plain value: bytes in, events out. Interim responses (RFC 9110, 15.2) are passed over.
-struct ResponseReader {
+package struct ResponseReader {
     /// What came.
-    enum Event {
+    package enum Event {
         /// A response begins.
         case head(ResponseHead)
         /// A piece of its body; at least one byte.
@@ -23,37 +23,46 @@ struct ResponseReader {
         case body(MessageBodyReader)
     }
 
-    /// The most bytes of a head.
-    static let headBytesMax = 256 << 10
+    /// The most bytes of a head, unless its reader is told otherwise.
+    package static let headBytesMax = 256 << 10
     /// The most fields of a head.
-    static let fieldsMax = 512
+    package static let fieldsMax = 512
     /// The most interim responses before a response: an endpoint that sends nothing else must not keep a request.
     static let interimMax = 16
 
     private var state = State.idle
     /// What came and was not taken.
     private var input = ByteBuffer()
-    private var section = Self.section()
+    private var section: HeaderSection
     private var interimCount = 0
+    private let headBytesMax: Int
+
+    /// A reader between requests.
+    ///
+    /// - Parameter headBytesMax: the most bytes of a head.
+    package init(headBytesMax: Int = Self.headBytesMax) {
+        self.headBytesMax = headBytesMax
+        section = Self.section(headBytesMax)
+    }
 
     /// Whether bytes have come that were not taken.
-    var hasInput: Bool { input.readableBytes > 0 }
+    package var hasInput: Bool { input.readableBytes > 0 }
 
     /// A request is sent: its response comes next.
-    mutating func begin(isHead: Bool) {
+    package mutating func begin(isHead: Bool) {
         state = .head(isHead: isHead)
         interimCount = 0
     }
 
     /// Takes what was received; ``next()`` tells what it is.
-    mutating func receive(_ bytes: ByteBuffer) {
+    package mutating func receive(_ bytes: ByteBuffer) {
         input.takeBehind(bytes)
     }
 
     /// The next event; `nil` when more bytes are needed, and between requests.
     ///
     /// - Throws: ``MessageFault``; the connection is of no use then.
-    mutating func next() throws(MessageFault) -> Event? {
+    package mutating func next() throws(MessageFault) -> Event? {
         switch state {
         case .idle:
             return nil
@@ -76,13 +85,13 @@ struct ResponseReader {
     /// The connection ended.
     ///
     /// - Returns: whether a response became whole by it.
-    mutating func inputEnded() -> Bool {
+    package mutating func inputEnded() -> Bool {
         guard case .body(let body) = state, body.endsWithConnection else { return false }
         state = .idle
         return true
     }
 
-    private static func section() -> HeaderSection {
+    private static func section(_ headBytesMax: Int) -> HeaderSection {
         HeaderSection(bytesMax: headBytesMax, fieldsMax: fieldsMax, skipsEmptyLines: false)
     }
 
@@ -90,7 +99,7 @@ struct ResponseReader {
     private mutating func takeHead(isHead: Bool) throws(MessageFault) -> ResponseHead? {
         while let (line, length) = try readSection() {
             let places = section.places
-            section = Self.section()
+            section = Self.section(headBytesMax)
             guard let bytes = input.readSlice(length: length) else { return nil }
             if line.status == 101 { throw .malformed("the endpoint wants to switch protocols") }
             if line.status < 200 {

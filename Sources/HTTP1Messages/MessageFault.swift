@@ -1,5 +1,5 @@
 /// What makes bytes no HTTP/1.1 message that can be read in one way only (RFC 9112).
-enum MessageFault: Error, Hashable {
+package enum MessageFault: Error, Hashable {
     /// The header section has more bytes than this.
     case headerTooLong(limit: Int)
     /// The header section has more fields than this.

@@ -1,27 +1,33 @@
-import GatewayCore
+package import GatewayCore
 
 /// Takes the header section of an HTTP/1.1 message apart, line by line, as its bytes come (RFC 9112, 2 and 5).
 ///
 /// Strict: what two readers could understand differently is a fault. Lines end with CR LF, a name stands directly
 /// before its colon, nothing is folded. A plain value that keeps offsets only: the caller keeps the bytes, from the
 /// section's first one on, and shows them again, with more, until the section is whole.
-struct HeaderSection {
+package struct HeaderSection {
     private let bytesMax: Int
     private let fieldsMax: Int
     /// Whether empty lines before the start line are passed over (RFC 9112, 2.2: servers should).
     private let skipsEmptyLines: Bool
 
     /// The first line, once it is whole.
-    private(set) var startLine: Range<Int>?
+    package private(set) var startLine: Range<Int>?
     /// The fields of the lines that are whole.
-    private(set) var places: [HeaderMap.Place] = []
+    package private(set) var places: [HeaderMap.Place] = []
     private var lineStart = 0
     private var scanned = 0
 
     /// Whether nothing but empty lines has come, which some clients send behind a request.
-    var hasOnlyEmptyLines: Bool { startLine == nil && lineStart > 0 && lineStart == scanned }
+    package var hasOnlyEmptyLines: Bool { startLine == nil && lineStart > 0 && lineStart == scanned }
 
-    init(bytesMax: Int, fieldsMax: Int, skipsEmptyLines: Bool) {
+    /// A section of which nothing has come.
+    ///
+    /// - Parameters:
+    ///   - bytesMax: the most bytes of the section.
+    ///   - fieldsMax: the most fields of it.
+    ///   - skipsEmptyLines: whether empty lines before the start line are passed over.
+    package init(bytesMax: Int, fieldsMax: Int, skipsEmptyLines: Bool) {
         self.bytesMax = bytesMax
         self.fieldsMax = fieldsMax
         self.skipsEmptyLines = skipsEmptyLines
@@ -31,7 +37,7 @@ struct HeaderSection {
     ///
     /// - Parameter bytes: everything from the section's first byte on; what was there before is unchanged.
     /// - Returns: the length of the section with the empty line at its end; `nil` when more bytes are needed.
-    mutating func read(_ bytes: UnsafeRawBufferPointer) throws(MessageFault) -> Int? {
+    package mutating func read(_ bytes: UnsafeRawBufferPointer) throws(MessageFault) -> Int? {
         while let end = bytes.lineFeed(from: scanned) {
             guard end > lineStart, bytes[end - 1] == ASCII.carriageReturn else {
                 throw .malformed("a line of the header ends with a line feed alone")
