@@ -173,6 +173,7 @@ package final class RequestExchange {
         guard var context = self.context.take() else { return }
         defer { self.context = context }
         guard let served = decision?.served(by: endpoint) else { return }
+        context.now = controller.now()
         route.pool.scheduler.willSend(served, context: &context)
         lease = open(served, context, route)
         destination = address
@@ -247,6 +248,7 @@ package final class RequestExchange {
         let started = controller.now()
         let decision: SchedulingDecision
         context.requestHeaders = HeaderMutation()
+        context.now = started
         do throws(Rejection) {
             defer { self.context = context }
             decision = try decide(&context, route)
