@@ -23,11 +23,15 @@ struct CacheSourceProducer: DataProducer, PreRequest {
     /// Reads `prefixMatchInfoProducerName` (default: the approximate index), `minCachedTokenDelta` (1; at least 1) and
     /// `prefillProfileName` (default: what the profile handler says).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
         source = context.produce(Self.source)
         minCachedTokenDelta = parameters.int("minCachedTokenDelta", default: 1, in: 1...(.max))
         let profile = parameters.string("prefillProfileName", default: "")
+        context.refersToProfile(namedAt: "prefillProfileName", in: parameters)
         prefillProfile = profile.isEmpty ? nil : profile
     }
 
@@ -64,9 +68,8 @@ struct CacheSourceProducer: DataProducer, PreRequest {
         let prefill = prefillProfile.map { name in decision.secondary.first { $0.profile == name } } ?? decision.prefill
         let computing = prefill?.endpoints[0] ?? decision.endpoint
         guard source.id != computing.id else { return nil }
-        let blocks = matches.matchedBlocks(on: source) - matches.matchedBlocks(on: computing)
-        // As a floating-point number, which no block size makes overflow.
-        let tokens = Double(blocks) * Double(matches.blockSizeTokens)
-        return tokens >= Double(minCachedTokenDelta) ? source : nil
+        // Neither is negative, so the difference cannot overflow.
+        let tokens = matches.matchedTokens(on: source) - matches.matchedTokens(on: computing)
+        return tokens >= minCachedTokenDelta ? source : nil
     }
 }
