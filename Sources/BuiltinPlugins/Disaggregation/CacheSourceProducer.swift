@@ -15,6 +15,7 @@ struct CacheSourceProducer: DataProducer, PreRequest {
     private static let source = DataKey<EndpointSnapshot>("KVCacheSource")
 
     private let matches: DataReader<PrefixCacheMatches>
+    private let tokens: DataReader<PromptTokens>
     private let source: DataWriter<EndpointSnapshot>
     private let minCachedTokenDelta: Int
     /// The profile for prefill; `nil` for that of the profile handler.
@@ -28,6 +29,7 @@ struct CacheSourceProducer: DataProducer, PreRequest {
             producerNamedAt: "prefixMatchInfoProducerName",
             in: parameters
         )
+        tokens = context.consume(PromptTokens.key, requirement: .ifProduced)
         source = context.produce(Self.source)
         minCachedTokenDelta = parameters.int("minCachedTokenDelta", default: 1, in: 1...(.max))
         let profile = parameters.string("prefillProfileName", default: "")
@@ -68,8 +70,9 @@ struct CacheSourceProducer: DataProducer, PreRequest {
         let prefill = prefillProfile.map { name in decision.secondary.first { $0.profile == name } } ?? decision.prefill
         let computing = prefill?.endpoints[0] ?? decision.endpoint
         guard source.id != computing.id else { return nil }
+        let prompt = PromptSize(context.request, context.scratch[tokens])
         // Neither is negative, so the difference cannot overflow.
-        let tokens = matches.matchedTokens(on: source) - matches.matchedTokens(on: computing)
-        return tokens >= minCachedTokenDelta ? source : nil
+        let lead = matches.cachedTokens(of: prompt, on: source) - matches.cachedTokens(of: prompt, on: computing)
+        return lead >= minCachedTokenDelta ? source : nil
     }
 }
