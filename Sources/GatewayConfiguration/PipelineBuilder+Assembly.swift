@@ -160,6 +160,23 @@ struct PipelineAssembly {
         )
     }
 
+    /// Warns of parameters that name a profile that is not there.
+    mutating func warnOfUnknownProfiles() {
+        let names = configuration.schedulingProfiles.map(\.name)
+        for reference in context.profileReferences where !names.contains(reference.profile) {
+            let place = place(ofPlugin: reference.plugin)
+            let quoted = ConfigurationProblem.quoted(reference.profile)
+            warnings.append(
+                ConfigurationProblem(
+                    position: place.position,
+                    path: "\(place.path).parameters.\(reference.parameter)",
+                    message: "there is no scheduling profile \(quoted)",
+                    suggestion: NearestName.find(reference.profile, in: names)
+                )
+            )
+        }
+    }
+
     private func actsOnlyInProfiles(_ plugin: any Plugin) -> Bool {
         let roles = PluginRoles(of: type(of: plugin))
         return !roles.isEmpty && roles.isSubset(of: .scheduling)

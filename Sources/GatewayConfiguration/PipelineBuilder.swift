@@ -52,6 +52,7 @@ package struct PipelineBuilder: Sendable {
         let dataSources = assembly.bindDataSources()
         let profiles = assembly.makeProfiles()
         let handler = assembly.profileHandler()
+        assembly.warnOfUnknownProfiles()
         try assembly.problems.throwIfAny()
         assembly.makeMissingProducers()
         assembly.checkAttributes(readFrom: dataSources)

@@ -63,6 +63,7 @@ extension RequestExchange {
         guard var context = self.context.take() else { return }
         defer { self.context = context }
         guard let served = decision?.served(by: endpoint) else { return }
+        context.now = controller.now()
         route.pool.scheduler.willSend(served, context: &context)
         lease = open(served, context, route)
         destination = address

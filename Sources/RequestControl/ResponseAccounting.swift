@@ -24,7 +24,7 @@ struct ResponseAccounting {
         instruments = metrics.requests.instruments(
             model: request.model,
             target: request.targetModel,
-            fairnessID: request.fairnessID,
+            fairnessID: request.fairnessLabel,
             priority: request.priority
         )
         instruments.total.increment()

@@ -15,13 +15,15 @@ import Testing
         answering slot: Int = 0,
         prefill: (profile: String, slot: Int)? = nil,
         decisionPrefillProfile: String = "prefill",
-        seed: UInt64 = 1
+        seed: UInt64 = 1,
+        tokens: PromptTokens? = nil
     ) throws -> String? {
         var making = PluginContext(clock: SystemMonotonicClock())
-        let data = TestData(tokens: nil, matches: matches, context: &making)
+        let data = TestData(tokens: tokens, matches: matches, context: &making)
         let plugin = try make(CacheSourceProducer.self, parameters, context: &making)
         let candidates = Candidates.sample(queues.map { EndpointMetrics(waitingQueueSize: $0) })
-        var context = SchedulingContext.sample(slotCount: making.slotCount, seed: seed)
+        let request = InferenceRequest.with(inputTokens: 1_000)
+        var context = SchedulingContext.sample(request, slotCount: making.slotCount, seed: seed)
         data.produce(for: candidates, context: &context)
         plugin.produce(for: candidates, context: &context)
         let secondary = prefill.map { [ProfileResult(profile: $0.profile, endpoints: [candidates[$0.slot]])] } ?? []
@@ -49,6 +51,16 @@ import Testing
         #expect(try source(["minCachedTokenDelta": 30], matches: [2, 0, 5]) == "10.0.0.3:8000")
         #expect(try source(["minCachedTokenDelta": 31], matches: [2, 0, 5]) == nil)
         #expect(failure(CacheSourceProducer.self, ["minCachedTokenDelta": 0])?.contains("0 is not at least 1") == true)
+    }
+
+    /// Of a lead of 300 tokens of blocks 280 are the bytes of a picture of 20 tokens.
+    @Test func aPictureIsWorthItsTokens() throws {
+        let picture = PromptTokens.Feature(modality: .image, hash: 1, tokens: 5..<25, bytes: 20..<1_140)
+        let tokens = PromptTokens(count: 500, features: [picture])
+        for (least, expected) in [(40, "10.0.0.3:8000"), (41, nil)] as [(Int64, String?)] {
+            let parameters: ConfigurationValue = ["minCachedTokenDelta": ConfigurationValue(.int(least))]
+            #expect(try source(parameters, matches: [0, 0, 30], tokens: tokens) == expected)
+        }
     }
 
     @Test func whoComputesThePromptIsCompared() throws {

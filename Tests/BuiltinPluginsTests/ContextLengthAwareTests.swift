@@ -16,7 +16,7 @@ import Testing
     }
 
     private func context(_ tokens: Int) -> SchedulingContext {
-        .sample(.with(inputTokens: tokens))
+        .sample(.with(inputTokens: tokens), slotCount: 1)
     }
 
     @Test(

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayTesting
+import RequestFormats
 import Testing
 
 @testable import BuiltinPlugins
@@ -10,7 +11,7 @@ private let always: Extra = ("always-disagg-pd-decider", nil)
 private let media: Extra = ("always-disagg-multimodal-decider", nil)
 private let withMedia = PromptTokens(
     count: 10,
-    features: [PromptTokens.Feature(modality: .image, hash: 1, tokens: 0..<4)]
+    features: [PromptTokens.Feature(modality: .image, hash: 1, tokens: 0..<4, bytes: 0..<16)]
 )
 
 @Suite struct DisaggregatedProfileHandlerTests {
@@ -110,6 +111,19 @@ private let withMedia = PromptTokens(
         #expect(decision.endpoint.id.name == "prefill-0")
         #expect(decision.prefill?.endpoints[0].id.name == "decode-0")
         #expect(pool.headers["x-prefiller-host-port"] == "10.0.0.1:8000")
+    }
+
+    @Test func theDecisionSaysWhichProfilesHelp() throws {
+        let parameters: ConfigurationValue = [
+            "profiles": ["prefill": "encode", "encode": "prefill"],
+            "deciders": ["prefill": "always-disagg-pd-decider"],
+        ]
+        var pool = try DisaggregatedPool("disagg-profile-handler", parameters, plugins: [always])
+        let decision = try pool.schedule()
+        for decision in [decision, decision.served(by: decision.endpoint)] {
+            #expect(decision.prefillProfile == "encode" && decision.encodeProfile == "prefill")
+            #expect(decision.prefill?.endpoints[0].id.name == "encode-0" && decision.encode == nil)
+        }
     }
 
     @Test func theOlderFlatFormIsRead() throws {
@@ -227,6 +241,28 @@ private let withMedia = PromptTokens(
         #expect(try decides(bound, least, tokens: PromptTokens(count: tokens), matches: [matched]) == expected)
     }
 
+    /// The tokens of a picture and its bytes in the body have nothing to do with each other.
+    @Test func aCachedPictureDoesNotHideText() throws {
+        let picture =
+            #"{"type":"image_url","image_url":{"url":"data:image/png;base64,"#
+            + String(repeating: "A", count: 1_000_000) + #""}}"#
+        let text = #"{"type":"text","text":""# + String(repeating: "word", count: 20_000) + #""}"#
+        let chat = try BuiltinPluginsTests.request(chatBody("[\(picture),\(text)]"), as: .chatCompletions)
+        let tokens = try #require(try TokenPool().tokens(chat))
+        #expect((20_225..<20_400).contains(tokens.count))
+        func decides(_ bound: Int, bytes: Int) throws -> Bool {
+            try self.decides(bound, 0, tokens: tokens, matches: [Int32(bytes / 40)], request: chat)
+        }
+        // The decode worker holds the picture, and the picture alone.
+        #expect(try decides(20_000, bytes: 1_000_100))
+        #expect(try !decides(20_100, bytes: 1_000_100))
+        // It holds half of the text too.
+        #expect(try decides(9_900, bytes: 1_040_100) && !decides(10_100, bytes: 1_040_100))
+        #expect(try !decides(1, bytes: 1_090_000), "all of it")
+        // It holds a part of the picture.
+        #expect(try decides(20_100, bytes: 500_000) && !decides(20_400, bytes: 500_000))
+    }
+
     @Test func withoutDataNothingIsDecided() throws {
         #expect(try !decides(1, 0, tokens: PromptTokens(count: 100), matches: nil))
         #expect(try !decides(1, 0, tokens: PromptTokens(count: 100), matches: [0], decode: nil))
@@ -267,7 +303,8 @@ private let withMedia = PromptTokens(
         _ least: Int,
         tokens: PromptTokens?,
         matches: [Int32]?,
-        decode: EndpointSnapshot? = .sample("e0")
+        decode: EndpointSnapshot? = .sample("e0"),
+        request: InferenceRequest? = nil
     ) throws -> Bool {
         var making = PluginContext(clock: SystemMonotonicClock())
         let data = TestData(tokens: tokens, matches: matches, context: &making)
@@ -276,7 +313,9 @@ private let withMedia = PromptTokens(
             "promptTokens": ConfigurationValue(.int(Int64(least))),
         ]
         let decider = try make(PrefixBasedDecider.self, parameters, context: &making)
-        let request = InferenceRequest.sample(prompt: String(repeating: "four", count: 10))
+        // As long as the tokens say; without any, of ten.
+        let length = 4 * min(tokens?.count ?? 10, 1 << 40)
+        let request = request ?? InferenceRequest(id: "r", model: "m", promptRanges: [0..<length], inputTokens: 10)
         var context = SchedulingContext.sample(request, slotCount: making.slotCount)
         data.produce(for: .sample(count: 1), context: &context)
         return decider.disaggregates(context, decode: decode)

@@ -35,12 +35,13 @@ private struct EncoderPool {
         BuiltinPluginsTests.scores(scorer, Candidates(endpoints), context: try context(urls))
     }
 
-    func send(_ urls: [String], to index: Int, encoders: [Int] = []) throws {
+    func send(_ urls: [String], to index: Int, encoders: [Int] = [], profile: String = "encode") throws {
         var context = try context(urls)
         let primary = ProfileResult(profile: "default", endpoints: [endpoints[index]])
         let encode =
-            encoders.isEmpty ? [] : [ProfileResult(profile: "encode", endpoints: encoders.map { endpoints[$0] })]
-        producer.willSend(SchedulingDecision(primary: primary, secondary: encode), context: &context)
+            encoders.isEmpty ? [] : [ProfileResult(profile: profile, endpoints: encoders.map { endpoints[$0] })]
+        let decision = SchedulingDecision(primary: primary, secondary: encode, encodeProfile: profile)
+        producer.willSend(decision, context: &context)
     }
 }
 
@@ -63,6 +64,22 @@ private struct EncoderPool {
         #expect(
             BuiltinPluginsTests.scores(
                 pool.scorer, Candidates(pool.endpoints), context: .sample(slotCount: pool.slotCount)) == [0, 0, 0])
+    }
+
+    @Test func theProfileForEncodeMayHaveAnotherName() throws {
+        let pool = try EncoderPool()
+        try pool.send(["a"], to: 0, encoders: [2], profile: "vision")
+        #expect(try pool.scores("a") == [1, 0, 1])
+    }
+
+    @Test func mediaThatManyHoldCountForEachCandidate() throws {
+        var pool = try EncoderPool(endpoints: 12)
+        for index in 0..<12 { try pool.send(["a"], to: index) }
+        try pool.send(["b"], to: 3)
+        #expect(try pool.scores("a", "b") == (0..<12).map { $0 == 3 ? 1 : 0.5 })
+        // Others hold them too, in slots behind those of the candidates.
+        pool.endpoints.removeLast(9)
+        #expect(try pool.scores("a", "b") == [0.5, 0.5, 0.5])
     }
 
     @Test func endpointsThatEncodeForAnotherHoldTheMediaToo() throws {

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayTesting
+import RequestFormats
 import Testing
 
 @testable import BuiltinPlugins
@@ -139,6 +140,30 @@ extension EndpointSnapshot {
             let context = SchedulingContext.sample(InferenceRequest(id: "r", model: "m"), slotCount: rig.slotCount)
             #expect(rig.producer.load(of: context, on: .loaded(0)).lastsToEnd == lastsToEnd)
         }
+    }
+
+    @Test func picturesCountAsTheTokenProducerSays() throws {
+        var making = PluginContext(clock: SystemMonotonicClock())
+        let tokens = try make(TokenProducer.self, context: &making)
+        let producer = try make(InFlightLoadProducer.self, context: &making)
+        let byLength = try make(ContextLengthAware.self, ["enableFiltering": true], context: &making)
+        let url = "data:image/png;base64," + String(repeating: "A", count: 100_000)
+        let chat = try request(
+            chatBody(#"[{"type":"image_url","image_url":{"url":"\#(url)"}}]"#), as: .chatCompletions)
+        #expect(chat.inputTokens > 25_000)
+        var context = SchedulingContext.sample(chat, slotCount: making.slotCount)
+        var candidates = Candidates([
+            .sample("e0", labels: ["llm-d.ai/context-length-range": "0-1000"]),
+            .sample("e1", slot: 1, labels: ["llm-d.ai/context-length-range": "1001-99999"]),
+        ])
+        #expect(producer.load(of: context, on: candidates[0]).tokens == chat.inputTokens, "nobody has counted")
+        tokens.produce(for: candidates, context: &context)
+        producer.produce(for: candidates, context: &context)
+        #expect((225..<400).contains(producer.load(of: context, on: candidates[0]).tokens))
+        let found = scores(byLength, candidates, context: context)
+        #expect(found[0] >= 0.3 && found[1] < 0.3)
+        byLength.filter(&candidates, context: &context)
+        #expect(candidates.positions == [0])
     }
 
     @Test func aRequestThatWasNotProducedForCountsItsPrompt() throws {

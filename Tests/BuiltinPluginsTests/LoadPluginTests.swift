@@ -70,7 +70,8 @@ import Testing
             context: &context
         )
         var request = SchedulingContext.sample(slotCount: context.slotCount)
-        request.scratch[loads] = InFlightLoads(uncachedTokens: [0, uncached], otherwise: 9)
+        request.scratch[loads] = InFlightLoads(
+            prompt: PromptSize(.with(inputTokens: uncached), nil), matches: nil, outputTokens: 0)
         let candidates = Candidates([.loaded(1, requests: 1, tokens: inFlight)])
         #expect(scores(scorer, candidates, context: request) == [expected])
     }
@@ -81,6 +82,17 @@ import Testing
         #expect(scores(scorer, candidates, context: .sample(slotCount: 1)) == [1, 0.6])
     }
 
+    @Test func requestsInFlightNeedNoProducer() throws {
+        var context = PluginContext(clock: SystemMonotonicClock())
+        let named: ConfigurationValue = ["inFlightLoadProducerName": "mine"]
+        _ = try make(ActiveRequestScorer.self, named, context: &context)
+        #expect(context.consumed.isEmpty)
+        #expect(
+            try warnings(ActiveRequestScorer.self, named)
+                == ["has no effect: requests in flight are counted without a producer"])
+        #expect(try warnings(ActiveRequestScorer.self, [:]).isEmpty)
+    }
+
     @Test func theirProducerIsRequiredAndCanBeNamed() throws {
         for (parameters, key) in [
             (nil, "InFlightLoad/inflight-load-producer"),
@@ -89,8 +101,7 @@ import Testing
         ] as [(ConfigurationValue?, String)] {
             var context = PluginContext(clock: SystemMonotonicClock())
             _ = try make(TokenLoadScorer.self, parameters, context: &context)
-            _ = try make(ActiveRequestScorer.self, parameters, context: &context)
-            #expect(context.consumed.map(\.key) == [key, key])
+            #expect(context.consumed.map(\.key) == [key])
             #expect(context.consumed.allSatisfy { $0.requirement == .required })
         }
     }
@@ -158,15 +169,15 @@ import Testing
         #expect(try kept(lenient, []).isEmpty)
     }
 
-    @Test func onlyTheGatewaysOwnCountNeedsAProducer() throws {
-        for (metric, keys) in [("waiting-queue", []), ("active-requests", ["InFlightLoad/mine"])] {
+    @Test func noMetricNeedsAProducer() throws {
+        for metric in ["waiting-queue", "active-requests"] {
             var context = PluginContext(clock: SystemMonotonicClock())
             let parameters: ConfigurationValue = [
                 "conditions": [["metric": ConfigurationValue(.string(metric)), "maxValue": 1]],
                 "inFlightLoadProducerName": "mine",
             ]
             _ = try make(UtilizationFilter.self, parameters, context: &context)
-            #expect(context.consumed.map(\.key) == keys)
+            #expect(context.consumed.isEmpty)
         }
     }
 

@@ -34,12 +34,18 @@ private struct ColdPool {
         to endpoint: EndpointSnapshot,
         among candidates: Candidates = Candidates([]),
         prefill: EndpointSnapshot? = nil,
+        prefillProfile: String = "prefill",
         held: [Int32]? = []
     ) {
         var context = context(held: held)
         let primary = ProfileResult(profile: "default", endpoints: [endpoint], candidates: candidates)
-        let secondary = prefill.map { [ProfileResult(profile: "prefill", endpoints: [$0])] } ?? []
-        scorer.willSend(SchedulingDecision(primary: primary, secondary: secondary), context: &context)
+        let secondary = prefill.map { [ProfileResult(profile: prefillProfile, endpoints: [$0])] } ?? []
+        let decision = SchedulingDecision(
+            primary: primary,
+            secondary: secondary,
+            prefillProfile: prefillProfile
+        )
+        scorer.willSend(decision, context: &context)
     }
 }
 
@@ -96,9 +102,9 @@ extension PluginContext {
         #expect(pool.scores(only(0, 1)) == [0, 1])
     }
 
-    @Test func aPrefillEndpointIsUsedToo() throws {
+    @Test(arguments: ["prefill", "read"]) func aPrefillEndpointIsUsedToo(profile: String) throws {
         let pool = try ColdPool()
-        pool.send(to: four[0], prefill: four[1])
+        pool.send(to: four[0], prefill: four[1], prefillProfile: profile)
         #expect(pool.scores(four) == [1.0 / 3, 0, 1, 2.0 / 3])
     }
 

@@ -48,6 +48,13 @@ import Testing
         #expect(try unnamed.schedule().endpoint.id.name == "prefill-0")
     }
 
+    @Test func theHeaderMustHaveANameOfAHeader() throws {
+        let text = failure(HeaderProfileHandler.self, ["headerName": "EPP Profile"])
+        #expect(text?.contains("\"EPP Profile\" is not the name of a header field") == true)
+        var spaced = try pool(["headerName": " X-Stage "], headers: [("x-stage", "prefill")])
+        #expect(try spaced.schedule().endpoint.id.name == "prefill-0")
+    }
+
     @Test func theOnlyProfileNeedsNoHeader() throws {
         var pool = try pool(profiles: ["encode"], headers: [("EPP-Profile", "other")])
         #expect(try pool.schedule().endpoint.id.name == "encode-0")

@@ -306,7 +306,9 @@ private enum Pictures {
             )
             for feature in tokens?.features ?? [] {
                 found += 1
-                if feature.tokens.isEmpty || feature.tokens.upperBound > (tokens?.count ?? 0) {
+                if feature.tokens.isEmpty || feature.tokens.upperBound > (tokens?.count ?? 0)
+                    || feature.bytes.lowerBound < 0 || feature.bytes.upperBound > max(0, bytes.count - start)
+                {
                     Issue.record("\(String(decoding: bytes, as: UTF8.self))")
                 }
             }

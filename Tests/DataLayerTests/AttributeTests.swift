@@ -142,6 +142,21 @@ import Testing
         #expect(read.utilization == [0.555, 0.9] && read.faults.isEmpty)
     }
 
+    @Test func theRanksOfAHostHaveThePodsName() throws {
+        let ranks = (0..<2).map { rank in
+            var description = EndpointDescription.made("a-rank-\(rank)", port: rank)
+            description.podName = "a"
+            return description
+        }
+        let rig = try ScrapeRig(ranks, configuration: Self.configuration) { request in
+            request.address.port == 9_400
+                ? .text(Self.page([#"{pod="a"} 40"#, #"{pod="a-rank-0"} 90"#])) : .text("", status: 404)
+        }
+        rig.run(for: .zero)
+        #expect(rig.store.current.endpoints.map { $0.attributes[Self.rule.key] } == [0.4, 0.4])
+        #expect(rig.store.current.endpoints.map(\.podName) == ["a", "a"])
+    }
+
     @Test func seriesThatNameNobodyAreAboutWhoeverAsks() throws {
         let read = try read(Self.page([#"{gpu="0"} 20"#, " 30", #"{gpu="1",pod="b"} 100"#]))
         #expect(read.utilization == [0.3, 1] && read.faults.isEmpty)

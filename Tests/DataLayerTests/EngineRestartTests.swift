@@ -54,6 +54,25 @@ import Testing
         #expect(try restarts(both) == [0, 1], "two signs of one restart")
     }
 
+    @Test func aPageThatIsSpoiltTellsNothing() throws {
+        let (first, second) = (Self.tokens("900", "engine=\"0\""), Self.tokens("5", "engine=\"1\""))
+        let whole = Self.page(first, second)
+        let cut = Array(whole.dropLast(second.utf8.count + 1))
+        let spoilt = [
+            // Within the counter, and within the line before it.
+            Array(whole.dropLast(3)), Array(cut.dropLast(4)),
+            Self.page("vllm:prompt_tokens_total{engine=0} 900", second),
+            // The family stands there twice.
+            Self.page("# TYPE vllm:prompt_tokens_total counter", first, second)
+                + Self.page("# TYPE vllm:prompt_tokens_total counter", first, second),
+        ]
+        for page in spoilt {
+            #expect(try restarts([whole, page, whole]) == [0, 0, 0], "\(String(decoding: page, as: UTF8.self))")
+            let restarted = Self.page(Self.tokens("3", "engine=\"0\""))
+            #expect(try restarts([whole, page, restarted]) == [0, 0, 1], "what was known before is kept")
+        }
+    }
+
     @Test func apageThatIsNotTheEnginesTellsNothing() throws {
         let other = Array("up 1\n".utf8)
         let pages = [Self.page(Self.tokens("7")), other, [], Self.page(Self.tokens("7"))]

@@ -146,8 +146,15 @@ extension EnvoyMessage {
     var fullDuplex: EnvoyMessage { modes(request: 4, response: 4) }
 
     /// The headers of a response.
-    static func answerHeaders(_ status: Int = 200, type: String = "application/json") -> EnvoyMessage {
-        .responseHeaders([(name: ":status", value: String(status)), (name: "content-type", value: type)])
+    static func answerHeaders(
+        _ status: Int = 200,
+        type: String = "application/json",
+        trailer: String? = nil
+    ) -> EnvoyMessage {
+        .responseHeaders(
+            [(name: ":status", value: String(status)), (name: "content-type", value: type)]
+                + (trailer.map { [(name: "trailer", value: $0)] } ?? [])
+        )
     }
 }
 

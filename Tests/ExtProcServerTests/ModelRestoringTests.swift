@@ -105,6 +105,20 @@ import Testing
         expectNothingLeft(call)
     }
 
+    @Test func ofABodyWithAnnouncedTrailersNothingIsLost() {
+        let cut = Array(#"{"model":"target"#.utf8)
+        for mode in [1, 4] as [UInt8] {
+            let call = call(response: mode)
+            call.send(.answerHeaders(trailer: "x-checksum"))
+            call.send(.responseBody(cut, isLast: false))
+            call.send(.responseTrailers)
+            // Without a replacement the proxy keeps what it has.
+            let pieces = call.newReplies().dropFirst().filter { $0.kind == 4 }
+            #expect(pieces.flatMap { $0.changesBody || $0.isPiece ? $0.body : cut } == cut)
+            expectNothingLeft(call)
+        }
+    }
+
     @Test func withoutAPlaceForItNothingIsRestored() {
         let shown = call(response: 0)
         shown.send(.answerHeaders())

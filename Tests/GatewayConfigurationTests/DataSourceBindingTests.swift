@@ -129,8 +129,11 @@ import Testing
         #expect(pipeline.loadEstimator is InFlightLoadProducer)
         let producers = pipeline.producers.map { type(of: $0.plugin).descriptor.type }
         #expect(producers == ["approx-prefix-cache-producer", "inflight-load-producer"], "matches come first")
-        let alone = try build("plugins: [{type: active-request-scorer}]")
-        #expect(alone.producers.count == 1)
+        // Requests in flight are counted without anybody's help.
+        let requests = try build("plugins: [{type: active-request-scorer}]")
+        #expect(requests.producers.isEmpty && requests.warnings.isEmpty)
+        let alone = try build("plugins: [{type: token-load-scorer}]")
+        #expect(alone.producers.count == 1 && alone.warnings.count == 1)
         #expect(alone.warnings.map(\.message).joined().contains("does without the data 'PrefixCacheMatchInfo/"))
     }
 }

@@ -1,6 +1,7 @@
 import DataLayer
 import GatewayCore
 import GatewayTesting
+import Synchronization
 import Testing
 
 @testable import RequestControl
@@ -82,6 +83,35 @@ import Testing
         #expect(gateway.metric("proxy_upstream_retries_total", ["reason": failure.label]) == 2)
         exchange.finish(.completed)
         #expect(outcomes(gateway) == ["e0 \(failure.outcome)", "e1 \(failure.outcome)", "e2 completed"])
+        expectSettled(gateway)
+    }
+
+    @Test func sessionsOfAgentsDoNotUseUpTheLabels() throws {
+        let gateway = try GatewayFixture(ports: [1], plugins: [EveryoneIsAnAgent()])
+        for session in 0..<1_500 {
+            let exchange = exchange(gateway, .completion(headers: [("session", "s\(session)")]))
+            _ = exchange.begin()
+            exchange.finish(.completed)
+        }
+        let tenant = exchange(gateway, .completion(headers: [("x-llm-d-inference-fairness-id", "tenant")]))
+        _ = tenant.begin()
+        tenant.finish(.completed)
+        #expect(gateway.metric("request_total", ["fairness_id": "agent"]) == 1_500)
+        #expect(gateway.metric("request_total", ["fairness_id": "tenant"]) == 1)
+        expectSettled(gateway)
+    }
+
+    @Test func eachAttemptHasItsOwnInstant() throws {
+        let instants = InstantLog()
+        let gateway = try GatewayFixture(ports: [1, 2, 3], filters: [instants])
+        let exchange = exchange(gateway)
+        _ = exchange.begin()
+        gateway.clock.advance(by: .seconds(5))
+        _ = exchange.attemptFailed(.connect("refused"))
+        gateway.clock.advance(by: .seconds(7))
+        exchange.served(by: "127.0.0.1:3")
+        exchange.finish(.completed)
+        #expect(instants.seconds == [1, 1, 6, 6, 13])
         expectSettled(gateway)
     }
 
@@ -276,5 +306,38 @@ import Testing
         #expect(routing.responseHeaders.set.map(\.value) == ["127.0.0.1:81"])
         exchange.finish(.drained)
         expectSettled(gateway)
+    }
+}
+
+/// Takes a header for the session of an agent.
+private struct EveryoneIsAnAgent: AgentIdentifier {
+    static let descriptor = PluginDescriptor(type: "everyone-is-an-agent", summary: "")
+
+    init() {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func agent(in headers: HeaderMap) -> String? { headers.first("session") }
+}
+
+/// The instants of decisions, as filters and as what learns of them see them.
+private final class InstantLog: Filter, PreRequest {
+    static let descriptor = PluginDescriptor(type: "instant-log", summary: "")
+
+    private let log = Mutex<[MonotonicInstant]>([])
+
+    init() {}
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    var seconds: [Double] {
+        log.withLock { $0.map { $0.seconds(since: MonotonicInstant(nanoseconds: 0)) } }
+    }
+
+    func filter(_ candidates: inout Candidates, context: inout SchedulingContext) { note(context) }
+
+    func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) { note(context) }
+
+    private func note(_ context: SchedulingContext) {
+        let now = context.now
+        log.withLock { $0.append(now) }
     }
 }

@@ -45,6 +45,19 @@ import Testing
         #expect(inference.inputTokens == 2)
     }
 
+    @Test func theSessionsOfAgentsAreFlowsWithOneLabel() throws {
+        func flow(_ headers: [(String, String)], agent: String?) throws -> [String] {
+            let request = IncomingRequest.sample(headers: headers, body: #"{"model":"m","prompt":"x"}"#)
+            let inference = try identity(request).get().inferenceRequest(
+                request, target: "m", objectives: ObjectiveTable(), agent: agent)
+            return [inference.fairnessID, inference.fairnessLabel]
+        }
+        let tenant = [("x-llm-d-inference-fairness-id", "tenant")]
+        #expect(try flow(tenant, agent: "session-7") == ["tenant", "tenant"])
+        #expect(try flow([], agent: "session-7") == ["session-7", "agent"])
+        #expect(try flow([], agent: nil) == ["default-flow", "default-flow"])
+    }
+
     @Test func anIDIsMadeWhenTheClientSendsNone() throws {
         let made = try identity(.completion()).get()
         #expect(!made.hasOwnID)

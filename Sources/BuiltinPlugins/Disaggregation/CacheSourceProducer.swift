@@ -15,6 +15,7 @@ struct CacheSourceProducer: DataProducer, PreRequest {
     private static let source = DataKey<EndpointSnapshot>("KVCacheSource")
 
     private let matches: DataReader<PrefixCacheMatches>
+    private let tokens: DataReader<PromptTokens>
     private let source: DataWriter<EndpointSnapshot>
     private let minCachedTokenDelta: Int
     /// The profile for prefill; `nil` for that of the profile handler.
@@ -23,11 +24,16 @@ struct CacheSourceProducer: DataProducer, PreRequest {
     /// Reads `prefixMatchInfoProducerName` (default: the approximate index), `minCachedTokenDelta` (1; at least 1) and
     /// `prefillProfileName` (default: what the profile handler says).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
+        tokens = context.consume(PromptTokens.key, requirement: .ifProduced)
         source = context.produce(Self.source)
         minCachedTokenDelta = parameters.int("minCachedTokenDelta", default: 1, in: 1...(.max))
         let profile = parameters.string("prefillProfileName", default: "")
+        context.refersToProfile(namedAt: "prefillProfileName", in: parameters)
         prefillProfile = profile.isEmpty ? nil : profile
     }
 
@@ -64,9 +70,9 @@ struct CacheSourceProducer: DataProducer, PreRequest {
         let prefill = prefillProfile.map { name in decision.secondary.first { $0.profile == name } } ?? decision.prefill
         let computing = prefill?.endpoints[0] ?? decision.endpoint
         guard source.id != computing.id else { return nil }
-        let blocks = matches.matchedBlocks(on: source) - matches.matchedBlocks(on: computing)
-        // As a floating-point number, which no block size makes overflow.
-        let tokens = Double(blocks) * Double(matches.blockSizeTokens)
-        return tokens >= Double(minCachedTokenDelta) ? source : nil
+        let prompt = PromptSize(context.request, context.scratch[tokens])
+        // Neither is negative, so the difference cannot overflow.
+        let lead = matches.cachedTokens(of: prompt, on: source) - matches.cachedTokens(of: prompt, on: computing)
+        return lead >= minCachedTokenDelta ? source : nil
     }
 }

@@ -50,6 +50,7 @@ struct DisaggregatedStages {
             secondary: (isPrefillFirst ? [prefill, encode] : [encode, prefill]).compactMap(\.self),
             destinationPort: destinationPort,
             prefillProfile: self.prefill,
+            encodeProfile: self.encode ?? SchedulingDecision.conventionalEncodeProfile,
             kind: DecisionKind(
                 pluginName: handler.name,
                 pluginType: handler.type,

@@ -44,8 +44,8 @@ struct MultimodalDecider: DisaggregationDecider {
 
 /// Gives prompts to a prefill worker of which the decode worker would have much to compute itself.
 ///
-/// With t tokens in the prompt, m matched blocks of b tokens on the decode worker and the bounds n (`nonCachedTokens`)
-/// and p (`promptTokens`): t ≥ p and t − m·b ≥ n. An n of 0 turns prefill workers off.
+/// With t tokens in the prompt, of which the decode worker holds c in its cache, and the bounds n (`nonCachedTokens`)
+/// and p (`promptTokens`): t ≥ p and t − c ≥ n. An n of 0 turns prefill workers off.
 struct PrefixBasedDecider: DisaggregationDecider {
     static let descriptor = PluginDescriptor(
         type: "prefix-based-pd-decider",
@@ -64,18 +64,17 @@ struct PrefixBasedDecider: DisaggregationDecider {
         minPromptTokens = parameters.int("promptTokens", default: 0, in: 0...(.max))
         if minUncachedTokens == 0 { parameters.warn("0 means that no prefill worker is used", at: "nonCachedTokens") }
         tokens = context.consume(PromptTokens.key)
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
     }
 
     func disaggregates(_ context: SchedulingContext, decode: EndpointSnapshot?) -> Bool {
         guard minUncachedTokens > 0, let decode, let matches = context.scratch[matches] else { return false }
-        let count = context.scratch[tokens]?.count ?? context.request.inputTokens
-        guard count >= minPromptTokens else { return false }
-        let (cached, overflow) = matches.matchedBlocks(on: decode).multipliedReportingOverflow(
-            by: matches.blockSizeTokens
-        )
-        // A cached part that is longer than the prompt: the last block is partial.
-        return !overflow && cached < count && count - cached >= minUncachedTokens
+        let prompt = PromptSize(context.request, context.scratch[tokens])
+        guard prompt.tokens >= minPromptTokens else { return false }
+        return prompt.tokens - matches.cachedTokens(of: prompt, on: decode) >= minUncachedTokens
     }
 }

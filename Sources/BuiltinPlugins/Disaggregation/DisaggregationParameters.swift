@@ -80,7 +80,7 @@ struct DisaggregationParameters {
         DisaggregatedStages(
             decode: name(names, form.decode) ?? "decode",
             prefill: name(names, form.prefill) ?? SchedulingDecision.conventionalPrefillProfile,
-            encode: name(names, form.encode) ?? "encode"
+            encode: name(names, form.encode) ?? SchedulingDecision.conventionalEncodeProfile
         )
     }
 

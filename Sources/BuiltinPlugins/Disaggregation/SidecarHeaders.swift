@@ -45,19 +45,13 @@ struct DisaggregationHeadersHandler: PreRequest {
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         stages = SupportingStages(
             prefill: parameters.profile("prefillProfile", default: SchedulingDecision.conventionalPrefillProfile),
-            encode: parameters.profile("encodeProfile", default: "encode")
+            encode: parameters.profile("encodeProfile", default: SchedulingDecision.conventionalEncodeProfile)
         )
+        context.refersToProfile(namedAt: "prefillProfile", in: parameters)
+        context.refersToProfile(namedAt: "encodeProfile", in: parameters)
     }
 
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         stages.write(decision, into: &context.requestHeaders)
-    }
-}
-
-extension ParameterDecoder {
-    /// The name of a profile at `key`; `fallback` when it is absent or empty.
-    func profile(_ key: String, default fallback: String) -> String {
-        let name = string(key, default: "")
-        return name.isEmpty ? fallback : name
     }
 }

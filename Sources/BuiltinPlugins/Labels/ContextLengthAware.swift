@@ -2,7 +2,8 @@ import GatewayCore
 
 /// Sends requests to the endpoints that are meant for prompts of their length, which a label tells as `min-max` tokens.
 ///
-/// With n prompt tokens and a range of width w = max - min:
+/// With n prompt tokens, as the token producer estimates them where the pipeline has one, and a range of width
+/// w = max - min:
 ///
 /// | endpoint | score |
 /// |---|---|
@@ -20,6 +21,7 @@ struct ContextLengthAware: Filter, Scorer {
 
     private let label: String
     private let isFiltering: Bool
+    private let tokens: DataReader<PromptTokens>
 
     /// Reads `label` (default `llm-d.ai/context-length-range`) and `enableFiltering` (default false): whether endpoints
     /// with another range are removed, not only scored lower.
@@ -27,11 +29,12 @@ struct ContextLengthAware: Filter, Scorer {
         label = parameters.string("label", default: "llm-d.ai/context-length-range")
         if label.isEmpty { parameters.report("must not be empty", at: "label") }
         isFiltering = parameters.bool("enableFiltering", default: false)
+        tokens = context.consume(PromptTokens.key, requirement: .ifProduced)
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard isFiltering else { return }
-        let tokens = context.request.inputTokens
+        let tokens = promptTokens(context)
         candidates.keep { endpoint in
             guard let text = endpoint.labels[label] else { return true }
             return TokenRange(text)?.bounds.contains(tokens) ?? false
@@ -39,7 +42,7 @@ struct ContextLengthAware: Filter, Scorer {
     }
 
     func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
-        let tokens = context.request.inputTokens
+        let tokens = promptTokens(context)
         for index in scores.indices {
             guard let text = candidates[index].labels[label] else {
                 scores[index] = 0.5
@@ -47,6 +50,10 @@ struct ContextLengthAware: Filter, Scorer {
             }
             scores[index] = TokenRange(text)?.score(tokens) ?? 0
         }
+    }
+
+    private func promptTokens(_ context: SchedulingContext) -> Int {
+        context.scratch[tokens]?.count ?? context.request.inputTokens
     }
 }
 

@@ -18,7 +18,11 @@ struct LatencySLOAdmitter: Admitter {
 
     /// Reads `latencyPredictionInfoProducerName` (default: `predicted-latency-producer`).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        predictions = LatencyPredictions.reader(parameters, context: &context)
+        predictions = context.consume(
+            LatencyPredictions.key,
+            producerNamedAt: "latencyPredictionInfoProducerName",
+            in: parameters
+        )
     }
 
     func admit(_ candidates: Candidates, context: inout SchedulingContext) throws(Rejection) {

@@ -48,9 +48,16 @@ struct LatencyScorer: Scorer {
     /// (default: the approximate index). Weights are 0 ... 1,000,000; without any, `ttftWeight` or `compositeKVWeight`
     /// counts alone.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        predictions = LatencyPredictions.reader(parameters, context: &context)
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        predictions = context.consume(
+            LatencyPredictions.key,
+            producerNamedAt: "latencyPredictionInfoProducerName",
+            in: parameters
+        )
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
         strategy = parameters.enumeration("headroomSelectionStrategy", default: .least)
 
         func weight(_ key: String, default fallback: Double) -> Double {

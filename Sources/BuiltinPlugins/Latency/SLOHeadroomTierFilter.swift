@@ -18,7 +18,11 @@ struct SLOHeadroomTierFilter: Filter {
     /// `predicted-latency-producer`).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         explorationProbability = parameters.double("epsilonExploreNeg", default: 0.01, in: 0...1)
-        predictions = LatencyPredictions.reader(parameters, context: &context)
+        predictions = context.consume(
+            LatencyPredictions.key,
+            producerNamedAt: "latencyPredictionInfoProducerName",
+            in: parameters
+        )
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {

@@ -16,7 +16,7 @@ struct TokenLoadScorer: Scorer {
     /// Reads `queueThresholdTokens` (default 4,194,304), the tokens from which on the score is 0, and
     /// `inFlightLoadProducerName`.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        loads = InFlightLoads.reader(parameters, context: &context)
+        loads = context.consume(InFlightLoads.key, producerNamedAt: "inFlightLoadProducerName", in: parameters)
         let threshold = parameters.int("queueThresholdTokens", default: Self.defaultThreshold)
         if threshold <= 0 {
             parameters.warn("is not above 0: \(Self.defaultThreshold) is used", at: "queueThresholdTokens")
@@ -45,10 +45,9 @@ struct ActiveRequestScorer: Scorer {
     private let idleThreshold: Double
     private let maxBusyScore: Double
 
-    /// Reads `idleThreshold` (default 0), `maxBusyScore` (0 ... 1, default 1), `inFlightLoadProducerName`, and the
-    /// `requestTimeout` of earlier releases, which has no effect.
+    /// Reads `idleThreshold` (default 0), `maxBusyScore` (0 ... 1, default 1), and without effect
+    /// `inFlightLoadProducerName` and the `requestTimeout` of earlier releases.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        _ = InFlightLoads.reader(parameters, context: &context)
         let threshold = parameters.int("idleThreshold", default: 0)
         if threshold < 0 { parameters.warn("is below 0, which is used instead", at: "idleThreshold") }
         idleThreshold = Double(max(0, threshold))
@@ -56,6 +55,7 @@ struct ActiveRequestScorer: Scorer {
         if !(0...1).contains(busy) { parameters.warn("is not in 0 to 1: 1 is used", at: "maxBusyScore") }
         maxBusyScore = (0...1).contains(busy) ? busy : 1
         parameters.acceptWithoutEffect("requestTimeout", because: "requests count until they end")
+        parameters.acceptWithoutEffect("inFlightLoadProducerName", because: InFlightLoads.requestsNeedNoProducer)
     }
 
     func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
@@ -70,16 +70,5 @@ struct ActiveRequestScorer: Scorer {
             let count = scores[index]
             scores[index] = count <= idleThreshold ? 1 : (highest - count) / highest * maxBusyScore
         }
-    }
-}
-
-extension InFlightLoads {
-    /// Declares that the plugin being built needs the loads, of the producer that `inFlightLoadProducerName` names.
-    static func reader(
-        _ parameters: ParameterDecoder,
-        context: inout PluginContext
-    ) -> DataReader<InFlightLoads> {
-        let producer = parameters.string("inFlightLoadProducerName", default: "")
-        return context.consume(key, producer: producer.isEmpty ? nil : producer)
     }
 }

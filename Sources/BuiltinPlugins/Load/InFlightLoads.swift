@@ -5,25 +5,30 @@ import GatewayCore
 final class InFlightLoads: Sendable {
     /// The key.
     static let key = DataKey<InFlightLoads>("InFlightLoad", defaultProducer: "inflight-load-producer")
+    /// Why what reads only the number of requests accepts a producer's name and does nothing with it.
+    static let requestsNeedNoProducer = "requests in flight are counted without a producer"
 
-    /// By endpoint slot: the tokens of the request that the endpoint would have to work on.
-    private let uncachedTokens: [Int]
-    /// The tokens on endpoints that are not in the list.
-    private let otherwise: Int
+    private let prompt: PromptSize
+    private let matches: PrefixCacheMatches?
+    private let outputTokens: Int
 
     /// Makes a record.
     ///
     /// - Parameters:
-    ///   - uncachedTokens: by slot, 0 or more.
-    ///   - otherwise: for slots behind the end.
-    init(uncachedTokens: [Int], otherwise: Int) {
-        self.uncachedTokens = uncachedTokens
-        self.otherwise = otherwise
+    ///   - prompt: the request's prompt.
+    ///   - matches: how much of it the endpoints hold; `nil` when nobody knows.
+    ///   - outputTokens: what the endpoint will generate, as far as that counts; 0 or more.
+    init(prompt: PromptSize, matches: PrefixCacheMatches?, outputTokens: Int) {
+        self.prompt = prompt
+        self.matches = matches
+        self.outputTokens = outputTokens
     }
 
-    /// The tokens of the request that `endpoint` would have to work on: those that it does not hold in its prefix
-    /// cache, and, where the producer counts them, those that it will generate.
+    /// The tokens of the request that `endpoint` would have to work on, 0 or more: those that it does not hold in its
+    /// prefix cache, and, where the producer counts them, those that it will generate.
     func uncachedTokens(on endpoint: EndpointSnapshot) -> Int {
-        uncachedTokens.indices.contains(endpoint.slot) ? uncachedTokens[endpoint.slot] : otherwise
+        let cached = matches?.cachedTokens(of: prompt, on: endpoint) ?? 0
+        let (sum, overflow) = (prompt.tokens - cached).addingReportingOverflow(outputTokens)
+        return overflow ? .max : sum
     }
 }

@@ -8,29 +8,37 @@ struct UtilizationFilter: Filter {
         summary: "Keeps endpoints whose load is within limits."
     )
 
-    private enum Metric: String, CaseIterable {
+    private enum MetricName: String, CaseIterable {
         case activeRequests = "active-requests"
         case runningRequests = "running-requests"
         case waitingQueue = "waiting-queue"
         case kvCacheUtilization = "kv-cache-utilization"
 
-        func value(on endpoint: EndpointSnapshot) -> Double {
+        var metric: Metric {
             switch self {
-            case .activeRequests: Double(endpoint.load.requests)
-            case .runningRequests: Double(endpoint.metrics.runningRequests)
-            case .waitingQueue: Double(endpoint.metrics.waitingQueueSize)
-            case .kvCacheUtilization: endpoint.metrics.kvCacheUsage
+            case .activeRequests: .activeRequests
+            case .runningRequests: .attribute(.runningRequests)
+            case .waitingQueue: .attribute(.waitingRequests)
+            case .kvCacheUtilization: .attribute(.kvCacheUsage)
             }
         }
+    }
+
+    private enum Metric {
+        /// Requests that the gateway has in flight on the endpoint.
+        case activeRequests
+        case attribute(EndpointAttribute)
     }
 
     private struct Condition {
         let metric: Metric
         let maximum: Double
 
-        /// NaN is above no limit.
         func holds(on endpoint: EndpointSnapshot) -> Bool {
-            !(metric.value(on: endpoint) > maximum)
+            switch metric {
+            case .activeRequests: Double(endpoint.load.requests) <= maximum
+            case .attribute(let attribute): attribute.value(on: endpoint) ?? 0 <= maximum
+            }
         }
     }
 
@@ -38,43 +46,27 @@ struct UtilizationFilter: Filter {
     private let fallsBack: Bool
 
     /// Reads `conditions` (at least one, of `metric` and `maxValue`), `fallbackOnEmpty` (default `false`) and
-    /// `inFlightLoadProducerName`.
+    /// `inFlightLoadProducerName`, which has no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let conditions = parameters.objects("conditions").compactMap(Self.condition)
-        if parameters.array("conditions").isEmpty {
-            parameters.report("there must be at least one condition", at: "conditions")
-        }
-        self.conditions = conditions
+        let conditions = parameters.objects("conditions")
+        if conditions.isEmpty { parameters.report("there must be at least one condition", at: "conditions") }
+        self.conditions = conditions.compactMap(Self.condition)
         fallsBack = parameters.bool("fallbackOnEmpty", default: false)
-        if conditions.contains(where: { $0.metric == .activeRequests }) {
-            _ = InFlightLoads.reader(parameters, context: &context)
-        } else {
-            parameters.accept("inFlightLoadProducerName")
-        }
+        parameters.acceptWithoutEffect("inFlightLoadProducerName", because: InFlightLoads.requestsNeedNoProducer)
     }
 
     private static func condition(_ parameters: ParameterDecoder) -> Condition? {
-        let metric = parameters.enumeration("metric", of: Metric.self)
+        let metric = parameters.enumeration("metric", of: MetricName.self)
         parameters.require("metric", "maxValue")
         let range = 0...(metric == .kvCacheUtilization ? 1 : Double.greatestFiniteMagnitude)
         let maximum = parameters.double("maxValue", in: range)
         guard let metric, let maximum else { return nil }
-        return Condition(metric: metric, maximum: maximum)
+        return Condition(metric: metric.metric, maximum: maximum)
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep(orAll: fallsBack) { endpoint in
             conditions.allSatisfy { $0.holds(on: endpoint) }
         }
-    }
-}
-
-extension Candidates {
-    /// Keeps the candidates that `isKept` accepts; all of them when it accepts none and `fallsBack`.
-    mutating func keep(orAll fallsBack: Bool, where isKept: (EndpointSnapshot) -> Bool) {
-        guard fallsBack else { return keep(where: isKept) }
-        var narrowed = self
-        narrowed.keep(where: isKept)
-        if !narrowed.isEmpty { self = narrowed }
     }
 }

@@ -32,8 +32,8 @@ final class EncoderCacheMatches: Sendable {
 
 /// Guesses which endpoints hold a picture, film or recording in their encoder's cache from where it was sent before.
 ///
-/// Each endpoint has an LRU of hashes of media; all of them are in one index, as prefixes are. Where a profile called
-/// `encode` ran, its endpoints compute the embeddings, so they are noted beside the endpoint that serves.
+/// Each endpoint has an LRU of hashes of media; all of them are in one index, as prefixes are. Where the profile for
+/// encode ran, its endpoints compute the embeddings, so they are noted beside the endpoint that serves.
 final class EncoderCacheProducer: DataProducer, PreRequest, EndpointObserver {
     static let descriptor = PluginDescriptor(
         type: "mm-embeddings-cache-producer",
@@ -44,7 +44,6 @@ final class EncoderCacheProducer: DataProducer, PreRequest, EndpointObserver {
     private static let megabytesPerItem = 2
     /// The most entries of all endpoints together: 512 endpoints of the default size; some 80 MB when full.
     private static let mostEntries = 1 << 20
-    private static let encodeProfile = "encode"
 
     private let tokens: DataReader<PromptTokens>
     private let matches: DataWriter<EncoderCacheMatches>
@@ -70,7 +69,7 @@ final class EncoderCacheProducer: DataProducer, PreRequest, EndpointObserver {
 
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         guard let items = context.scratch[matches]?.items else { return }
-        let encoders = decision.secondary.first { $0.profile == Self.encodeProfile }?.endpoints ?? []
+        let encoders = decision.encode?.endpoints ?? []
         index.withLock { index in
             index.insert(items, endpoint: decision.endpoint, capacity: capacity)
             for encoder in encoders { index.insert(items, endpoint: encoder, capacity: capacity) }

@@ -12,8 +12,7 @@ struct EncoderCacheScorer: Scorer {
 
     /// Reads `producerName` (default: the only producer of its type).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("producerName", default: "")
-        matches = context.consume(EncoderCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(EncoderCacheMatches.key, producerNamedAt: "producerName", in: parameters)
     }
 
     func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {

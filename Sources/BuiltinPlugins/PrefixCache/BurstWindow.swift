@@ -40,19 +40,8 @@ struct BurstWindow {
         case none
     }
 
-    /// One life of one endpoint.
-    private struct Replica: Hashable {
-        let slot: Int
-        let incarnation: Int
-
-        init(_ endpoint: EndpointSnapshot) {
-            slot = endpoint.slot
-            incarnation = endpoint.incarnation
-        }
-    }
-
     private struct Placement {
-        let replica: Replica
+        let replica: EndpointLife
         var requests: Int
         var load: Int
     }
@@ -74,9 +63,9 @@ struct BurstWindow {
     private var order: [UInt64] = []
     private var firstLive = 0
     private var requests = 0
-    private var loads: [Replica: Int] = [:]
+    private var loads: [EndpointLife: Int] = [:]
     /// By family: how many of its groups a replica has.
-    private var families: [UInt64: [Replica: Int]] = [:]
+    private var families: [UInt64: [EndpointLife: Int]] = [:]
 
     /// Makes an empty window.
     ///
@@ -106,7 +95,7 @@ struct BurstWindow {
     mutating func note(_ prompt: Prompt, on endpoint: EndpointSnapshot, now: MonotonicInstant) {
         expire(now)
         guard requests < maxRequests else { return }
-        let replica = Replica(endpoint)
+        let replica = EndpointLife(endpoint)
         var group = groups[prompt.key] ?? Group(startedAt: now, family: prompt.family, placements: [])
         if group.placements.isEmpty { order.append(prompt.key) }
         let known = group.placements.firstIndex { $0.replica == replica }
@@ -128,11 +117,11 @@ struct BurstWindow {
     /// The first replica of the group with room, else the least loaded that has room, else the least loaded.
     private func slot(for prompt: Prompt, of group: Group, _ candidates: Candidates) -> Int {
         func requests(on endpoint: EndpointSnapshot) -> Int {
-            let replica = Replica(endpoint)
+            let replica = EndpointLife(endpoint)
             return group.placements.first { $0.replica == replica }?.requests ?? 0
         }
         for placement in group.placements where placement.requests < maxPerReplica {
-            let isCandidate = candidates.positions.contains { Replica(candidates.all[$0]) == placement.replica }
+            let isCandidate = candidates.positions.contains { EndpointLife(candidates.all[$0]) == placement.replica }
             if isCandidate { return placement.replica.slot }
         }
         return leastLoaded(prompt, candidates) { requests(on: $0) < maxPerReplica }
@@ -145,7 +134,7 @@ struct BurstWindow {
         let total = loads.values.reduce(countsBlocks ? prompt.blocks : 1, +)
         let fairShare = (total + candidates.count - 1) / candidates.count
         return leastLoaded(prompt, candidates) { endpoint in
-            let replica = Replica(endpoint)
+            let replica = EndpointLife(endpoint)
             return holders[replica] != nil && loads[replica, default: 0] < fairShare
         }
     }
@@ -161,7 +150,7 @@ struct BurstWindow {
         for position in candidates.positions {
             let endpoint = candidates.all[position]
             guard isEligible(endpoint) else { continue }
-            let load = loads[Replica(endpoint), default: 0]
+            let load = loads[EndpointLife(endpoint), default: 0]
             let lot = XXH64.hash(prompt.key, UInt64(truncatingIfNeeded: endpoint.slot))
             if let best, (best.load, best.lot) <= (load, lot) { continue }
             best = (load, lot, endpoint.slot)
@@ -170,7 +159,7 @@ struct BurstWindow {
     }
 
     /// The blocks of a prompt that a replica has to compute, as far as this window knows.
-    private func newBlocks(of prompt: Prompt, on replica: Replica) -> Int {
+    private func newBlocks(of prompt: Prompt, on replica: EndpointLife) -> Int {
         guard let family = prompt.family, families[family]?[replica] != nil else { return prompt.blocks }
         return prompt.blocks - prompt.familyBlocks
     }

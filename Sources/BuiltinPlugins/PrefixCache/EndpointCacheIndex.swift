@@ -60,11 +60,8 @@ struct EndpointCacheIndex: ~Copyable {
     /// Counts those of `hashes` that each candidate holds, in any order, by slot.
     mutating func count(_ hashes: [UInt64], candidates: Candidates) -> [Int32] {
         var counts = emptyMatches(candidates)
-        var held = counts
-        for position in hashes.indices {
-            var span = held.mutableSpan
-            index.match(hashes.span.extracting(position..<position + 1), into: &span)
-            for slot in counts.indices { counts[slot] += held[slot] }
+        for hash in hashes {
+            index.forEachHolder(of: hash) { if $0 < counts.count { counts[$0] += 1 } }
         }
         dropFormerLives(candidates, &counts)
         return counts

@@ -18,7 +18,7 @@ final class NoHitLRUScorer: Scorer, PreRequest, EndpointObserver {
 
     /// The last cold request of an endpoint's life.
     private struct Use {
-        let incarnation: Int
+        let life: EndpointLife
         /// Counts up with every cold request; never 0.
         let turn: UInt64
     }
@@ -30,15 +30,15 @@ final class NoHitLRUScorer: Scorer, PreRequest, EndpointObserver {
 
         /// When `endpoint` last got a cold request; 0 for never.
         func turn(of endpoint: EndpointSnapshot) -> UInt64 {
-            guard let use = uses[endpoint.slot], use.incarnation == endpoint.incarnation else { return 0 }
+            guard let use = uses[endpoint.slot], use.life == EndpointLife(endpoint) else { return 0 }
             return use.turn
         }
 
         /// Notes a cold request; of more endpoints than `size` the one that was used the longest ago is forgotten.
         mutating func use(_ endpoint: EndpointSnapshot, size: Int) {
-            if let known = uses[endpoint.slot], known.incarnation > endpoint.incarnation { return }
+            if let known = uses[endpoint.slot], known.life.incarnation > endpoint.incarnation { return }
             turn += 1
-            uses[endpoint.slot] = Use(incarnation: endpoint.incarnation, turn: turn)
+            uses[endpoint.slot] = Use(life: EndpointLife(endpoint), turn: turn)
             if uses.count > size, let oldest = uses.min(by: { $0.value.turn < $1.value.turn }) {
                 uses[oldest.key] = nil
             }
@@ -46,7 +46,7 @@ final class NoHitLRUScorer: Scorer, PreRequest, EndpointObserver {
 
         /// Drops what is known of an endpoint that left.
         mutating func forget(_ endpoint: EndpointSnapshot) {
-            if uses[endpoint.slot]?.incarnation == endpoint.incarnation { uses[endpoint.slot] = nil }
+            if uses[endpoint.slot]?.life == EndpointLife(endpoint) { uses[endpoint.slot] = nil }
         }
     }
 
@@ -57,8 +57,11 @@ final class NoHitLRUScorer: Scorer, PreRequest, EndpointObserver {
     /// Reads `prefixMatchInfoProducerName` (default: the approximate index) and `lruSize` (1,024 endpoints; 0 and less
     /// mean the default). `prefixPluginType` and `prefixPluginName` have no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
         let size = parameters.int("lruSize", default: Self.defaultSize, in: .min...(1 << 20))
         if size <= 0 { parameters.warn("\(size) means \(Self.defaultSize)", at: "lruSize") }
         self.size = size > 0 ? size : Self.defaultSize
@@ -91,7 +94,7 @@ final class NoHitLRUScorer: Scorer, PreRequest, EndpointObserver {
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         let matches = context.scratch[matches]
         // Each profile has its own candidates, so each may be cold for itself.
-        for result in [decision.primary, decision.secondary.first { $0.profile == "prefill" }] {
+        for result in [decision.primary, decision.prefill] {
             guard let result, let endpoint = result.endpoints.first else { continue }
             let candidates = result.candidates.isEmpty ? Candidates([endpoint]) : result.candidates
             if matches?.isCold(candidates) ?? true { state.withLock { $0.use(endpoint, size: size) } }

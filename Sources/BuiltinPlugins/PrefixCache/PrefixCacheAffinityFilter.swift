@@ -37,22 +37,26 @@ struct PrefixCacheAffinityFilter: Filter {
     /// `latencyPredictionInfoProducerName` and `inFlightLoadProducerName`. Only the data of the source that is used is
     /// required.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        func producer(_ key: String) -> String? {
-            let name = parameters.string(key, default: "")
-            return name.isEmpty ? nil : name
-        }
-        matches = context.consume(PrefixCacheMatches.key, producer: producer("prefixMatchInfoProducerName"))
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
         threshold = parameters.double("affinityThreshold", default: 0.8, in: -1e9...1)
         explorationProbability = parameters.double("explorationProbability", default: 0, in: 0...1)
         maxPenaltyMilliseconds = parameters.double("maxTTFTPenaltyMs", default: 18_000, in: 0...1e9)
         let source = parameters.enumeration("ttftSource", default: TTFTSource.prefillThroughput)
         let throughput = parameters.double("peakPrefillThroughput", default: 15_928, in: 0...1e12)
-        let loads = producer("inFlightLoadProducerName")
-        let predictions = producer("latencyPredictionInfoProducerName")
         if maxPenaltyMilliseconds <= 0 {
             gate = .open
         } else if source == .latencyPredictor {
-            gate = .predictor(context.consume(LatencyPredictions.key, producer: predictions))
+            gate = .predictor(
+                context.consume(
+                    LatencyPredictions.key,
+                    producerNamedAt: "latencyPredictionInfoProducerName",
+                    in: parameters
+                )
+            )
         } else {
             if throughput <= 0 {
                 parameters.report(
@@ -61,9 +65,12 @@ struct PrefixCacheAffinityFilter: Filter {
                 )
             }
             // The tokens stand in each endpoint's load; who produces this data says what counts into them.
-            _ = context.consume(InFlightLoads.key, producer: loads)
+            _ = context.consume(InFlightLoads.key, producerNamedAt: "inFlightLoadProducerName", in: parameters)
             gate = .throughput(throughput)
         }
+        // A producer's name that goes with the other source is no mistake.
+        _ = parameters.string("latencyPredictionInfoProducerName", default: "")
+        _ = parameters.string("inFlightLoadProducerName", default: "")
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {

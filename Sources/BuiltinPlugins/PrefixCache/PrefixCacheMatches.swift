@@ -35,6 +35,21 @@ final class PrefixCacheMatches: Sendable {
         matchedBlocks.indices.contains(endpoint.slot) ? Int(matchedBlocks[endpoint.slot]) : 0
     }
 
+    /// The tokens of the blocks that `endpoint` holds, 0 or more, the last one as a whole block. A token of a block is
+    /// four bytes of the prompt, whatever the bytes mean to the engine; see ``cachedTokens(of:on:)``.
+    func matchedTokens(on endpoint: EndpointSnapshot) -> Int {
+        let (tokens, overflow) = matchedBlocks(on: endpoint).multipliedReportingOverflow(by: blockSizeTokens)
+        return overflow ? .max : tokens
+    }
+
+    /// How many tokens of `prompt`, as that counts them, `endpoint` holds from the prompt's start, 0 ...
+    /// ``PromptSize/tokens``.
+    func cachedTokens(of prompt: PromptSize, on endpoint: EndpointSnapshot) -> Int {
+        let (bytes, overflow) = matchedTokens(on: endpoint)
+            .multipliedReportingOverflow(by: PromptBlocks.Hashing.bytesPerToken)
+        return prompt.tokens(ofFirst: overflow ? .max : bytes)
+    }
+
     /// Whether none of `candidates` holds the prompt's first block.
     func isCold(_ candidates: Candidates) -> Bool {
         candidates.positions.allSatisfy { matchedBlocks(on: candidates.all[$0]) == 0 }

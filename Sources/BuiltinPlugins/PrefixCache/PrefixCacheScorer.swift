@@ -17,8 +17,11 @@ struct PrefixCacheScorer: Scorer {
     /// Reads `prefixMatchInfoProducerName` (default: the approximate index), `matchLengthWeight` (0 ... 1, default 0)
     /// and `matchLengthScaleTokens` (default 8,192).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("prefixMatchInfoProducerName", default: "")
-        matches = context.consume(PrefixCacheMatches.key, producer: producer.isEmpty ? nil : producer)
+        matches = context.consume(
+            PrefixCacheMatches.key,
+            producerNamedAt: "prefixMatchInfoProducerName",
+            in: parameters
+        )
         lengthWeight = parameters.double("matchLengthWeight", default: 0, in: 0...1)
         lengthScaleTokens = Double(parameters.int("matchLengthScaleTokens", default: 8192, in: 1...(.max)))
     }

@@ -2,7 +2,7 @@ import GatewayCore
 
 /// Runs the one profile of a pipeline whose endpoints are data-parallel ranks, and sends requests to the port that all
 /// ranks of a host share; the sidecar that listens there learns the rank from the header.
-struct DataParallelProfileHandler: ProfileHandler {
+struct DataParallelProfileHandler: OneProfileHandler {
     static let descriptor = PluginDescriptor(
         type: "data-parallel-profile-handler",
         summary: "Picks a data-parallel rank and sends the request to its host's primary port."
@@ -20,18 +20,12 @@ struct DataParallelProfileHandler: ProfileHandler {
         return [.error("data-parallel-profile-handler runs one profile, there are \(profiles.count)")]
     }
 
-    func nextProfiles(_ profiles: [String], progress: [ProfileProgress], context: inout SchedulingContext) -> [Int] {
-        progress[0].hasRun ? [] : [0]
-    }
-
     func decide(
         _ profiles: [String],
         progress: [ProfileProgress],
         context: inout SchedulingContext
     ) throws(Rejection) -> SchedulingDecision {
-        guard let result = progress[0].result else {
-            throw Rejection(.saturated, "no endpoints available for the given request")
-        }
+        let result = try onlyResult(progress)
         context.requestHeaders.overwrite(
             SidecarHeaders.dataParallelRank,
             with: result.endpoints[0].address.authority

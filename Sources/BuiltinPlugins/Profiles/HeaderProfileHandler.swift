@@ -14,8 +14,7 @@ struct HeaderProfileHandler: ProfileHandler {
     /// Reads `headerName` (default `EPP-Profile`) and `defaultProfile` (`decode`), which runs for requests without the
     /// header.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let name = parameters.string("headerName", default: "")
-        header = name.isEmpty ? "EPP-Profile" : name
+        header = parameters.headerName("headerName") ?? "EPP-Profile"
         defaultProfile = parameters.profile("defaultProfile", default: "decode")
     }
 
@@ -40,7 +39,7 @@ struct HeaderProfileHandler: ProfileHandler {
         guard progress.contains(where: \.hasRun) else {
             throw Rejection(.saturated, "there is no scheduling profile '\(wanted(context.request))'")
         }
-        throw Rejection(.saturated, "no endpoints available for the given request")
+        throw .noEndpoint
     }
 
     /// The profile that `request` names, with its case as it is; an empty header counts as none.

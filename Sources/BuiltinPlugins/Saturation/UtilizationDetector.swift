@@ -63,9 +63,7 @@ struct UtilizationDetector: SaturationDetector, Filter {
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         let now = context.now
-        var free = candidates
-        free.keep { isFresh($0, now) && utilization.share(of: $0.metrics) < 1 + headroom }
-        if !free.isEmpty { candidates = free }
+        candidates.keep(orAll: true) { isFresh($0, now) && utilization.share(of: $0.metrics) < 1 + headroom }
     }
 
     private func isFresh(_ endpoint: EndpointSnapshot, _ now: MonotonicInstant) -> Bool {

@@ -35,6 +35,7 @@ struct SessionAffinity: Sendable {
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         let name = parameters.enumeration("strategy", default: StrategyName.encodedEndpointHeader)
         profileName = parameters.string("profileName", default: "")
+        context.refersToProfile(namedAt: "profileName", in: parameters)
         let header = parameters.object("encodedEndpointHeaderConfig")?.headerName("header") ?? "x-session-token"
         let sessions = SessionIDParameters(parameters.object("sessionIdConfig") ?? ParameterDecoder(value: nil))
         let identity: String

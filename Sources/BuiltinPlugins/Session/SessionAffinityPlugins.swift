@@ -34,9 +34,7 @@ struct SessionAffinityFilter: Filter, SessionKeeper {
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard let endpoint = affinity.endpoint(context) else { return }
-        var pinned = candidates
-        pinned.keep { $0.id == endpoint }
-        if !pinned.isEmpty { candidates = pinned }
+        candidates.keep(orAll: true) { $0.id == endpoint }
     }
 }
 

@@ -50,8 +50,7 @@ struct SessionBindingTable: ~Copyable {
     private struct Binding {
         var session: String
         var endpoint: EndpointID
-        var slot: Int
-        var incarnation: Int
+        var life: EndpointLife
         var lastSeen: MonotonicInstant
         /// The places of the bindings that were seen next before and next after; -1 at the ends of the list.
         var older = -1
@@ -153,7 +152,7 @@ struct SessionBindingTable: ~Copyable {
     /// Where the binding of `session` is. One that no longer holds is removed instead.
     private mutating func place(of session: String) -> Int? {
         guard let place = places[session] else { return nil }
-        let isGone = bindings[place].incarnation <= departed[bindings[place].slot] ?? .min
+        let isGone = bindings[place].life.incarnation <= departed[bindings[place].life.slot] ?? .min
         guard isGone || hasExpired(place) else { return place }
         remove(at: place)
         return nil
@@ -163,8 +162,7 @@ struct SessionBindingTable: ~Copyable {
         let binding = Binding(
             session: session,
             endpoint: endpoint.id,
-            slot: endpoint.slot,
-            incarnation: endpoint.incarnation,
+            life: EndpointLife(endpoint),
             lastSeen: lastSeen,
             older: newest
         )

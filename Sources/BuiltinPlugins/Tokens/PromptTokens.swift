@@ -20,11 +20,13 @@ final class PromptTokens: Sendable {
         let hash: UInt64
         /// The prompt's tokens that stand for it.
         let tokens: Range<Int>
+        /// The prompt's bytes that are its content or its address, counted over all of the prompt's parts.
+        let bytes: Range<Int>
     }
 
     /// The number of tokens; exact when the prompt came as token ids, else an estimate.
     let count: Int
-    /// The media in the prompt, in order.
+    /// The media in the prompt, in order; neither their tokens nor their bytes overlap.
     let features: [Feature]
 
     /// Makes a record; `count` is 0 or more.

@@ -51,7 +51,8 @@ struct TokenProducer: DataProducer {
             let claims = VideoClaims(request.headers)
             var features: [PromptTokens.Feature] = []
             features.reserveCapacity(blocks.count)
-            var textBytes = request.promptRanges.dropLast().reduce(0) { $0 + $1.count }
+            let leadingBytes = request.promptRanges.dropLast().reduce(0) { $0 + $1.count }
+            var textBytes = leadingBytes
             var textStart = messages.lowerBound
             var mediaTokens = 0
             for block in blocks {
@@ -63,7 +64,15 @@ struct TokenProducer: DataProducer {
                 }
                 let count = min(tokens, PromptTokens.mostMediaTokens - mediaTokens)
                 let start = Self.tokens(ofBytes: textBytes) + mediaTokens
-                features.append(.init(modality: .init(block.kind), hash: hash, tokens: start..<start + count))
+                let position = leadingBytes + content.lowerBound - messages.lowerBound
+                features.append(
+                    .init(
+                        modality: .init(block.kind),
+                        hash: hash,
+                        tokens: start..<start + count,
+                        bytes: position..<position + content.count
+                    )
+                )
                 mediaTokens += count
             }
             textBytes += messages.upperBound - textStart

@@ -30,12 +30,23 @@ final class Topology: Sendable {
         labels = [(.host, host), (.rack, rack), (.zone, zone), (.region, region)]
     }
 
-    /// The nearest place that two endpoints share; `nil` when they share none. A label that is absent or empty on
-    /// either side is no place.
-    func nearestShared(_ one: EndpointSnapshot, _ other: EndpointSnapshot) -> Tier? {
-        labels.first { _, key in
-            guard let place = one.labels[key], !place.isEmpty else { return false }
-            return other.labels[key] == place
-        }?.tier
+    /// Where one endpoint stands: the places that it names, nearest first.
+    struct Places {
+        fileprivate let named: [(tier: Tier, key: String, place: String)]
+    }
+
+    /// Where `endpoint` stands. A label that is absent or empty is no place.
+    func places(of endpoint: EndpointSnapshot) -> Places {
+        Places(
+            named: labels.compactMap { tier, key in
+                guard let place = endpoint.labels[key], !place.isEmpty else { return nil }
+                return (tier, key, place)
+            }
+        )
+    }
+
+    /// The nearest of `places` where `endpoint` stands too; `nil` when there is none.
+    func nearest(of places: Places, to endpoint: EndpointSnapshot) -> Tier? {
+        places.named.first { endpoint.labels[$0.key] == $0.place }?.tier
     }
 }

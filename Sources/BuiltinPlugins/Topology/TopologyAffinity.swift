@@ -7,8 +7,7 @@ private struct PeerProximity: Sendable {
 
     /// Reads `topologyProducerName` (default: `topology-extractor`).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let producer = parameters.string("topologyProducerName", default: "")
-        topology = context.consume(Topology.key, producer: producer.isEmpty ? nil : producer)
+        topology = context.consume(Topology.key, producerNamedAt: "topologyProducerName", in: parameters)
         peer = context.consume(PeerEndpoint.key, requirement: .optional)
     }
 
@@ -16,7 +15,8 @@ private struct PeerProximity: Sendable {
     /// has no peer yet.
     func tiers(_ scratch: RequestScratch) -> ((EndpointSnapshot) -> Topology.Tier?)? {
         guard let topology = scratch[topology], let peer = scratch[peer] else { return nil }
-        return { topology.nearestShared(peer, $0) }
+        let places = topology.places(of: peer)
+        return { topology.nearest(of: places, to: $0) }
     }
 }
 
@@ -43,9 +43,7 @@ struct TopologyAffinityFilter: Filter {
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard let tier = proximity.tiers(context.scratch) else { return }
-        var near = candidates
-        near.keep { endpoint in tier(endpoint).map { $0 <= farthest } ?? false }
-        if !near.isEmpty { candidates = near }
+        candidates.keep(orAll: true) { endpoint in tier(endpoint).map { $0 <= farthest } ?? false }
     }
 }
 

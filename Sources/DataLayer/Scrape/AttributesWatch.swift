@@ -46,7 +46,7 @@ package struct AttributesWatch: PageWatch {
 
     /// Notes that ``request`` is sent now to `endpoint`, as it is known now.
     package mutating func ask(_ endpoint: EndpointSnapshot, at now: MonotonicInstant) {
-        asked = Asked(owner: endpoint.id.name, startedAt: now)
+        asked = Asked(owner: endpoint.podName, startedAt: now)
     }
 
     /// Takes the answer and plans the next question; `nil` when nothing was asked.
@@ -104,7 +104,7 @@ struct AttributeReader: Sendable {
         scanner = ExpositionScanner(wanted: WantedMetrics(rules.map { WantedMetric($0.metric) }))
     }
 
-    /// Reads `page` for the endpoint called `owner`.
+    /// Reads `page` for the endpoint of the pod called `owner`.
     mutating func read(_ page: RawSpan, owner: String) -> Reading {
         let rules = rules
         var found = [Found](repeating: Found(), count: rules.count)

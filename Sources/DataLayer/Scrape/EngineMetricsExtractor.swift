@@ -88,10 +88,18 @@ package struct EngineMetricsExtractor: Sendable {
         self.choices = choices
         var reading = reading(labels, Reading(metrics: previous, faults: faults))
         // A page that does not tell of the engine's queue may be another program's.
-        if reading.isRecognised, restarts.isRestart(workDone: labels.workDone, reading.metrics) {
+        if reading.isRecognised, isWorkDoneCertain(faults),
+            restarts.isRestart(workDone: labels.workDone, reading.metrics)
+        {
             reading.metrics.engineRestarts = previous.engineRestarts &+ 1
         }
         return reading
+    }
+
+    /// Whether the page tells the counter of work as the engine wrote it. A series that a spoilt page lacks, or has
+    /// twice, would look like a counter that fell, on this page or on the next.
+    private func isWorkDoneCertain(_ pageFaults: [ScrapeFault]) -> Bool {
+        pageFaults.isEmpty && !scanner.redeclared.contains { fields[$0] == .workDone }
     }
 
     /// Whether the page told that `field` is 0.

@@ -54,7 +54,7 @@ struct EndpointTable {
                 let isChanged = record.description != description
                 record.description = description
                 newRecords.append(record)
-                newSnapshots.append(isChanged ? snapshot.replacing(labels: description.labels) : snapshot)
+                newSnapshots.append(isChanged ? snapshot.replacing(description) : snapshot)
                 newModelLists.append(modelLists[position])
             } else {
                 let life = takeSlot()
@@ -71,7 +71,8 @@ struct EndpointTable {
                         slot: life.slot,
                         incarnation: life.incarnation,
                         address: description.address,
-                        labels: description.labels
+                        labels: description.labels,
+                        podName: description.podName
                     )
                 )
                 newModelLists.append(nil)
@@ -147,11 +148,13 @@ struct EndpointTable {
 }
 
 extension EndpointSnapshot {
-    func replacing(labels: [String: String]) -> EndpointSnapshot {
+    /// The same life as a source describes it now.
+    func replacing(_ description: EndpointDescription) -> EndpointSnapshot {
         EndpointSnapshot(
-            id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
-            metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
-            models: models, attributes: attributes, load: load
+            id: id, slot: slot, incarnation: incarnation, address: address, labels: description.labels,
+            metrics: metrics, metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics,
+            provenRequests: provenRequests, models: models, attributes: attributes, load: load,
+            podName: description.podName
         )
     }
 
@@ -159,7 +162,7 @@ extension EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
             metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
-            models: models, attributes: attributes, load: load
+            models: models, attributes: attributes, load: load, podName: podName
         )
     }
 
@@ -173,7 +176,7 @@ extension EndpointSnapshot {
         return EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
             metricsUpdatedAt: updatedAt, requestsAtMetrics: requests, provenRequests: max(provenRequests, running),
-            models: models, attributes: attributes, load: load
+            models: models, attributes: attributes, load: load, podName: podName
         )
     }
 
@@ -181,7 +184,7 @@ extension EndpointSnapshot {
         EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: labels, metrics: metrics,
             metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics, provenRequests: provenRequests,
-            models: models, attributes: attributes, load: load
+            models: models, attributes: attributes, load: load, podName: podName
         )
     }
 }

@@ -102,7 +102,7 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall, ExchangeSleepe
             // The proxy answered by itself: its turn is of no use to the request any more.
             waiting.take()?.shown.release()
             perform(order.receive(.responseHeaders(isLast: headers.isEndOfStream))) {
-                let readsContent = processor.looksAtResponseContent && order.canChangeResponseBody
+                let readsContent = processor.looksAtResponseContent && canChangeResponseBody(headers, bytes)
                 let head = ExchangeResponseHead(headers, request, readsContent: readsContent, in: bytes)
                 let changes = processor.responseHead(head)
                 stream.send(ProcessingResponse(.responseHeaders(CommonResponse(headers: changes))))
@@ -292,6 +292,13 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall, ExchangeSleepe
 
     // MARK: The response
 
+    /// Whether the body of a response can be changed without losing any of it. A change may hold bytes back until more
+    /// has come, and they need a place when nothing more does.
+    private func canChangeResponseBody(_ headers: HeadersPart, _ bytes: RawSpan) -> Bool {
+        guard order.canChangeResponseBody else { return false }
+        return order.canAddBeforeTrailers || headers.fields.first("trailer", in: bytes) == nil
+    }
+
     private func relayBody(_ piece: ByteBuffer, isLast: Bool) {
         var changed = piece.withUnsafeReadableBytes { processor.responseBody(RawSpan(_unsafeBytes: $0)) }
             .map { ByteBuffer(bytes: $0) }
@@ -320,8 +327,9 @@ final class ExchangeCall<Processor: ExchangeProcessor>: GRPCCall, ExchangeSleepe
         return processor.responseBodyEnded()
     }
 
-    /// Trailers end a body whose last piece did not say so: what is left of it goes in front of them, where there is a
-    /// place for it, and the answer to them is the last place for metadata.
+    /// Trailers end a body whose last piece did not say so: what is left of it goes in front of them, and the answer to
+    /// them is the last place for metadata. In `STREAMED` mode there is no place for what is left, and it is lost:
+    /// that takes trailers that the response did not announce, behind a body that breaks off within the model's name.
     private func relayTrailers() {
         let ending = endBody()
         if !ending.heldBack.isEmpty, order.relaysResponsePieces {

@@ -106,6 +106,10 @@ struct ProcessStateMachine: Hashable, Sendable {
         case .none, .grpc, .unknown: false
         }
     }
+    /// Whether bytes can be added behind a body that trailers end: as a piece of its own, or in the answer to the body,
+    /// which comes as one message. In `STREAMED` mode the last piece was answered before anybody knew that it is the
+    /// last.
+    var canAddBeforeTrailers: Bool { responseMode != .streamed }
     /// Whether the response's body is shown at all; without it, the end of the stream is the end of the exchange.
     var showsResponseBody: Bool { responseMode != .none }
     /// Whether the response is whole.

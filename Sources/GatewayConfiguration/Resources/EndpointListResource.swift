@@ -4,6 +4,8 @@ import GatewayCore
 package struct ListedEndpoint: Sendable {
     /// What identifies the endpoint. One of several ranks has its entry's name with `-rank-` and its place behind it.
     package let id: ResourceName
+    /// The name of the entry, which all of its ranks share.
+    package let podName: String
     /// An IPv4 or IPv6 address without brackets, or a name to resolve.
     package let host: String
     /// The TCP port, 1 to 65,535.
@@ -53,7 +55,7 @@ package struct EndpointEntry: Sendable {
         return numbers.enumerated().compactMap { rank, port in
             if let activePorts, !activePorts.contains(port) { return nil }
             return ListedEndpoint(
-                id: name(ofRank: rank), host: host, port: port, isSecure: isSecure, labels: labels
+                id: name(ofRank: rank), podName: id.name, host: host, port: port, isSecure: isSecure, labels: labels
             )
         }
     }

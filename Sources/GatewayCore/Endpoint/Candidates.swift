@@ -30,4 +30,11 @@ public struct Candidates: Sendable {
     public mutating func keep(where isKept: (EndpointSnapshot) -> Bool) {
         positions.removeAll { !isKept(all[$0]) }
     }
+
+    /// Keeps only the candidates that `isKept` accepts, in order. When it accepts none, all stay if `fallsBack`: for
+    /// what is worth having and never worth a refusal.
+    public mutating func keep(orAll fallsBack: Bool, where isKept: (EndpointSnapshot) -> Bool) {
+        let kept = positions.filter { isKept(all[$0]) }
+        if !kept.isEmpty || !fallsBack { positions = kept }
+    }
 }

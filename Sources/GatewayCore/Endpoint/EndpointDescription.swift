@@ -6,9 +6,12 @@ public struct EndpointDescription: Hashable, Sendable {
     public var address: EndpointAddress
     /// Its labels.
     public var labels: [String: String]
+    /// The name of the pod that it is, or of which it is a rank; see ``EndpointSnapshot/podName``.
+    public var podName: String
 
-    /// Makes a description.
-    public init(id: EndpointID, address: EndpointAddress, labels: [String: String] = [:]) {
+    /// Makes a description; without a pod's name the endpoint's own name is the pod's.
+    public init(id: EndpointID, address: EndpointAddress, labels: [String: String] = [:], podName: String? = nil) {
+        self.podName = podName ?? id.name
         self.id = id
         self.address = address
         self.labels = labels

@@ -10,6 +10,9 @@ public final class EndpointSnapshot: Sendable {
     public let incarnation: Int
     /// Where it listens.
     public let address: EndpointAddress
+    /// The name of the pod that it is, by which exporters beside the engine know it. The ranks of one host share it;
+    /// else it is the name in ``id``.
+    public let podName: String
     /// Its labels; selectors and label filters look at them.
     public let labels: [String: String]
     /// Its part in serving a request, by its label.
@@ -45,8 +48,10 @@ public final class EndpointSnapshot: Sendable {
         provenRequests: Int = 0,
         models: [String]? = nil,
         attributes: [String: Double] = [:],
-        load: EndpointLoad = EndpointLoad()
+        load: EndpointLoad = EndpointLoad(),
+        podName: String? = nil
     ) {
+        self.podName = podName ?? id.name
         self.id = id
         self.slot = slot
         self.incarnation = incarnation

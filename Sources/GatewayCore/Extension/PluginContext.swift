@@ -9,6 +9,9 @@ public struct PluginContext: Sendable {
         case required
         /// Without a producer the reader finds nothing.
         case optional
+        /// Like ``optional``, for data that only makes better what the plugin does: that nothing produces it is nothing
+        /// to warn of.
+        case ifProduced
     }
 
     /// A declared use of data.
@@ -33,6 +36,16 @@ public struct PluginContext: Sendable {
         package let key: String
     }
 
+    /// A scheduling profile that a plugin's parameters name.
+    package struct ProfileReference: Sendable {
+        /// The plugin's name.
+        package let plugin: String
+        /// The parameter that names the profile.
+        package let parameter: String
+        /// The profile's name.
+        package let profile: String
+    }
+
     /// The name of the plugin that is being built.
     public internal(set) var pluginName = ""
     /// The clock of the process.
@@ -43,6 +56,8 @@ public struct PluginContext: Sendable {
     package private(set) var produced: [Declaration] = []
     /// The attributes of endpoints that were declared to be read, in order.
     package private(set) var consumedAttributes: [AttributeDeclaration] = []
+    /// The profiles that parameters name, in order.
+    package private(set) var profileReferences: [ProfileReference] = []
     private var slots: [String: Int] = [:]
     private var made: [String: any Plugin] = [:]
     private var sharedObjects: [String: any Sendable] = [:]
@@ -87,6 +102,26 @@ public struct PluginContext: Sendable {
             )
         )
         return DataReader(slot: slot)
+    }
+
+    /// Declares that the plugin being built reads `key` as written by the plugin that `parameters` name at `parameter`;
+    /// where they name none, by the key's default producer.
+    public mutating func consume<Value>(
+        _ key: DataKey<Value>,
+        producerNamedAt parameter: String,
+        in parameters: ParameterDecoder,
+        requirement: Requirement = .required
+    ) -> DataReader<Value> {
+        let producer = parameters.string(parameter, default: "")
+        return consume(key, producer: producer.isEmpty ? nil : producer, requirement: requirement)
+    }
+
+    /// Declares that `parameters` name a scheduling profile at `parameter`, where they do: whoever builds the pipeline
+    /// warns when it has no profile of that name.
+    public mutating func refersToProfile(namedAt parameter: String, in parameters: ParameterDecoder) {
+        let profile = parameters.string(parameter, default: "")
+        guard !profile.isEmpty else { return }
+        profileReferences.append(ProfileReference(plugin: pluginName, parameter: parameter, profile: profile))
     }
 
     /// Declares that the plugin being built reads the attribute `key`, `name/producer`, of endpoints. The start fails

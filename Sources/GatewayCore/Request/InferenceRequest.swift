@@ -13,6 +13,9 @@ public final class InferenceRequest: Sendable {
     public let priority: Int
     /// The flow that fairness is kept for.
     public let fairnessID: String
+    /// What metrics call the flow: ``fairnessID``, but one name for all flows that have the identifier of a client's
+    /// session, of which there is no end.
+    public let fairnessLabel: String
     /// Whether the client asked for a streamed response.
     public let isStreaming: Bool
     /// The request's header fields.
@@ -39,6 +42,7 @@ public final class InferenceRequest: Sendable {
         objective: String = "",
         priority: Int = 0,
         fairnessID: String = "default-flow",
+        fairnessLabel: String? = nil,
         isStreaming: Bool = false,
         headers: HeaderMap = HeaderMap(),
         body: any BodyBytes = ArrayBody([]),
@@ -54,6 +58,7 @@ public final class InferenceRequest: Sendable {
         self.objective = objective
         self.priority = priority
         self.fairnessID = fairnessID
+        self.fairnessLabel = fairnessLabel ?? fairnessID
         self.isStreaming = isStreaming
         self.headers = headers
         self.body = body

@@ -2,7 +2,8 @@
 public struct SchedulingContext: Sendable {
     /// The request.
     public let request: InferenceRequest
-    /// The instant of the decision; plugins use it instead of reading a clock, so that one decision has one time.
+    /// The instant of the decision; plugins use it instead of reading a clock, so that one decision has one time. Each
+    /// attempt of a request is a decision of its own.
     public package(set) var now: MonotonicInstant
     /// The request's data slots.
     public var scratch: RequestScratch

@@ -85,11 +85,16 @@ public struct SchedulingDecision: Sendable {
     /// The name of the profile whose endpoint computes the prompt for the one that answers, if it is among
     /// ``secondary``.
     public let prefillProfile: String
+    /// The name of the profile whose endpoints encode the media for the one that answers, if it is among
+    /// ``secondary``.
+    public let encodeProfile: String
     /// How the request was divided among endpoints; `nil` where that is not counted.
     public let kind: DecisionKind?
 
     /// The name of the profile for prefill where nobody chose another.
     public static let conventionalPrefillProfile = "prefill"
+    /// The name of the profile for encode where nobody chose another.
+    public static let conventionalEncodeProfile = "encode"
 
     /// Makes a decision; see the properties.
     public init(
@@ -97,18 +102,24 @@ public struct SchedulingDecision: Sendable {
         secondary: [ProfileResult] = [],
         destinationPort: Int? = nil,
         prefillProfile: String = SchedulingDecision.conventionalPrefillProfile,
+        encodeProfile: String = SchedulingDecision.conventionalEncodeProfile,
         kind: DecisionKind? = nil
     ) {
         self.primary = primary
         self.secondary = secondary
         self.destinationPort = destinationPort
         self.prefillProfile = prefillProfile
+        self.encodeProfile = encodeProfile
         self.kind = kind
     }
 
     /// The result of the profile whose endpoint computes the prompt for the one that answers; `nil` when that one
     /// computes it itself.
     public var prefill: ProfileResult? { secondary.first { $0.profile == prefillProfile } }
+
+    /// The result of the profile whose endpoints encode the media for the one that answers; `nil` when that one encodes
+    /// them itself, or there are none.
+    public var encode: ProfileResult? { secondary.first { $0.profile == encodeProfile } }
 
     /// The same decision with `endpoint` in place of those that were picked to answer.
     package func served(by endpoint: EndpointSnapshot) -> SchedulingDecision {
@@ -117,6 +128,7 @@ public struct SchedulingDecision: Sendable {
             secondary: secondary,
             destinationPort: destinationPort,
             prefillProfile: prefillProfile,
+            encodeProfile: encodeProfile,
             kind: kind
         )
     }

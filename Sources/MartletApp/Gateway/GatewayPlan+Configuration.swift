@@ -203,7 +203,8 @@ extension EndpointDescription {
         self.init(
             id: EndpointID(namespace: endpoint.id.namespace, name: endpoint.id.name),
             address: EndpointAddress(host: endpoint.host, port: endpoint.port, isSecure: endpoint.isSecure),
-            labels: endpoint.labels
+            labels: endpoint.labels,
+            podName: endpoint.podName
         )
     }
 }

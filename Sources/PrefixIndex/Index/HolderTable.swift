@@ -60,6 +60,11 @@ struct HolderTable: ~Copyable, Sendable {
         rows.word(word, row: row)
     }
 
+    /// Calls `body` with each slot of the bit set of a row, in ascending order.
+    func forEachSlot(row: Int, _ body: (Int) -> Void) {
+        rows.forEachSlot(row: row, body)
+    }
+
     /// Whether `slot` is one of the holders, a plain set.
     @inline(__always)
     func contains(_ slot: Int, in holders: HolderSet) -> Bool {

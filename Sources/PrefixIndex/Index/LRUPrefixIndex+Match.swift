@@ -44,6 +44,13 @@ extension LRUPrefixIndex {
         Self.record(index, survivors, words, &matches)
     }
 
+    /// Calls `body` with the slot of each endpoint that holds the block of `hash`; does not count as a use of it.
+    package borrowing func forEachHolder(of hash: UInt64, _ body: (_ slot: Int) -> Void) {
+        let found = holders.holders(of: BlockKey(hash, multiplier: multiplier))
+        if let row = found.row { return holders.forEachSlot(row: row, body) }
+        for position in 0..<found.inlineCount { body(found[position]) }
+    }
+
     /// Goes on behind the first block that few endpoints hold: from there on the survivors are a handful.
     ///
     /// - Parameters:

@@ -8,6 +8,10 @@ struct RequestIdentity {
     let id: String
     let hasOwnID: Bool
 
+    /// What metrics call the flows of agents. Each session of an agent is a flow, and each would be a label that nobody
+    /// takes away.
+    private static let agentLabel = "agent"
+
     /// The model of the body; empty when the request names none.
     var model: String { parsed?.model ?? "" }
 
@@ -104,13 +108,15 @@ struct RequestIdentity {
         agent: String?
     ) -> InferenceRequest {
         let objective = request.headers.first(of: HeaderNames.objective) ?? ""
+        let ownFlow = request.headers.first(of: HeaderNames.fairnessID)
         return InferenceRequest(
             id: id,
             model: model,
             targetModel: target,
             objective: objective,
             priority: objectives.priority(of: objective, model: model),
-            fairnessID: request.headers.first(of: HeaderNames.fairnessID) ?? agent ?? "default-flow",
+            fairnessID: ownFlow ?? agent ?? "default-flow",
+            fairnessLabel: ownFlow ?? (agent == nil ? nil : Self.agentLabel),
             isStreaming: parsed?.stream ?? false,
             headers: request.headers,
             body: request.body,

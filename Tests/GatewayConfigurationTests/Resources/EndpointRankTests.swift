@@ -32,6 +32,17 @@ import Testing
         #expect(try read("- {name: a, address: h, ports: [1], labels: {app: llama}}").endpoints == ["a-rank-0:1"])
     }
 
+    @Test func ranksShareTheNameOfTheirEntry() throws {
+        let entries = """
+            - {name: a, address: h, ports: [1, 2], labels: {app: llama}}
+            - {name: b, address: h, labels: {app: llama}}
+            - {name: c, address: h, port: 7, labels: {app: llama}}
+            """
+        let set = try SampleConfiguration.decode(text(entries))
+        let endpoints = set.endpoints(of: try #require(set.pools.first))
+        #expect(endpoints.map(\.podName) == ["a", "a", "b", "b", "c"])
+    }
+
     @Test func anEntryWithoutAPortHasThoseOfItsPool() throws {
         let result = try read(
             """

@@ -21,9 +21,7 @@ final class CooldownFilter: Filter, ResponseObserver {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         let ends = ends.withLock { $0 }
         if ends.isEmpty { return }
-        var rested = candidates
-        rested.keep { ends[$0.id].map { $0 <= context.now } ?? true }
-        if !rested.isEmpty { candidates = rested }
+        candidates.keep(orAll: true) { ends[$0.id].map { $0 <= context.now } ?? true }
     }
 
     func didEnd(_ request: InferenceRequest, endpoint: EndpointSnapshot, outcome: RequestOutcome, usage: TokenUsage?) {
