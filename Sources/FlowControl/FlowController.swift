@@ -1,6 +1,6 @@
 package import GatewayCore
 import Synchronization
-package import Telemetry
+import Telemetry
 
 /// Says how much room a pool has.
 package protocol PoolRoomSource: Sendable {
@@ -189,9 +189,10 @@ package final class FlowController: Sendable {
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
                 meter?.left(ticket.request)
-                meter?.decided(decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
+                meter?.decided(
+                    decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
             } else if let grant = state.engine.settled(id) {
-                _ = state.engine.ended(grant, running: nil, usage: .none, at: now)
+                _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
             return run(&state, at: now)
         }

@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 
 /// Names a request that runs and may be ended.
 package struct RunningID: Hashable, Comparable, Sendable {

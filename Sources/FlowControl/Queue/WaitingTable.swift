@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 
 /// Names a request that waits, or waited.
 package struct WaitingID: Hashable, Sendable {
