@@ -137,6 +137,7 @@ extension PluginRoles {
             || type is any Admitter.Type || type is any AgentIdentifier.Type || type is any LoadEstimator.Type
             || type is any ResponseHeaderProcessor.Type || type is any ResponseReporter.Type
             || type is any ResponseObserver.Type || type is any EndpointObserver.Type
+            || type is any ServiceObserver.Type
     }
 }
 
