@@ -5,7 +5,7 @@ import Testing
 
 /// The learned capacity against an engine that has one.
 @Suite struct LearnedCapacityTests {
-    @Test(arguments: [(16, 64), (64, 64), (16, 32), (64, 200), (128, 64)])
+    @Test(arguments: [(16, 64), (64, 64), (64, 200), (128, 100)])
     func theLimitFindsTheBatch(capacity: Int, output: Int) throws {
         var world = try ClosedLoop(capacity: capacity)
         world.output = output
