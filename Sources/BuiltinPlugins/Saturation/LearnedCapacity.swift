@@ -39,6 +39,8 @@ struct LearnedCapacity: Sendable {
     private static let probeInterval = Duration.seconds(60)
     /// A probe takes at most one part in so many of the time.
     private static let probeRarity = 20
+    /// An endpoint that is not half empty by then gets its requests from others as well.
+    private static let longestDrain = Duration.seconds(60)
     /// How long a probe lasts once the endpoint is half empty, in unloaded times.
     private static let probeTimes = 4.0
     /// The bounds of that, in seconds.
@@ -71,14 +73,19 @@ struct LearnedCapacity: Sendable {
             probe.drainedAt = now
             self.probe = probe
         }
-        guard let drainedAt = probe.drainedAt else { return half }
-        let bounds = Self.probeBounds
-        let length = min(max(unloaded.longest * Self.probeTimes, bounds.lowerBound), bounds.upperBound)
-        guard now.seconds(since: drainedAt) >= length else { return half }
+        guard isOver(probe, at: now) else { return half }
         self.probe = nil
         let pause = max(Self.probeInterval, now.since(probe.startedAt) * Self.probeRarity)
         nextProbe = now.advanced(by: pause)
         return limit
+    }
+
+    /// Whether the probe has brought what it is for, or has no prospect of it.
+    private func isOver(_ probe: Probe, at now: MonotonicInstant) -> Bool {
+        guard let drainedAt = probe.drainedAt else { return now.since(probe.startedAt) >= Self.longestDrain }
+        let bounds = Self.probeBounds
+        let length = min(max(unloaded.longest * Self.probeTimes, bounds.lowerBound), bounds.upperBound)
+        return now.seconds(since: drainedAt) >= length
     }
 
     /// A request was served.

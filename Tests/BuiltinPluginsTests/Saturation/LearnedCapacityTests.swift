@@ -140,6 +140,21 @@ private func served(
     }
 }
 
+extension LearnedCapacityTests {
+    @Test func anEndpointThatOthersKeepBusyIsNotHalvedForEver() {
+        var capacity = capacity()
+        for second in stride(from: 20.0, to: 80, by: 2) {
+            capacity.observe(served(open: Int(capacity.limit.rounded(.up)), sent: second, took: 0.1))
+        }
+        let limit = capacity.limit
+        // The probe began with the first end after 67.1 s.
+        #expect(capacity.limit(open: 10_000, at: at(80)) == limit / 2)
+        #expect(capacity.limit(open: 10_000, at: at(127)) == limit / 2)
+        #expect(capacity.limit(open: 10_000, at: at(130)) == limit)
+        #expect(capacity.limit(open: 10_000, at: at(131)) == limit)
+    }
+}
+
 @Suite struct UnloadedTimesTests {
     @Test func theLowerQuartileOfTheWindowCounts() {
         var times = UnloadedTimes()
