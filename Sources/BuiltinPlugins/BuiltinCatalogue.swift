@@ -92,13 +92,17 @@ package enum BuiltinCatalogue {
     private static func registerFlowControl(in registry: inout PluginRegistry) {
         registry.register(UtilizationDetector.self)
         registry.register(ConcurrencyDetector.self)
+        registry.register(LearnedCapacityDetector.self)
 
         registry.register(GlobalStrictFairnessPolicy.self)
         registry.register(RoundRobinFairnessPolicy.self)
         registry.register(ProgramAwareFairnessPolicy.self)
+        registry.register(VirtualTokenCounterFairnessPolicy.self)
+        registry.register(DeficitRoundRobinFairnessPolicy.self)
         registry.register(FCFSOrderingPolicy.self)
         registry.register(EDFOrderingPolicy.self)
         registry.register(SLODeadlineOrderingPolicy.self)
+        registry.register(ShortestUncachedPrefillOrderingPolicy.self)
         registry.register(StaticUsageLimitPolicy.self)
         registry.register(PriorityHoldbackPolicy.self)
         registry.register(SoftReflectiveCeilingPolicy.self)

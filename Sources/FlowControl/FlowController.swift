@@ -194,7 +194,8 @@ package final class FlowController: Sendable {
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
                 meter?.left(ticket.request)
-                meter?.decided(decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
+                meter?.decided(
+                    decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }

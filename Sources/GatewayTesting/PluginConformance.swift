@@ -13,7 +13,8 @@ public import GatewayCore
 /// ```
 ///
 /// The plugin is run on no, one and many candidates with usual and with impossible metrics, so a trap shows as a crash
-/// of the test. A parser is given bodies of random bytes, and beginnings of those that it is known to read.
+/// of the test. A parser is given bodies of random bytes, and beginnings of those that it is known to read. Policies of
+/// flow control are asked about few and many flows and priorities, usual and absurd ones.
 public struct PluginConformance: Sendable {
     private let registry: PluginRegistry
     private let type: String
@@ -61,6 +62,7 @@ public struct PluginConformance: Sendable {
             return found + ["it cannot be made from \(parameters?.description ?? "no parameters"): \(error)"]
         }
         if let parser = subject.plugin as? any BodyParser { found += check(parser) }
+        found += checkFlowControl(subject.plugin)
         for count in [0, 1, 2, 7, 100] {
             for seed: UInt64 in 1...3 {
                 found += check(subject, usual(count, seed: seed), seed: seed, isUsual: true)
@@ -227,7 +229,8 @@ public struct PluginConformance: Sendable {
     ) -> [String] {
         let saturation = detector.saturation(of: candidates, now: fresh.now)
         if candidates.isEmpty, saturation != 1 { return ["the detector says \(saturation) of no endpoint, not 1"] }
-        return saturation >= 0 ? [] : ["the detector says \(saturation), which is not 0 or more"]
+        let found = saturation >= 0 ? [] : ["the detector says \(saturation), which is not 0 or more"]
+        return found + candidates.all.flatMap { checkFullness(detector, $0) }
     }
 
     private func check(_ admitter: any Admitter, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
@@ -293,6 +296,7 @@ public struct PluginConformance: Sendable {
                 observer.didEnd(fresh.request, endpoint: endpoint, outcome: outcome, usage: nil)
             }
         }
+        if let observer = plugin as? any ServiceObserver { serve(observer, endpoint) }
         if let observer = plugin as? any EndpointObserver { observer.endpointDidLeave(endpoint) }
         return found
     }

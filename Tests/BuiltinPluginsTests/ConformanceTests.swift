@@ -126,6 +126,30 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("charge", "the fairness policy charges nan"), ("place", "the fairness policy chooses flow"),
+        ("chance", "the fairness policy is not deterministic"), ("rank", "the ordering policy is not deterministic"),
+        ("few", "gives 0 ceilings for 1 priorities"), ("negative", "gives -1.0, which is not 0 or more"),
+        ("uniform", "says that every ceiling is 2.0"), ("order", "before each other"),
+        ("circle", "the eviction policy's order is not transitive"), ("room", "less full with more on its way"),
+        ("unheard", "only with something on its way"), ("void", "calls an endpoint nan full"),
+    ])
+    func theSuiteFindsFaultsOfFlowControl(fault: String, message: String) {
+        var registry = PluginRegistry()
+        registry.register(BrokenPolicy.self)
+        let parameters = ConfigurationValue(
+            .object([.init(key: "fault", keyPosition: .builtin, value: .init(stringLiteral: fault))])
+        )
+        let suite = PluginConformance(registry: registry, type: "broken-policy", parameters: parameters)
+        #expect(suite.violations().joined(separator: "\n").contains(message))
+    }
+
+    @Test func aPolicyWithoutFaultsConforms() {
+        var registry = PluginRegistry()
+        registry.register(BrokenPolicy.self)
+        #expect(PluginConformance(registry: registry, type: "broken-policy").violations() == [])
+    }
+
     @Test func theSuiteFindsFaultsOfParsers() {
         for (fault, body) in [
             ("the parser refuses the body 0", "r"), ("the prompt ends at 9 of 1 bytes", "p"),
@@ -155,6 +179,72 @@ private final class BrokenParser: BodyParser {
         case UInt8(ascii: "d"): return ParsedRequest(inputTokens: calls.add(1, ordering: .relaxed).newValue)
         case UInt8(ascii: "m"): return ParsedRequest(model: "m", modelRange: 0..<4)
         default: return ParsedRequest()
+        }
+    }
+}
+
+/// Breaks the promise that its parameter says.
+private struct BrokenPolicy: FairnessPolicy, OrderingPolicy, UsageLimitPolicy, EvictionPolicy, SaturationDetector {
+    static let descriptor = PluginDescriptor(type: "broken-policy", summary: "Breaks promises.")
+
+    private let fault: String
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {
+        fault = parameters.string("fault", default: "")
+    }
+
+    private struct State: FairnessState {
+        let fault: String
+
+        mutating func add(flow: Int, id: String) {}
+
+        mutating func remove(flow: Int) {}
+
+        mutating func next(among waiting: [WaitingFlow], now: MonotonicInstant) -> Int {
+            switch fault {
+            case "place": waiting.count
+            case "chance": .random(in: 0..<waiting.count)
+            default: 0
+            }
+        }
+
+        mutating func dispatched(flow: Int, uncachedTokens: Int, now: MonotonicInstant) -> Double {
+            fault == "charge" ? .nan : 0
+        }
+    }
+
+    func makeState() -> any FairnessState { State(fault: fault) }
+
+    func rank(of request: QueuedRequest) -> OrderingRank {
+        OrderingRank(fault == "rank" ? .random(in: 0 ... .max) : 0)
+    }
+
+    var uniformCeiling: Double? { fault == "uniform" ? 2 : nil }
+
+    func ceilings(at saturation: Double, priorities: [Int], cycle: UInt64) -> [Double] {
+        if fault == "few" { return [] }
+        return priorities.map { _ in fault == "negative" ? -1 : 1 }
+    }
+
+    func evicts(_ left: RunningRequest, before right: RunningRequest) -> Bool? {
+        switch fault {
+        case "order": true
+        case "circle":
+            // Of the priorities -1, 0 and 1 each goes before the next, and the last before the first.
+            abs(left.priority.signum() - right.priority.signum()) == 0
+                ? nil : (left.priority.signum() + 4 - right.priority.signum()) % 3 == 0
+        default: nil
+        }
+    }
+
+    func saturation(of candidates: Candidates, now: MonotonicInstant) -> Double { 1 }
+
+    func fullness(of endpoint: EndpointSnapshot, adding pending: PendingLoad, now: MonotonicInstant) -> Double? {
+        switch fault {
+        case "room": max(0, 5 - pending.requests)
+        case "unheard": pending.requests > 0 ? 1 : nil
+        case "void": .nan
+        default: 1
         }
     }
 }

@@ -198,7 +198,8 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
             guard let usage, let name = names[flow] else { return }
             var program = programs[name] ?? Program(at: now)
             let present = program.service(at: now, halfLife: settings.halfLife)
-            program.service = present + Double(usage.promptTokens) + 2 * Double(usage.completionTokens)
+            program.service =
+                present + ServiceCost.count(usage.promptTokens) + 2 * ServiceCost.count(usage.completionTokens)
             program.at = now
             programs[name] = program
         }

@@ -74,7 +74,7 @@ struct ShortestUncachedPrefillOrderingPolicy: OrderingPolicy {
 
     func rank(of request: QueuedRequest) -> OrderingRank {
         // A year at most, so that no number of tokens is out of the range of the clock.
-        let seconds = min(Double(request.uncachedTokens) / tokensPerSecond, 31_536_000)
+        let seconds = min(Double(max(0, request.uncachedTokens)) / tokensPerSecond, 31_536_000)
         return OrderingRank(
             request.enqueuedAt.advanced(by: .nanoseconds(Int64(seconds * 1e9))).nanoseconds,
             request.enqueuedAt.nanoseconds

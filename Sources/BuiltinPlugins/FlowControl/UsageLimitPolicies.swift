@@ -84,11 +84,15 @@ struct PriorityHoldbackPolicy: UsageLimitPolicy {
         }
         let span = settings.maxCeiling - settings.minCeiling
         return priorities.enumerated().map { rank, priority in
-            switch settings.domain {
-            case .rank: settings.maxCeiling - Double(rank) * span / Double(priorities.count - 1)
-            case .value:
-                settings.minCeiling + (Double(priority) - Double(lowest)) / (Double(highest) - Double(lowest)) * span
-            }
+            let ceiling =
+                switch settings.domain {
+                case .rank: settings.maxCeiling - Double(rank) * span / Double(priorities.count - 1)
+                case .value:
+                    settings.minCeiling
+                        + (Double(priority) - Double(lowest)) / (Double(highest) - Double(lowest)) * span
+                }
+            // Rounding must not take the ends out of the range, let alone below 0.
+            return min(max(ceiling, settings.minCeiling), settings.maxCeiling)
         }
     }
 }
@@ -109,7 +113,9 @@ struct SoftReflectiveCeilingPolicy: UsageLimitPolicy {
     init(parameters: ParameterDecoder, context: inout PluginContext) {}
 
     func ceilings(at saturation: Double, priorities: [Int], cycle: UInt64) -> [Double] {
-        guard priorities.count > 1 else { return [1] }
+        guard priorities.count > 1 else { return priorities.map { _ in 1 } }
+        // What is no number, or below 0, is no saturation at all.
+        let saturation = saturation > 0 ? saturation : 0
         // More looks than this between two are as good as none.
         let period = saturation < 1 ? UInt64(min(1_000_000, max(1, (saturation / (1 - saturation)).rounded()))) : 0
         let isOpen = period > 0 && cycle % period == 0

@@ -18,7 +18,7 @@ struct EngineUtilization: Sendable {
     ///
     /// - Parameter waiting: requests that wait beside those of `metrics`, 0 or more.
     func share(of metrics: EndpointMetrics, adding waiting: Double = 0) -> Double {
-        let queue = (Double(metrics.waitingQueueSize) + waiting) / queueDepthThreshold
+        let queue = (max(0, Double(metrics.waitingQueueSize)) + waiting) / queueDepthThreshold
         let cache = metrics.kvCacheUsage / kvCacheThreshold
         return max(0, queue, cache.isFinite ? cache : 0)
     }

@@ -56,8 +56,9 @@ struct UtilizationDetector: SaturationDetector, Filter {
     /// requests as it was seen running with none waiting is taken to be run at once.
     func fullness(of endpoint: EndpointSnapshot, adding pending: PendingLoad, now: MonotonicInstant) -> Double? {
         guard isFresh(endpoint, now) else { return nil }
-        let came = max(0, Double(endpoint.load.requests - endpoint.requestsAtMetrics)) + pending.requests
-        let room = Double(endpoint.provenRequests - endpoint.metrics.runningRequests)
+        let came = max(0, Double(endpoint.load.requests) - Double(endpoint.requestsAtMetrics)) + pending.requests
+        // As numbers that cannot overflow: what an engine says of itself may be any number.
+        let room = Double(endpoint.provenRequests) - max(0, Double(endpoint.metrics.runningRequests))
         return utilization.share(of: endpoint.metrics, adding: max(0, came - max(0, room)))
     }
 

@@ -30,6 +30,8 @@ package enum PluginKind: String, CaseIterable, Sendable {
     case responseReporter = "response reporter"
     /// Learns how a request ended.
     case responseObserver = "response observer"
+    /// Learns how long endpoints take.
+    case serviceObserver = "service observer"
     /// Learns that an endpoint left.
     case endpointObserver = "endpoint observer"
     /// Fetches data about endpoints.
@@ -73,6 +75,7 @@ package enum PluginKind: String, CaseIterable, Sendable {
         case .responseHeaderProcessor: type is any ResponseHeaderProcessor.Type
         case .responseReporter: type is any ResponseReporter.Type
         case .responseObserver: type is any ResponseObserver.Type
+        case .serviceObserver: type is any ServiceObserver.Type
         case .endpointObserver: type is any EndpointObserver.Type
         case .dataSource: type is any DataSource.Type
         case .extractor: type is any DataExtractor.Type

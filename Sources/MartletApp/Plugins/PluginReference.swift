@@ -53,7 +53,7 @@ package struct PluginReference: Sendable {
 extension PluginKind {
     /// The heading of the types of this kind.
     fileprivate var title: String {
-        let plural = self == .other ? "others" : rawValue + "s"
+        let plural = rawValue.hasSuffix("y") ? rawValue.dropLast() + "ies" : rawValue + "s"
         return plural.prefix(1).uppercased() + plural.dropFirst()
     }
 }

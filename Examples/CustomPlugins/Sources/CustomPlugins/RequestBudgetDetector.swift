@@ -19,4 +19,8 @@ struct RequestBudgetDetector: SaturationDetector {
         for index in 0..<candidates.count { requests += Double(candidates[index].load.requests) }
         return requests / (requestsPerEndpoint * Double(candidates.count))
     }
+
+    func fullness(of endpoint: EndpointSnapshot, adding pending: PendingLoad, now: MonotonicInstant) -> Double? {
+        (Double(endpoint.load.requests) + pending.requests) / requestsPerEndpoint
+    }
 }
