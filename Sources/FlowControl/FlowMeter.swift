@@ -31,7 +31,7 @@ package final class FlowMeter: Sendable {
         let priority = String(request.request.priority)
         metrics.requests.child(decision.outcome.rawValue, priority, pool).increment()
         metrics.queueDuration.child(
-            request.request.fairnessID, priority, decision.outcome.rawValue, pool, request.request.model,
+            request.request.fairnessLabel, priority, decision.outcome.rawValue, pool, request.request.model,
             request.request.targetModel
         ).observe(decision.waited.fractionalSeconds)
     }
@@ -68,6 +68,6 @@ package final class FlowMeter: Sendable {
     }
 
     private func labels(of request: InferenceRequest) -> [String] {
-        [request.fairnessID, String(request.priority), pool, request.model, request.targetModel]
+        [request.fairnessLabel, String(request.priority), pool, request.model, request.targetModel]
     }
 }

@@ -126,9 +126,9 @@ package final class GatewayMetrics: Sendable {
     /// Registers all instruments with `registry`.
     package init(registry: MetricRegistry) throws {
         requests = try RequestMetrics(registry: registry)
+        flowControl = try FlowControlMetrics(registry: registry)
         scheduling = try SchedulingMetrics(registry: registry)
         dataLayer = try DataLayerMetrics(registry: registry)
         proxy = try ProxyMetrics(registry: registry)
-        flowControl = try FlowControlMetrics(registry: registry)
     }
 }

@@ -57,7 +57,8 @@ extension RequestExchange {
     /// Which endpoints the request may go to.
     ///
     /// - Throws: ``Rejection`` when there are endpoints and none of them ever could serve it: it need not wait for that.
-    private func constraint(_ request: InferenceRequest, _ route: RouteSelection) throws(Rejection) -> RequestConstraint {
+    private func constraint(_ request: InferenceRequest, _ route: RouteSelection) throws(Rejection) -> RequestConstraint
+    {
         let view = route.pool.endpoints.current
         let all = RequestConstraint(model: request.targetModel, subset: incoming.endpointSubset)
         if view.available.isEmpty { return all }

@@ -17,10 +17,6 @@ import Testing
         try build(yaml).warnings.map(\.description)
     }
 
-    private let gate =
-        "epp.yaml:3:16: featureGates: requests are not queued in this release: each is admitted or refused at once, "
-        + "and those of negative priority are refused while the pool is saturated"
-
     @Test func theDefaultsAreMade() throws {
         let pipeline = try build("")
         let implicit = pipeline.plugins.filter(\.isImplicit).map(\.name)
@@ -60,7 +56,7 @@ import Testing
         #expect(both.saturationDetector is UtilizationDetector)
     }
 
-    @Test func theGateSaysOnceThatNothingIsQueued() throws {
+    @Test func theGateTurnsTheQueuesOn() throws {
         let yaml = """
             featureGates: [flowControl]
             plugins: [{type: round-robin-fairness-policy}, {type: edf-ordering-policy}, {type: max-score-picker}]
@@ -70,9 +66,32 @@ import Testing
               priorityBands:
               - {priority: 1, fairnessPolicyRef: round-robin-fairness-policy, orderingPolicyRef: edf-ordering-policy}
             """
-        #expect(try warnings(yaml) == [gate])
-        #expect(try warnings("featureGates: [flowControl]") == [gate])
-        #expect(try warnings("featureGates: [flowControl=false, \"flowControl = true\"]").count == 1)
+        #expect(try warnings(yaml) == [])
+        let settings = try #require(try build(yaml).flowControl)
+        #expect(settings.maxRequests == 10_000)
+        #expect(settings.requestTTL == .seconds(60))
+        #expect(settings.bands.keys.sorted() == [1])
+        #expect(settings.bands[1]?.fairness is RoundRobinFairnessPolicy)
+        #expect(settings.bands[1]?.ordering is EDFOrderingPolicy)
+        #expect(settings.template.fairness is GlobalStrictFairnessPolicy)
+        #expect(try build("featureGates: [flowControl]").flowControl?.maxRequests == nil)
+        #expect(try build("featureGates: [flowControl=false]").flowControl == nil)
+        #expect(try build("featureGates: [flowControl=false, \"flowControl = true\"]").flowControl != nil)
+    }
+
+    @Test func zeroMeansForEverAndEvictionBringsItsPolicies() throws {
+        let yaml = """
+            featureGates: [flowControl]
+            flowControl: {defaultRequestTTL: 0s, noEndpointRequestTTL: 5m, enableEviction: true, lowerPriorityShare: 0.1}
+            """
+        let settings = try #require(try build(yaml).flowControl)
+        #expect(settings.requestTTL == nil)
+        #expect(settings.noEndpointTTL == .seconds(300))
+        #expect(settings.lowerPriorityShare == 0.1)
+        let eviction = try #require(settings.eviction)
+        #expect(eviction.count == 2)
+        #expect(eviction.contains { $0 is SheddableEvictionFilter })
+        #expect(eviction.contains { $0 is PriorityThenTimeEvictionOrder })
     }
 
     @Test func withoutTheGateTheSectionHasNoEffect() throws {
@@ -98,7 +117,7 @@ import Testing
                 "epp.yaml:5:3: plugins[1]: has no effect: flowControl does not refer to 'program-aware-fairness'",
                 "epp.yaml:6:3: plugins[2]: has no effect: neither flowControl.saturationDetector nor a profile refers "
                     + "to 'concurrency-detector'",
-                "epp.yaml:7:3: plugins[3]: has no effect: this release does not end requests for others",
+                "epp.yaml:7:3: plugins[3]: has no effect: flowControl.enableEviction is not on",
             ]
         )
     }

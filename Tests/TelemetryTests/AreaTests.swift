@@ -82,6 +82,7 @@ import Testing
         let registry = MetricRegistry()
         let application: ApplicationMetrics
         let requests: RequestMetrics
+        let flowControl: FlowControlMetrics
         let scheduling: SchedulingMetrics
         let dataLayer: DataLayerMetrics
         let proxy: ProxyMetrics
@@ -92,6 +93,7 @@ import Testing
         init() throws {
             application = try ApplicationMetrics(registry: registry, commit: "abc", buildRef: "main")
             requests = try RequestMetrics(registry: registry)
+            flowControl = try FlowControlMetrics(registry: registry)
             scheduling = try SchedulingMetrics(registry: registry)
             dataLayer = try DataLayerMetrics(registry: registry)
             proxy = try ProxyMetrics(registry: registry)

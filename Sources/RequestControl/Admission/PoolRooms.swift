@@ -57,7 +57,9 @@ package struct PoolRooms: PoolRoomSource {
         return (prefill, decode, view.isEmpty ? 1 : saturation(of: view, adding: .none, at: now))
     }
 
-    private func saturation(of view: [EndpointSnapshot], adding pending: PendingLoad, at now: MonotonicInstant) -> Double {
+    private func saturation(of view: [EndpointSnapshot], adding pending: PendingLoad, at now: MonotonicInstant)
+        -> Double
+    {
         let decode = share(of: view, adding: pending, at: now) { $0.decodes }
         // Most pools have one part.
         let hasPrefill = view.contains { $0.role.prefills }

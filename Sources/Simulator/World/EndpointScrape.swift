@@ -30,7 +30,9 @@ struct EndpointScrape {
     ///   - isLost: whether the answer is lost on its way.
     ///   - models: the server's model list.
     /// - Returns: `false` when the life is over, and nothing more is to be asked.
-    mutating func ask(page: String?, isLost: Bool, models: [ServedModel], store: EndpointStore, at now: MonotonicInstant) -> Bool {
+    mutating func ask(
+        page: String?, isLost: Bool, models: [ServedModel], store: EndpointStore, at now: MonotonicInstant
+    ) -> Bool {
         guard let endpoint = store.snapshot(of: life) else { return false }
         if isLost {
             schedule.finished(.answered, at: now)
