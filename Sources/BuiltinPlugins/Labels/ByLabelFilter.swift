@@ -8,6 +8,17 @@ struct LabelValues: Sendable {
     let values: Set<String>
     /// Whether something without the label passes.
     let allowsAbsence: Bool
+    /// Both in words.
+    let rule: String
+
+    /// Makes the values.
+    init(key: String, values: Set<String>, allowsAbsence: Bool) {
+        self.key = key
+        self.values = values
+        self.allowsAbsence = allowsAbsence
+        let named = values.isEmpty ? [] : ["\(key) in (\(values.sorted().joined(separator: ", ")))"]
+        rule = (named + (allowsAbsence ? ["no \(key)"] : [])).joined(separator: " or ")
+    }
 
     /// Whether something with `labels` passes.
     func accepts(_ labels: [String: String]) -> Bool {
@@ -41,4 +52,6 @@ struct ByLabelFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep { label.accepts($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { label.rule }
 }

@@ -32,19 +32,24 @@ struct UtilizationFilter: Filter {
         func holds(on endpoint: EndpointSnapshot) -> Bool {
             !(metric.value(on: endpoint) > maximum)
         }
+
+        var rule: String { "\(metric.rawValue) <= \(maximum.written)" }
     }
 
     private let conditions: [Condition]
     private let fallsBack: Bool
+    private let rule: String
 
     /// Reads `conditions` (at least one, of `metric` and `maxValue`), `fallbackOnEmpty` (default `false`) and
     /// `inFlightLoadProducerName`.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         let conditions = parameters.objects("conditions").compactMap(Self.condition)
-        if parameters.array("conditions").isEmpty {
+        parameters.require("conditions")
+        if parameters.contains("conditions"), parameters.array("conditions").isEmpty {
             parameters.report("there must be at least one condition", at: "conditions")
         }
         self.conditions = conditions
+        rule = conditions.map(\.rule).joined(separator: " and ")
         fallsBack = parameters.bool("fallbackOnEmpty", default: false)
         if conditions.contains(where: { $0.metric == .activeRequests }) {
             _ = InFlightLoads.reader(parameters, context: &context)
@@ -67,6 +72,8 @@ struct UtilizationFilter: Filter {
             conditions.allSatisfy { $0.holds(on: endpoint) }
         }
     }
+
+    func rule(in context: SchedulingContext) -> String { rule }
 }
 
 extension Candidates {

@@ -38,6 +38,10 @@ struct SessionAffinityFilter: Filter, SessionKeeper {
         pinned.keep { $0.id == endpoint }
         if !pinned.isEmpty { candidates = pinned }
     }
+
+    func rule(in context: SchedulingContext) -> String {
+        "the session's endpoint is \(affinity.endpoint(context)?.description ?? "unknown")"
+    }
 }
 
 /// Prefers the endpoint of the request's session: 1 for that one, 0 for all others.

@@ -12,6 +12,9 @@ private struct PeerProximity: Sendable {
         peer = context.consume(PeerEndpoint.key, requirement: .optional)
     }
 
+    /// The peer's name; `nil` when the request has none yet.
+    func peerID(_ scratch: RequestScratch) -> EndpointID? { scratch[peer]?.id }
+
     /// The nearest place that an endpoint shares with the peer, as a function of the endpoint; `nil` when the request
     /// has no peer yet.
     func tiers(_ scratch: RequestScratch) -> ((EndpointSnapshot) -> Topology.Tier?)? {
@@ -46,6 +49,10 @@ struct TopologyAffinityFilter: Filter {
         var near = candidates
         near.keep { endpoint in tier(endpoint).map { $0 <= farthest } ?? false }
         if !near.isEmpty { candidates = near }
+    }
+
+    func rule(in context: SchedulingContext) -> String {
+        "in the \(farthest.rawValue) of \(proximity.peerID(context.scratch)?.description ?? "the peer")"
     }
 }
 
