@@ -74,12 +74,14 @@ package struct SchedulingTrace: Sendable {
         appendStep(plugin, detail: scores.count)
         log.append(addingCapacity: scores.count) { output in
             output.withUnsafeMutableBufferPointer { free, count in
+                // Without an addition that could overflow, so that several numbers are converted at once.
+                let rest = UnsafeMutableBufferPointer(rebasing: free[count...])
                 scores.withUnsafeBufferPointer { scores in
                     for index in scores.indices {
-                        free.initializeElement(at: count + index, to: Float(scores[index]).bitPattern)
+                        rest.initializeElement(at: index, to: Float(scores[index]).bitPattern)
                     }
-                    count += scores.count
                 }
+                count += scores.count
             }
         }
     }

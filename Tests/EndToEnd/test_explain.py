@@ -82,6 +82,12 @@ vllm:kv_cache_usage_perc 0.5
 """
 
 
+CACHE = b"""\
+# TYPE vllm:cache_config_info gauge
+vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
+"""
+
+
 async def drip():
     loop, due = asyncio.get_running_loop(), asyncio.Queue()
     for number, byte in enumerate(GOOD.encode()):
@@ -111,6 +117,8 @@ BAD_PAGES = {
 
 def test_faults_of_metrics_pages(services, explain):
     good = services.model_server(models=["m"], running=7, waiting=3, kv_cache=0.25)
+    page_of_good = good.metrics_page
+    good.metrics_page = lambda: page_of_good() + CACHE
     servers = [good]
     for answer, _, _ in BAD_PAGES.values():
         server = services.model_server(models=["m"])

@@ -6,8 +6,8 @@ import RequestControl
 ///
 /// A decision is everything between a whole request body and the endpoint: reading the body, finding the route, the
 /// candidates, hashing and matching the prompt, scores, the pick, the lease, and the metrics. Half of each prompt is
-/// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number of
-/// endpoints and of kilobytes behind it, it runs that case alone.
+/// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number
+/// of endpoints and of kilobytes behind it, it runs that case alone.
 @main
 struct PickerBenchmark {
     /// A case of the table.

@@ -34,8 +34,8 @@ package final class DecisionLog: Sendable {
             endpoints += decision.endpointCount
             if count == places.count {
                 // The places are full and not yet as many as they may be. The oldest comes to the front, so that there
-                // is room behind the last.
-                places = Array(places[first...]) + places[..<first]
+                // is room behind the last. It is there, unless the number of endpoints was what let others go.
+                if first > 0 { places = Array(places[first...]) + places[..<first] }
                 first = 0
                 places.append(decision)
             } else {

@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayTesting
+import NIOCore
 import NIOPosix
 import RequestControl
 import Telemetry

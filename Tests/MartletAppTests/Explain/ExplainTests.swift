@@ -164,7 +164,8 @@ import Testing
                     onMissing: Fail
                     algorithm: {type: threshold, threshold: {operator: LessThan, value: 0.75}}
                 - type: core-metrics-extractor
-                  parameters: {customMetrics: [{attributeKey: swapped, metricSpec: swapped}]}
+                  parameters:
+                    engineConfigs: [{name: mine, customMetrics: [{attributeKey: swapped, metricSpec: swapped}]}]
                 """
         )
         let table = try await explain(state: state, body: #"{"model":"asked","prompt":"x"}"#) { options in
