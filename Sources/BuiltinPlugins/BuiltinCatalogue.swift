@@ -2,15 +2,21 @@ package import GatewayCore
 
 /// The plugins that come with the gateway. Adding one is one line here.
 package enum BuiltinCatalogue {
-    /// A registry of every built-in type, in the order in which lists show them.
+    /// A registry of every built-in type, in the order in which lists show them: kind by kind, in the order in which
+    /// they act on a request. Another name of a type comes directly behind it.
     package static func registry() -> PluginRegistry {
         var registry = PluginRegistry()
         registerProfileHandlers(in: &registry)
+        registerDeciders(in: &registry)
+        registerScreenersAndAdmitters(in: &registry)
         registerFilters(in: &registry)
-        registerScorersAndPickers(in: &registry)
+        registerScorers(in: &registry)
+        registerPickers(in: &registry)
         registerProducers(in: &registry)
+        registerDataSources(in: &registry)
         registerFlowControl(in: &registry)
-        registerData(in: &registry)
+        registerParsers(in: &registry)
+        registerReporters(in: &registry)
         for descriptor in UnavailablePlugins.descriptors { registry.registerUnavailable(descriptor) }
         return registry
     }
@@ -19,10 +25,13 @@ package enum BuiltinCatalogue {
     private static func registerProfileHandlers(in registry: inout PluginRegistry) {
         registry.register(SingleProfileHandler.self)
         registry.register(DisaggregatedProfileHandler.self)
+        registry.register(HeaderProfileHandler.self)
         registry.register(DataParallelProfileHandler.self)
         registry.register(PrefillDecodeProfileHandler.self)
-        registry.register(HeaderProfileHandler.self)
+    }
 
+    /// What says whether a stage has an endpoint of its own, and what tells the endpoints so.
+    private static func registerDeciders(in registry: inout PluginRegistry) {
         registry.register(AlwaysPrefillDecider.self)
         registry.register(PrefixBasedDecider.self)
         registry.register(MultimodalDecider.self)
@@ -30,7 +39,15 @@ package enum BuiltinCatalogue {
         registry.register(DisaggregationHeadersHandler.self, as: "prefill-header-handler")
     }
 
-    /// What removes candidates.
+    /// What removes candidates, or refuses requests, before any profile runs.
+    private static func registerScreenersAndAdmitters(in registry: inout PluginRegistry) {
+        registry.register(DisaggregatedSetRolloutScreener.self)
+
+        registry.register(ProbabilisticAdmitter.self)
+        registry.register(LatencySLOAdmitter.self)
+    }
+
+    /// What removes candidates: by labels, load, cache, place, latency, and for tests.
     private static func registerFilters(in registry: inout PluginRegistry) {
         registry.register(LabelSelectorFilter.self)
         registry.register(LabelSelectorFilter.self, as: "by-label-selector")
@@ -38,54 +55,70 @@ package enum BuiltinCatalogue {
         registry.register(DecodeFilter.self)
         registry.register(PrefillFilter.self)
         registry.register(EncodeFilter.self)
+
+        registry.register(UtilizationFilter.self)
+        registry.register(EndpointAttributeFilter.self)
+        registry.register(PrefixCacheAffinityFilter.self)
         registry.register(SessionAffinityFilter.self)
         registry.register(TopologyAffinityFilter.self)
         registry.register(SLOHeadroomTierFilter.self)
-        registry.register(PrefixCacheAffinityFilter.self)
-        registry.register(UtilizationFilter.self)
-        registry.register(EndpointAttributeFilter.self)
         registry.register(HeaderBasedTestingFilter.self)
     }
 
-    /// What rates candidates, and what chooses among them.
-    private static func registerScorersAndPickers(in registry: inout PluginRegistry) {
+    /// What rates candidates: by load, cache, session, place, labels and latency.
+    private static func registerScorers(in registry: inout PluginRegistry) {
         registry.register(QueueScorer.self)
-        registry.register(KVCacheUtilizationScorer.self)
         registry.register(RunningRequestsScorer.self)
+        registry.register(KVCacheUtilizationScorer.self)
         registry.register(LoadAwareScorer.self)
-        registry.register(TokenLoadScorer.self)
         registry.register(ActiveRequestScorer.self)
-        registry.register(LoRAAffinityScorer.self)
+        registry.register(TokenLoadScorer.self)
+        registry.register(EndpointAttributeScorer.self)
+
         registry.register(PrefixCacheScorer.self)
-        registry.register(LatencyScorer.self)
         registry.register(NoHitLRUScorer.self)
         registry.register(EncoderCacheScorer.self)
-        registry.register(EndpointAttributeScorer.self)
-        registry.register(ContextLengthAware.self)
-        registry.register(SessionAffinityScorer.self)
-        registry.register(HeaderLabelAffinityScorer.self)
-        registry.register(TopologyAffinityScorer.self)
+        registry.register(LoRAAffinityScorer.self)
 
+        registry.register(SessionAffinityScorer.self)
+        registry.register(TopologyAffinityScorer.self)
+        registry.register(HeaderLabelAffinityScorer.self)
+        registry.register(ContextLengthAware.self)
+        registry.register(LatencyScorer.self)
+    }
+
+    /// What chooses among the scored.
+    private static func registerPickers(in registry: inout PluginRegistry) {
         registry.register(MaxScorePicker.self)
         registry.register(WeightedRandomPicker.self)
         registry.register(RandomPicker.self)
     }
 
-    /// What acts on a request before its profiles run.
+    /// What computes data about a request before its profiles run.
     private static func registerProducers(in registry: inout PluginRegistry) {
         registry.register(TokenProducer.self)
         registry.register(TokenProducer.self, as: "tokenizer")
         registry.register(ApproximatePrefixCacheProducer.self)
-        registry.register(InFlightLoadProducer.self)
         registry.register(BurstPrefixCacheProducer.self)
         registry.register(EncoderCacheProducer.self)
+        registry.register(InFlightLoadProducer.self)
         registry.register(CacheSourceProducer.self)
         registry.register(SessionIDProducer.self)
         registry.register(AgentIdentity.self)
+        registry.register(TopologyExtractor.self)
+    }
 
-        registry.register(DisaggregatedSetRolloutScreener.self)
-        registry.register(LatencySLOAdmitter.self)
-        registry.register(ProbabilisticAdmitter.self)
+    /// Where data about endpoints comes from, and the endpoints themselves.
+    private static func registerDataSources(in registry: inout PluginRegistry) {
+        registry.register(MetricsDataSource.self)
+        registry.register(CoreMetricsExtractor.self)
+        registry.register(ModelsDataSource.self)
+        registry.register(ModelsDataExtractor.self)
+        registry.register(DCGMDataSource.self)
+        registry.register(DCGMExtractor.self)
+        registry.register(EndpointNotificationSource.self)
+
+        registry.register(FileDiscovery.self)
     }
 
     /// What says how full a pool is, and what says who waits and who goes first when it is.
@@ -112,20 +145,8 @@ package enum BuiltinCatalogue {
         registry.register(PriorityThenTimeEvictionOrder.self, as: PriorityThenTimeEvictionOrder.formerType)
     }
 
-    /// Where data comes from, and where it goes.
-    private static func registerData(in registry: inout PluginRegistry) {
-        registry.register(MetricsDataSource.self)
-        registry.register(CoreMetricsExtractor.self)
-        registry.register(ModelsDataSource.self)
-        registry.register(ModelsDataExtractor.self)
-        registry.register(DCGMDataSource.self)
-        registry.register(DCGMExtractor.self)
-        registry.register(EndpointNotificationSource.self)
-        registry.register(TopologyExtractor.self)
-
-        registry.register(DestinationEndpointServedVerifier.self)
-        registry.register(RequestAttributeReporter.self)
-
+    /// What reads formats of requests.
+    private static func registerParsers(in registry: inout PluginRegistry) {
         registry.register(OpenAIParser.self)
         registry.register(AnthropicParser.self)
         registry.register(VLLMHTTPParser.self)
@@ -133,7 +154,11 @@ package enum BuiltinCatalogue {
         registry.register(VLLMGRPCParser.self)
         registry.register(VertexAIParser.self)
         registry.register(PassthroughParser.self)
+    }
 
-        registry.register(FileDiscovery.self)
+    /// What tells of responses.
+    private static func registerReporters(in registry: inout PluginRegistry) {
+        registry.register(RequestAttributeReporter.self)
+        registry.register(DestinationEndpointServedVerifier.self)
     }
 }

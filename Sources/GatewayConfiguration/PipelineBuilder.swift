@@ -111,38 +111,6 @@ extension PluginRegistry {
     }
 }
 
-extension PluginRoles {
-    /// The roles of a type, by what it conforms to.
-    init(of type: any Plugin.Type) {
-        self = []
-        if type is any Filter.Type { insert(.filter) }
-        if type is any Scorer.Type { insert(.scorer) }
-        if type is any Picker.Type { insert(.picker) }
-        if type is any ProfileHandler.Type { insert(.profileHandler) }
-        if type is any DataSource.Type { insert(.dataSource) }
-        if type is any DataExtractor.Type { insert(.extractor) }
-        if type is any RequestParser.Type { insert(.parser) }
-        if type is any EndpointSource.Type { insert(.endpointSource) }
-        if type is any SaturationDetector.Type { insert(.saturationDetector) }
-        if type is any FairnessPolicy.Type { insert(.fairnessPolicy) }
-        if type is any OrderingPolicy.Type { insert(.orderingPolicy) }
-        if type is any UsageLimitPolicy.Type { insert(.usageLimitPolicy) }
-        if type is any EvictionPolicy.Type { insert(.evictionPolicy) }
-        if Self.actsElsewhere(type) { insert(.other) }
-    }
-}
-
-extension PluginRoles {
-    /// Whether a type acts on requests outside of profiles.
-    private static func actsElsewhere(_ type: any Plugin.Type) -> Bool {
-        type is any DataProducer.Type || type is any PreRequest.Type || type is any Screener.Type
-            || type is any Admitter.Type || type is any AgentIdentifier.Type || type is any LoadEstimator.Type
-            || type is any ResponseHeaderProcessor.Type || type is any ResponseReporter.Type
-            || type is any ResponseObserver.Type || type is any EndpointObserver.Type
-            || type is any ServiceObserver.Type
-    }
-}
-
 /// Where something stands in a configuration.
 struct Place {
     let position: SourcePosition

@@ -172,7 +172,14 @@ public struct PluginConformance: Sendable {
             var context = fresh
             producer.produce(for: candidates, context: &context)
         }
-        if let filter = plugin as? any Filter { found += check(filter, candidates, fresh) }
+        if let filter = plugin as? any Filter {
+            found += checkNarrowing("filter", candidates, fresh) { filter.filter(&$0, context: &$1) }
+            _ = filter.rule(in: fresh)
+        }
+        if let screener = plugin as? any Screener {
+            found += checkNarrowing("screener", candidates, fresh) { screener.screen(&$0, context: &$1) }
+            _ = screener.rule(in: fresh)
+        }
         if let scorer = plugin as? any Scorer { found += check(scorer, candidates, fresh, isUsual: isUsual) }
         if let detector = plugin as? any SaturationDetector { found += check(detector, candidates, fresh) }
         if !candidates.isEmpty {
@@ -185,16 +192,22 @@ public struct PluginConformance: Sendable {
         return found.map { "\($0) (\(candidates.count) candidates, seed \(seed))" }
     }
 
-    private func check(_ filter: any Filter, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
+    /// Checks a filter or a screener, which is called `role`.
+    private func checkNarrowing(
+        _ role: String,
+        _ candidates: Candidates,
+        _ fresh: SchedulingContext,
+        narrow: (inout Candidates, inout SchedulingContext) -> Void
+    ) -> [String] {
         var (first, second) = (candidates, candidates)
         var (firstContext, secondContext) = (fresh, fresh)
-        filter.filter(&first, context: &firstContext)
-        filter.filter(&second, context: &secondContext)
+        narrow(&first, &firstContext)
+        narrow(&second, &secondContext)
         var found: [String] = []
         if !Set(first.positions).isSubset(of: candidates.positions) || first.all.count != candidates.all.count {
-            found.append("the filter adds candidates")
+            found.append("the \(role) adds candidates")
         }
-        if first.positions != second.positions { found.append("the filter is not deterministic for a seed") }
+        if first.positions != second.positions { found.append("the \(role) is not deterministic for a seed") }
         return found
     }
 
@@ -291,6 +304,7 @@ public struct PluginConformance: Sendable {
                 found += check(context.requestHeaders)
             }
         }
+        found += checkEdges(plugin, endpoint, context)
         if let observer = plugin as? any ResponseObserver {
             for outcome in RequestOutcome.allCases {
                 observer.didEnd(fresh.request, endpoint: endpoint, outcome: outcome, usage: nil)

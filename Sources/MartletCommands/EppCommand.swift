@@ -1,8 +1,38 @@
 import ArgumentParser
 import MartletApp
 
-/// `martlet epp`. Its flags are those of a Go program, which the flag set of the application reads.
-struct EppCommand: AsyncParsableCommand {
+/// A command whose flags are those of a Go program, which the flag set of the application reads.
+protocol FlagSetCommand: AsyncParsableCommand {
+    /// The words behind the command.
+    var flags: [String] { get }
+
+    /// What `flags` ask for.
+    static func request(_ flags: [String]) throws(CommandError) -> CommandRequest
+}
+
+extension FlagSetCommand {
+    mutating func validate() throws {
+        _ = try request()
+    }
+
+    mutating func run() async throws {
+        switch try request() {
+        case .help(let text): print(text)
+        case .run(let run): try await run()
+        }
+    }
+
+    private func request() throws -> CommandRequest {
+        do throws(CommandError) {
+            return try Self.request(flags)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+}
+
+/// `martlet epp`.
+struct EppCommand: FlagSetCommand {
     static let configuration = CommandConfiguration(
         commandName: "epp",
         abstract: "An endpoint picker for proxies that speak ext_proc; takes the flags of llm-d's."
@@ -11,25 +41,13 @@ struct EppCommand: AsyncParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "The flags; see martlet epp --help.")
     var flags: [String] = []
 
-    func validate() throws {
-        _ = try request()
-    }
-
-    func run() async throws {
-        try await request().perform()
-    }
-
-    private func request() throws -> CommandRequest {
-        do throws(CommandError) {
-            return try EppApplication.request(flags, plugins: PluginTypes.present)
-        } catch {
-            throw ValidationError(error.description)
-        }
+    static func request(_ flags: [String]) throws(CommandError) -> CommandRequest {
+        try EppApplication.request(flags, plugins: PluginTypes.present)
     }
 }
 
-/// `martlet bbr`. Its flags are those of a Go program, which the flag set of the application reads.
-struct BbrCommand: AsyncParsableCommand {
+/// `martlet bbr`.
+struct BbrCommand: FlagSetCommand {
     static let configuration = CommandConfiguration(
         commandName: "bbr",
         abstract: "A body-based router for proxies that speak ext_proc; takes the flags of GAIE's."
@@ -38,29 +56,7 @@ struct BbrCommand: AsyncParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "The flags; see martlet bbr --help.")
     var flags: [String] = []
 
-    func validate() throws {
-        _ = try request()
-    }
-
-    func run() async throws {
-        try await request().perform()
-    }
-
-    private func request() throws -> CommandRequest {
-        do throws(CommandError) {
-            return try BodyRouterApplication.request(flags)
-        } catch {
-            throw ValidationError(error.description)
-        }
-    }
-}
-
-extension CommandRequest {
-    /// Does what was asked for.
-    func perform() async throws {
-        switch self {
-        case .help(let text): print(text)
-        case .run(let run): try await run()
-        }
+    static func request(_ flags: [String]) throws(CommandError) -> CommandRequest {
+        try BodyRouterApplication.request(flags)
     }
 }

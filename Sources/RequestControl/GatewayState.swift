@@ -100,10 +100,10 @@ package final class GatewayState: Sendable {
     }
 
     /// The priorities of a pool's requests.
-    func objectives(of pool: PoolID) -> ObjectiveTable { objectives[pool] ?? ObjectiveTable() }
+    package func objectives(of pool: PoolID) -> ObjectiveTable { objectives[pool] ?? ObjectiveTable() }
 
     /// Which models serve the requests of a pool; `nil` when they are those that the requests ask for.
-    func rewrites(of pool: PoolID) -> ModelRewriteTable? { rewrites[pool] }
+    package func rewrites(of pool: PoolID) -> ModelRewriteTable? { rewrites[pool] }
 
     /// The pool called `id`; `nil` when there is none.
     package subscript(pool id: PoolID) -> PoolRuntime? { poolsByName[id] }

@@ -184,7 +184,7 @@ package final class RequestExchange {
         context.now = started
         do throws(Rejection) {
             defer { self.context = context }
-            decision = try decide(&context, route)
+            decision = try decide(&context, route, startedAt: started)
         } catch {
             let model = context.request.targetModel
             controller.metrics.scheduling.attempts(.failure, targetModel: model).increment()
@@ -223,17 +223,21 @@ package final class RequestExchange {
 
     private func decide(
         _ context: inout SchedulingContext,
-        _ route: RouteSelection
+        _ route: RouteSelection,
+        startedAt started: MonotonicInstant
     ) throws(Rejection) -> SchedulingDecision {
         let step = DecisionStep(pool: route.pool, tried: tried, subset: incoming.endpointSubset)
         let decision: SchedulingDecision
         if let decisions = controller.decisions {
-            let (record, result) = step.recorded(&context, attempt: attemptCount, clock: controller.clock)
-            decisions.record(record)
-            decision = try result.get()
+            decision = try step.decide(
+                &context,
+                attempt: attemptCount,
+                begunAt: started,
+                clock: controller.clock,
+                keep: decisions.record
+            )
         } else {
-            var untraced: SchedulingTrace?
-            decision = try step.decide(&context, trace: &untraced)
+            decision = try step.decide(&context)
         }
         route.pool.scheduler.willSend(decision, context: &context)
         return decision

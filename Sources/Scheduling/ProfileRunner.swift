@@ -3,6 +3,10 @@ import GatewayCore
 /// Runs one profile: filters, scorers, picker.
 struct ProfileRunner {
     let profile: SchedulingProfile
+    /// The profile's number in a ``TraceOutline``.
+    let number: Int
+    /// The number of its first plugin there.
+    let firstPlugin: Int
 
     /// Narrows, scores and picks.
     ///
@@ -13,7 +17,7 @@ struct ProfileRunner {
         context: inout SchedulingContext,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> ProfileResult? {
-        trace?.beginRun(of: profile.name)
+        trace?.beginRun(of: number)
         var candidates = start
         filter(&candidates, context: &context, trace: &trace)
         if candidates.isEmpty {
@@ -21,17 +25,18 @@ struct ProfileRunner {
             return nil
         }
         var buffer = ScoreBuffer(count: candidates.count)
-        buffer.add(profile.scorers, candidates: candidates, context: context, trace: &trace)
+        let firstScorer = firstPlugin + profile.filters.count
+        buffer.add(profile.scorers, from: firstScorer, candidates: candidates, context: context, trace: &trace)
         let picks = profile.picker.pick(candidates, scores: buffer.sums.span, context: &context)
-        trace?.note(.picker, profile.pickerName)
+        trace?.note(firstScorer + profile.scorers.count)
         let endpoints: [EndpointSnapshot]
         do throws(Rejection) {
             endpoints = try self.endpoints(picks, of: candidates)
         } catch {
-            trace?.endRun(scored: candidates.positions, sums: buffer.sums)
+            trace?.endRun(picks: [])
             throw error
         }
-        trace?.endRun(scored: candidates.positions, sums: buffer.sums, picks: picks)
+        trace?.endRun(picks: picks)
         return ProfileResult(
             profile: profile.name,
             endpoints: endpoints,
@@ -46,12 +51,14 @@ struct ProfileRunner {
         context: inout SchedulingContext,
         trace: inout SchedulingTrace?
     ) {
-        for named in profile.filters where !candidates.isEmpty {
+        for index in profile.filters.indices where !candidates.isEmpty {
             let before = candidates.count
-            named.filter.filter(&candidates, context: &context)
-            if trace != nil {
-                let rule = candidates.count < before ? named.filter.rule(in: context) : nil
-                trace?.note(.filter, named.name, left: candidates.positions, rule: rule)
+            let filter = profile.filters[index].filter
+            filter.filter(&candidates, context: &context)
+            if candidates.count == before {
+                trace?.note(firstPlugin + index)
+            } else {
+                trace?.note(firstPlugin + index, left: candidates.positions, rule: filter.rule(in: context))
             }
         }
     }

@@ -10,19 +10,17 @@ package final class Scheduler: Sendable {
     private let pipeline: PluginPipeline
     private let runners: [ProfileRunner]
     private let profileNames: [String]
-    /// The most steps and scorers that a trace can have.
-    private let stepCount: Int
-    private let scorerCount: Int
+    private let outline: TraceOutline
 
     /// Makes a scheduler that runs `pipeline`.
     package init(pipeline: PluginPipeline) {
         self.pipeline = pipeline
-        runners = pipeline.profiles.map(ProfileRunner.init)
+        let outline = TraceOutline(pipeline)
+        self.outline = outline
+        runners = pipeline.profiles.enumerated().map { number, profile in
+            ProfileRunner(profile: profile, number: number, firstPlugin: outline.firstOfProfile[number])
+        }
         profileNames = pipeline.profiles.map(\.name)
-        scorerCount = pipeline.profiles.reduce(0) { $0 + $1.scorers.count }
-        stepCount =
-            pipeline.screeners.count + pipeline.producers.count + pipeline.admitters.count
-            + pipeline.profiles.reduce(scorerCount) { $0 + $1.filters.count + 1 }
     }
 
     /// How many slots the scratch of a request must have; see ``RequestScratch/init(slotCount:)``.
@@ -30,6 +28,11 @@ package final class Scheduler: Sendable {
 
     /// What reads formats of requests that the gateway does not know.
     package var bodyParsers: [any BodyParser] { pipeline.bodyParsers }
+
+    /// An empty record of a decision that began at `begunAt` and whose times are `clock`'s.
+    package func trace(clock: any MonotonicClock, begunAt: MonotonicInstant) -> SchedulingTrace {
+        SchedulingTrace(outline: outline, clock: clock, begunAt: begunAt)
+    }
 
     /// Chooses where `context.request` goes.
     ///
@@ -48,15 +51,14 @@ package final class Scheduler: Sendable {
         return try schedule(&context, candidates: candidates, trace: &trace)
     }
 
-    /// Chooses where `context.request` goes, and records why when `trace` is not `nil`; also when it throws.
+    /// Chooses where `context.request` goes, and records why when `trace`, which this scheduler made, is not `nil`;
+    /// also when it throws.
     package func schedule(
         _ context: inout SchedulingContext,
         candidates: Candidates,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
-        trace?.endpoints = candidates.all
-        trace?.reserve(steps: stepCount, scores: scorerCount * candidates.count)
-        trace?.beginLap()
+        trace?.begin(candidates)
         var candidates = candidates
         if pipeline.flowControl == nil {
             try shed(context, candidates: candidates)
@@ -64,13 +66,13 @@ package final class Scheduler: Sendable {
             keepThoseWithRoom(&candidates, now: context.now, trace: &trace)
         }
         try screen(&candidates, context: &context, trace: &trace)
-        for producer in pipeline.producers {
-            producer.plugin.produce(for: candidates, context: &context)
-            trace?.note(.producer, producer.name)
+        for index in pipeline.producers.indices {
+            pipeline.producers[index].plugin.produce(for: candidates, context: &context)
+            trace?.note(outline.producers + index)
         }
-        for admitter in pipeline.admitters {
-            defer { trace?.note(.admitter, admitter.name) }
-            try admitter.plugin.admit(candidates, context: &context)
+        for index in pipeline.admitters.indices {
+            defer { trace?.note(outline.admitters + index) }
+            try pipeline.admitters[index].plugin.admit(candidates, context: &context)
         }
         let progress = try runProfiles(candidates, context: &context, trace: &trace)
         let decision = try pipeline.handler.decide(profileNames, progress: progress, context: &context)
@@ -94,15 +96,21 @@ package final class Scheduler: Sendable {
         context: inout SchedulingContext,
         trace: inout SchedulingTrace?
     ) throws(Rejection) {
-        for screener in pipeline.screeners {
+        for index in pipeline.screeners.indices {
+            let screener = pipeline.screeners[index]
             let before = candidates.count
             screener.plugin.screen(&candidates, context: &context)
-            if trace != nil {
-                let rule = candidates.count < before ? screener.plugin.rule(in: context) : nil
-                trace?.note(.screener, screener.name, left: candidates.positions, rule: rule)
+            if candidates.count == before {
+                trace?.note(index)
+            } else {
+                trace?.note(index, left: candidates.positions, rule: screener.plugin.rule(in: context))
             }
             if candidates.isEmpty {
-                throw Rejection(.noEndpoints, "screeners eliminated all endpoint candidates")
+                throw Rejection(
+                    .noEndpoints,
+                    "screeners eliminated all endpoint candidates: '\(screener.name)' left none of \(before) by its "
+                        + "rule: \(screener.plugin.rule(in: context))"
+                )
             }
         }
     }
@@ -128,7 +136,8 @@ package final class Scheduler: Sendable {
         guard !free.isEmpty, free.count < candidates.count else { return }
         candidates = free
         trace?.note(
-            .screener, type(of: detector).descriptor.type, left: candidates.positions,
+            outline.detector,
+            left: candidates.positions,
             rule: "flow control sends nothing to endpoints that are full"
         )
     }

@@ -3,9 +3,121 @@ package import GatewayCore
 /// A record of how a decision came about, for explanations and tests.
 ///
 /// The scheduler fills it only when asked; without it each step of a run costs one branch. With it a decision costs one
-/// reading of the clock and a few words for each plugin, and one number for each score: thousands of records are kept,
-/// so what they hold is shared with the decision where it can be.
+/// reading of the clock and four words for each plugin, and one number for each score. Thousands of records are kept,
+/// and writing to memory that no processor has at hand is most of what that costs, so a record is one list of words
+/// that only grows. What people read is made of it when they ask: ``commonSteps``, ``runs``.
 package struct SchedulingTrace: Sendable {
+    /// Whom a screener or filter left, and why.
+    private struct Narrowing {
+        let left: [Int]
+        let rule: String
+    }
+
+    /// The first words of what stands in the log.
+    private enum Tag {
+        /// A profile begins, whose number is in the other bits. A word without a tag is a plugin's number: a step.
+        static let run: UInt32 = 1 << 31
+        /// A profile ends: whether its candidates were scored is in the other bits.
+        static let end: UInt32 = 1 << 30
+    }
+
+    /// Every endpoint that the decision started with; positions refer to it.
+    package internal(set) var endpoints: [EndpointSnapshot] = []
+    /// When the last step ended.
+    package private(set) var lastInstant: MonotonicInstant
+    private let outline: TraceOutline
+    private let clock: any MonotonicClock
+    private var narrowings: [Narrowing] = []
+    /// One behind the other:
+    ///
+    /// - a step: the plugin's number; a detail; its nanoseconds in two words, the low one first. The detail of a scorer
+    ///   is how many scores follow, neither clamped nor weighted, in single precision; that of a screener or filter
+    ///   is 1 more than its place in `narrowings`, or 0 when it removed nobody.
+    /// - the begin of a profile's run: its tag.
+    /// - the end: its tag, how many the picker picked, and their places among those who were scored.
+    private var log: [UInt32] = []
+
+    init(outline: TraceOutline, clock: any MonotonicClock, begunAt: MonotonicInstant) {
+        self.outline = outline
+        self.clock = clock
+        lastInstant = begunAt
+    }
+
+    // MARK: - Filling
+
+    /// Begins the time of the first step, and makes room.
+    mutating func begin(_ candidates: Candidates) {
+        endpoints = candidates.all
+        let wordsOfRuns = outline.profiles.count * 4
+        log.reserveCapacity(outline.entries.count * 4 + wordsOfRuns + outline.scorerCount * candidates.count)
+        lastInstant = clock.now
+    }
+
+    /// Appends the step of the plugin with this number, which began where the last one ended.
+    mutating func note(_ plugin: Int) {
+        appendStep(plugin, detail: 0)
+    }
+
+    /// Appends the step of a screener or filter that removed somebody.
+    ///
+    /// - Parameters:
+    ///   - plugin: its number.
+    ///   - left: the positions that it left, ascending.
+    ///   - rule: by what rule, in words.
+    mutating func note(_ plugin: Int, left: [Int], rule: String) {
+        narrowings.append(Narrowing(left: left, rule: rule))
+        appendStep(plugin, detail: narrowings.count)
+    }
+
+    /// Appends a scorer's step with its scores.
+    mutating func note(_ plugin: Int, scores: Span<Double>) {
+        appendStep(plugin, detail: scores.count)
+        log.append(addingCapacity: scores.count) { output in
+            output.withUnsafeMutableBufferPointer { free, count in
+                // Without an addition that could overflow, so that several numbers are converted at once.
+                let rest = UnsafeMutableBufferPointer(rebasing: free[count...])
+                scores.withUnsafeBufferPointer { scores in
+                    for index in scores.indices {
+                        rest.initializeElement(at: index, to: Float(scores[index]).bitPattern)
+                    }
+                }
+                count += scores.count
+            }
+        }
+    }
+
+    /// Begins the run of the profile with this number.
+    mutating func beginRun(of profile: Int) {
+        log.append(Tag.run | UInt32(truncatingIfNeeded: profile))
+    }
+
+    /// Ends a run whose filters left nobody.
+    mutating func endRun() {
+        log.append(Tag.end)
+        log.append(0)
+    }
+
+    /// Ends a run whose candidates were scored; without picks when the picker failed.
+    mutating func endRun(picks: [Int]) {
+        log.append(Tag.end | 1)
+        log.append(UInt32(truncatingIfNeeded: picks.count))
+        for pick in picks { log.append(UInt32(truncatingIfNeeded: pick)) }
+    }
+
+    private mutating func appendStep(_ plugin: Int, detail: Int) {
+        let now = clock.now
+        let nanoseconds = UInt64(bitPattern: now.nanoseconds &- lastInstant.nanoseconds)
+        lastInstant = now
+        log.append(UInt32(truncatingIfNeeded: plugin))
+        log.append(UInt32(truncatingIfNeeded: detail))
+        log.append(UInt32(truncatingIfNeeded: nanoseconds))
+        log.append(UInt32(truncatingIfNeeded: nanoseconds >> 32))
+    }
+}
+
+// MARK: - Reading
+
+extension SchedulingTrace {
     /// What a plugin did.
     package struct Step: Sendable {
         /// The plugin's place in the pipeline.
@@ -20,101 +132,102 @@ package struct SchedulingTrace: Sendable {
         /// How long it took, with what the scheduler did around it.
         package let nanoseconds: Int64
         /// The positions of the candidates that a screener or filter left, ascending; `nil` for other stages.
-        package var left: [Int]?
+        package let left: [Int]?
         /// By what rule a screener or filter that removed somebody decides, in words.
-        package var rule: String?
+        package let rule: String?
         /// A scorer's weight in the profile.
-        package var weight = 1.0
-        /// Where a scorer's scores stand in ``SchedulingTrace/scores``.
-        fileprivate var firstScore = 0
+        package let weight: Double
+        /// A scorer's raw scores, neither clamped nor weighted, one per candidate of ``ProfileRun/scored``; empty for
+        /// other stages.
+        package let scores: [Float]
     }
 
     /// One run of one profile.
     package struct ProfileRun: Sendable {
         /// The profile's name.
         package let profile: String
-        /// Where its steps stand in ``SchedulingTrace/steps``: the filters that ran, the scorers, the picker. Filters
-        /// behind one that left nobody did not run.
-        package fileprivate(set) var steps: Range<Int>
-        /// The positions of the candidates that the filters left, ascending; ``sums`` is in this order.
+        /// The filters that ran, the scorers, the picker. Filters behind one that left nobody did not run.
+        package fileprivate(set) var steps: [Step] = []
+        /// The positions of the candidates that were scored, ascending; ``sums`` is in this order. Empty when the
+        /// filters left nobody.
         package fileprivate(set) var scored: [Int] = []
         /// The weighted sums, one per scored candidate.
-        package fileprivate(set) var sums: [Double] = []
+        package fileprivate(set) var sums: [Float] = []
         /// The places in ``scored`` of those whom the picker chose, best first; empty when the filters left nobody.
         package fileprivate(set) var picks: [Int] = []
     }
 
-    /// Every endpoint that the decision started with; positions refer to it.
-    package internal(set) var endpoints: [EndpointSnapshot] = []
-    /// What ran, in order; the screeners, producers and admitters stand before the first profile's steps.
-    package private(set) var steps: [Step] = []
+    /// What ran before the first profile: screeners, producers and admitters.
+    package var commonSteps: [Step] { read().common }
+
     /// The profile runs, in the order in which they ran.
-    package private(set) var runs: [ProfileRun] = []
-    /// The scorers' raw scores, neither clamped nor weighted, one after the other.
-    private var scores: [Float] = []
-    private let clock: any MonotonicClock
-    private var lapStart: MonotonicInstant
-
-    /// Makes an empty record whose times are `clock`'s.
-    package init(clock: any MonotonicClock) {
-        self.clock = clock
-        lapStart = clock.now
-    }
-
-    /// The steps outside of profiles.
-    package var commonSteps: ArraySlice<Step> { steps[..<(runs.first?.steps.lowerBound ?? steps.count)] }
-
-    /// The raw scores that `scorer` gave in `run`, one per candidate of ``ProfileRun/scored``.
-    package func scores(of scorer: Step, in run: ProfileRun) -> ArraySlice<Float> {
-        scores[scorer.firstScore..<scorer.firstScore + run.scored.count]
-    }
+    package var runs: [ProfileRun] { read().runs }
 
     /// Whom `run` picked, best first.
     package func picked(in run: ProfileRun) -> [EndpointID] {
         run.picks.map { endpoints[run.scored[$0]].id }
     }
 
-    // MARK: - Filling
-
-    /// Makes room for `count` steps.
-    mutating func reserve(steps count: Int, scores scoreCount: Int) {
-        steps.reserveCapacity(count)
-        scores.reserveCapacity(scoreCount)
+    private func read() -> (common: [Step], runs: [ProfileRun]) {
+        var common: [Step] = []
+        var runs: [ProfileRun] = []
+        var start = Array(endpoints.indices)
+        var left = start
+        var rest = log[...]
+        while let word = rest.first {
+            if word & Tag.run != 0 {
+                rest.removeFirst()
+                if runs.isEmpty { start = left }
+                left = start
+                runs.append(ProfileRun(profile: outline.profiles[Int(word & ~Tag.run)]))
+            } else if word & Tag.end != 0 {
+                let picks = rest.dropFirst(2).prefix(Int(rest[rest.startIndex + 1]))
+                rest = rest[picks.endIndex...]
+                if word & ~Tag.end != 0 { runs[runs.count - 1].finish(scored: left, picks: picks.map { Int($0) }) }
+            } else {
+                let step = readStep(&rest, &left)
+                if runs.isEmpty { common.append(step) } else { runs[runs.count - 1].steps.append(step) }
+            }
+        }
+        return (common, runs)
     }
 
-    /// Begins the time of the next step.
-    mutating func beginLap() {
-        lapStart = clock.now
+    /// Takes a step from the front of `rest`; `left` has the positions before it, and those that it left afterwards.
+    private func readStep(_ rest: inout ArraySlice<UInt32>, _ left: inout [Int]) -> Step {
+        let words = Array(rest.prefix(4))
+        rest.removeFirst(4)
+        let entry = outline.entries[Int(words[0])]
+        var scores: [Float] = []
+        if entry.stage == .scorer {
+            scores = rest.prefix(Int(words[1])).map { Float(bitPattern: $0) }
+            rest.removeFirst(scores.count)
+        }
+        let narrows = entry.stage == .screener || entry.stage == .filter
+        let narrowing = narrows && words[1] > 0 ? narrowings[Int(words[1]) - 1] : nil
+        if let narrowing { left = narrowing.left }
+        return Step(
+            stage: entry.stage,
+            name: entry.name,
+            nanoseconds: Int64(bitPattern: UInt64(words[3]) << 32 | UInt64(words[2])),
+            left: narrows ? left : nil,
+            rule: narrowing?.rule,
+            weight: entry.weight,
+            scores: scores
+        )
     }
+}
 
-    /// Appends a step that began where the last one ended.
-    mutating func note(_ stage: Step.Stage, _ name: String, left: [Int]? = nil, rule: String? = nil) {
-        let now = clock.now
-        let took = now.nanoseconds &- lapStart.nanoseconds
-        lapStart = now
-        steps.append(Step(stage: stage, name: name, nanoseconds: took, left: left, rule: rule))
-    }
-
-    /// Appends a scorer's step with its scores.
-    mutating func note(_ scorer: WeightedScorer, scores new: Span<Double>) {
-        note(.scorer, scorer.name)
-        steps[steps.count - 1].weight = scorer.weight
-        steps[steps.count - 1].firstScore = scores.count
-        for index in new.indices { scores.append(Float(new[index])) }
-    }
-
-    /// Begins the run of a profile.
-    mutating func beginRun(of profile: String) {
-        runs.append(ProfileRun(profile: profile, steps: steps.count..<steps.count))
-        beginLap()
-    }
-
-    /// Ends the run with what it found; without arguments, when the filters left nobody or the picker failed.
-    mutating func endRun(scored: [Int] = [], sums: [Double] = [], picks: [Int] = []) {
-        let last = runs.count - 1
-        runs[last].steps = runs[last].steps.lowerBound..<steps.count
-        runs[last].scored = scored
-        runs[last].sums = sums
-        runs[last].picks = picks
+extension SchedulingTrace.ProfileRun {
+    /// Takes what the run ended with. The sums are made of the scores as ``ScoreBuffer`` makes them.
+    fileprivate mutating func finish(scored: [Int], picks: [Int]) {
+        self.scored = scored
+        self.picks = picks
+        sums = scored.indices.map { place in
+            Float(
+                steps.reduce(0.0) { sum, step in
+                    step.scores.isEmpty ? sum : sum + ScoreBuffer.clamped(Double(step.scores[place])) * step.weight
+                }
+            )
+        }
     }
 }

@@ -17,22 +17,25 @@ struct ScoreBuffer {
     ///
     /// - Parameters:
     ///   - scorers: what scores.
+    ///   - number: the first scorer's number in a ``TraceOutline``.
     ///   - candidates: as many as this buffer was made for.
     ///   - context: the request.
     ///   - trace: where the raw scores go too, for an explanation; `nil` costs one branch per scorer.
     mutating func add(
         _ scorers: [WeightedScorer],
+        from number: Int,
         candidates: Candidates,
         context: SchedulingContext,
         trace: inout SchedulingTrace?
     ) {
         let count = sums.count
         withUnsafeTemporaryAllocation(of: Double.self, capacity: count) { buffer in
-            for scorer in scorers {
+            for index in scorers.indices {
+                let scorer = scorers[index]
                 buffer.initialize(repeating: 0)
                 var scores = buffer.mutableSpan
                 scorer.scorer.score(candidates, context: context, into: &scores)
-                trace?.note(scorer, scores: scores.span)
+                trace?.note(number + index, scores: scores.span)
                 accumulate(scores.span, weight: scorer.weight)
             }
         }
@@ -41,10 +44,13 @@ struct ScoreBuffer {
     private mutating func accumulate(_ scores: Span<Double>, weight: Double) {
         var sums = sums.mutableSpan
         for index in sums.indices {
-            let score = scores[index]
-            // A comparison with NaN is false, so NaN takes the 0.
-            let clamped = score > 0 ? (score < 1 ? score : 1) : 0
-            sums[index] += clamped * weight
+            sums[index] += Self.clamped(scores[index]) * weight
         }
+    }
+
+    /// The score that counts: in 0 ... 1. A comparison with NaN is false, so NaN takes the 0.
+    @inline(__always)
+    static func clamped(_ score: Double) -> Double {
+        score > 0 ? (score < 1 ? score : 1) : 0
     }
 }

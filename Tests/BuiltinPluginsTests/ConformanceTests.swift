@@ -150,6 +150,19 @@ import Testing
         #expect(PluginConformance(registry: registry, type: "broken-policy").violations() == [])
     }
 
+    @Test func theSuiteFindsFaultsBeforeAndBehindTheChoice() {
+        var registry = PluginRegistry()
+        registry.register(BrokenEdges.self)
+        let found = PluginConformance(registry: registry, type: "broken-edges").violations().joined(separator: "\n")
+        for fault in [
+            "the screener adds candidates", "the agent of a request is empty", "the load has -1 tokens",
+            "the load is not deterministic", "'a b' is not the name of a response field",
+            "the value of the response field 'x' cannot stand in a header",
+        ] {
+            #expect(found.contains(fault), "\(fault)")
+        }
+    }
+
     @Test func theSuiteFindsFaultsOfParsers() {
         for (fault, body) in [
             ("the parser refuses the body 0", "r"), ("the prompt ends at 9 of 1 bytes", "p"),
@@ -249,7 +262,32 @@ private struct BrokenPolicy: FairnessPolicy, OrderingPolicy, UsageLimitPolicy, E
     }
 }
 
-/// Breaks every promise that the suite checks.
+/// Breaks the promises of what acts before and behind the choice.
+private final class BrokenEdges: Screener, AgentIdentifier, LoadEstimator, ResponseHeaderProcessor {
+    static let descriptor = PluginDescriptor(type: "broken-edges", summary: "Breaks promises.")
+
+    private let calls = Atomic(0)
+
+    init(parameters: ParameterDecoder, context: inout PluginContext) {}
+
+    func screen(_ candidates: inout Candidates, context: inout SchedulingContext) {
+        candidates = .sample(count: candidates.count + 1)
+    }
+
+    func agent(in headers: HeaderMap) -> String? { "" }
+
+    func load(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> LoadEstimate {
+        var load = LoadEstimate(tokens: 0)
+        load.tokens = calls.add(1, ordering: .relaxed).newValue.isMultiple(of: 2) ? 0 : -1
+        return load
+    }
+
+    func responseFields(of response: ServedResponse) -> [HeaderMutation.Field] {
+        [.init(name: "a b", value: ""), .init(name: "x", value: "a\r\nb")]
+    }
+}
+
+/// Breaks the promises of profiles, and of what else acts on candidates.
 private struct BrokenPlugin: Filter, Scorer, Picker, ProfileHandler, SaturationDetector, Admitter, PreRequest {
     static let descriptor = PluginDescriptor(type: "broken-plugin", summary: "")
 

@@ -183,7 +183,8 @@ import Testing
 
     @Test(
         arguments: [
-            ([:], "there must be at least one condition"),
+            ([:], "required field \"conditions\" is missing"),
+            (["conditions": []], "there must be at least one condition"),
             (["conditions": [["maxValue": 1]]], "required field \"metric\" is missing"),
             (["conditions": [["metric": "waiting-queue"]]], "required field \"maxValue\" is missing"),
             (["conditions": [["metric": "queue", "maxValue": 1]]], "\"queue\" is not one of active-requests"),

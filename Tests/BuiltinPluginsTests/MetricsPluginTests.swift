@@ -9,26 +9,32 @@ import Testing
         let settings = try make(MetricsDataSource.self).settings
         #expect(settings == PageSourceSettings())
         #expect(settings.scheme == .http && settings.path == "/metrics" && settings.port == nil)
-        #expect(settings.interval == nil && settings.idleInterval == nil && !settings.verifiesCertificate)
+        #expect(settings.interval == nil && settings.idleInterval == nil)
     }
 
     @Test func readsEverything() throws {
         let settings = try make(
             MetricsDataSource.self,
             [
-                "scheme": "https", "path": "/m", "port": 9400, "insecureSkipVerify": false, "interval": "250ms",
-                "idleInterval": "750ms",
-                "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
+                "scheme": "https", "path": "/m", "port": 9400, "interval": "250ms", "idleInterval": "750ms",
             ]
         ).settings
         #expect(
             settings
                 == PageSourceSettings(
                     scheme: .https, path: "/m", port: 9400, interval: .milliseconds(250),
-                    idleInterval: .milliseconds(750), verifiesCertificate: true, authorityPath: "/ca.pem",
-                    certificatePath: "/c.pem", keyPath: "/k.pem"
+                    idleInterval: .milliseconds(750)
                 )
         )
+    }
+
+    @Test func whatSaysHowCertificatesAreVerifiedHasNoEffect() throws {
+        let parameters: ConfigurationValue = [
+            "insecureSkipVerify": false, "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
+        ]
+        #expect(try warnings(MetricsDataSource.self, parameters).count == 4)
+        #expect(try warnings(ModelsDataSource.self, parameters).count == 4)
+        #expect(try warnings(DCGMDataSource.self, ["insecureSkipVerify": true]).count == 1)
     }
 
     @Test func theIntervalHasAFloor() throws {
@@ -44,7 +50,6 @@ import Testing
             (["port": 0], "0 is not in 1 to 65535"),
             (["interval": "soon"], "found \"soon\""),
             (["interval": "-1s"], "-1s"),
-            (["clientCertPath": "/c.pem"], "clientKeyPath is missing"),
             (["insecureSkipVerfy": true], "did you mean \"insecureSkipVerify\"?"),
         ] as [(ConfigurationValue, String)])
     func refusesBadParameters(parameters: ConfigurationValue, message: String) {
@@ -59,15 +64,13 @@ import Testing
         let settings = try make(
             ModelsDataSource.self,
             [
-                "scheme": "https", "path": "/models", "interval": "5s", "insecureSkipVerify": false,
-                "caCertPath": "/ca.pem", "clientCertPath": "/c.pem", "clientKeyPath": "/k.pem",
+                "scheme": "https", "path": "/models", "interval": "5s",
             ]
         ).settings
         #expect(
             settings
                 == PageSourceSettings(
-                    scheme: .https, path: "/models", interval: .seconds(5), verifiesCertificate: true,
-                    authorityPath: "/ca.pem", certificatePath: "/c.pem", keyPath: "/k.pem"
+                    scheme: .https, path: "/models", interval: .seconds(5)
                 )
         )
         #expect(failure(ModelsDataSource.self, ["port": 9]) != nil, "they are at the endpoint's port")

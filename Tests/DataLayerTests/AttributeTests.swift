@@ -79,11 +79,11 @@ import Testing
         #expect(store.current.endpoints[0].attributes == ["k": 1], "the same life")
         store.replaceEndpoints([.made("a", port: 5)])
         #expect(store.current.endpoints[0].attributes.isEmpty)
-        #expect(store.faults(of: EndpointLife(store.current.endpoints[0])).isEmpty)
+        #expect(store.current.faults.isEmpty)
         store.record(attributes: [AttributeReading(key: "k", value: 2)], for: life)
         store.record(faults: [ScrapeFault(.page, .truncated)], from: "s", for: life)
         #expect(store.current.endpoints[0].attributes.isEmpty, "a late answer to the first life")
-        #expect(store.faults(of: life).isEmpty)
+        #expect(store.current.faults.isEmpty)
     }
 
     @Test func whatAnotherConfigurationReadIsForgotten() {
@@ -96,7 +96,8 @@ import Testing
         let held = store.current
         store.forgetReadings(exceptAttributes: ["kept", "never"])
         #expect(store.current.endpoints[0].attributes == ["kept": 2])
-        #expect(store.faults(of: life).isEmpty)
+        #expect(store.current.faults.isEmpty)
+        #expect(held.faults.count == 1)
         #expect(held.endpoints[0].attributes.count == 2, "a view that is held does not change")
     }
 }
@@ -124,12 +125,15 @@ import Testing
     }
 
     /// What the endpoints called `a` and `b` have after `page` was read for both, and what was wrong with it for `a`.
+    /// The engine has no page of its own.
     private func read(_ page: String) throws -> (utilization: [Double?], faults: [String]) {
         let rig = try ScrapeRig([.made("a"), .made("b", port: 1)], configuration: Self.configuration) { request in
             request.address.port == 9_400 ? .text(page) : .text("", status: 404)
         }
         rig.run(for: .zero)
-        return (rig.store.current.endpoints.map { $0.attributes[Self.rule.key] }, rig.faults(0))
+        return (
+            rig.store.current.endpoints.map { $0.attributes[Self.rule.key] }, rig.faults(0, from: "dcgm-data-source")
+        )
     }
 
     @Test func theBusiestGPUOfTheEndpointCounts() throws {
@@ -202,21 +206,22 @@ import Testing
         }
         rig.run(for: .zero)
         let failed = { rig.metrics.pollErrors.child("dcgm-data-source").value }
-        let answers: [Result<OutboundResponse, OutboundFailure>] = [
-            .failure(.connect("refused")), .failure(.timedOut), .failure(.badResponse("cut")),
-            .failure(.overLimit("long")), .success(.text("", status: 500)), .success(.text("", status: 404)),
+        let answers: [(Result<OutboundResponse, OutboundFailure>, String)] = [
+            (.failure(.connect("refused")), "unreachable"), (.failure(.timedOut), "timed_out"),
+            (.failure(.badResponse("cut")), "unreadable"), (.failure(.overLimit("long")), "too_large"),
+            (.success(.text("", status: 500)), "status"), (.success(.text("", status: 404)), "missing"),
         ]
-        for (number, answer) in answers.enumerated() {
+        for (number, (answer, reason)) in answers.enumerated() {
             rig.http.answer { request throws(OutboundFailure) in
                 if request.address.port == 9_400 { return try answer.get() }
                 return .text("", status: 404)
             }
             rig.run(for: .seconds(1))
             #expect(failed() == UInt64(number + 1))
+            #expect(rig.faults(0, from: "dcgm-data-source") == ["page/\(reason)"])
         }
         #expect(rig.store.current.endpoints[0].attributes == [Self.rule.key: 0.1])
         #expect(rig.store.current.available.count == 1 && rig.metrics.scrapes(.connection).value == 0)
-        #expect(rig.faults(0) == ["page/too_large"], "of the last answer that had a page")
     }
 
     @Test func theModelListIsAskedForAsConfigured() throws {

@@ -134,6 +134,8 @@ import Testing
     @Test(arguments: [
         (OutboundFailure.overLimit("9 MB"), "page/too_large", DataLayerMetrics.ScrapeResult.page),
         (.badResponse("it broke off"), "page/unreadable", .connection),
+        (.timedOut, "page/timed_out", .timeout),
+        (.connect("refused"), "page/unreachable", .connection),
     ])
     func aPageThatDoesNotComeWholeChangesNothing(
         failure: OutboundFailure,
@@ -146,6 +148,28 @@ import Testing
         #expect(rig.faults(0) == [fault])
         #expect(rig.metrics.scrapes(result).value == 1)
         #expect(rig.metrics.pollErrors.child("metrics-data-source").value == 1)
+    }
+
+    @Test(arguments: [(404, "missing", 0), (500, "status", 1), (302, "status", 1)])
+    func anAnswerThatIsNoPageIsAFault(status: Int, reason: String, pollErrors: Int64) throws {
+        let rig = try rig()
+        scrape(rig) { _ in OutboundResponse(status: status, body: ArrayBody([])) }
+        #expect(rig.store.current.endpoints[0].metrics == Self.metrics)
+        #expect(rig.faults(0) == ["page/\(reason)"])
+        #expect(rig.metrics.pollErrors.child("metrics-data-source").value == pollErrors)
+    }
+
+    /// A view without faults shares nothing with later ones that have some, and stays what it was.
+    @Test func aChangeOfFaultsIsSeenByTheNextView() throws {
+        let rig = try rig()
+        let good = rig.store.current
+        scrape(rig) { _ throws(OutboundFailure) in throw .timedOut }
+        let bad = rig.store.current
+        #expect(good.faults.isEmpty && bad.generation > good.generation)
+        #expect(
+            bad.faults.values.map { $0["metrics-data-source"] }.allSatisfy { $0 == [ScrapeFault(.page, .timedOut)] })
+        rig.replaceEndpoints([])
+        #expect(rig.store.current.faults.isEmpty && !bad.faults.isEmpty)
     }
 
     @Test func everyFaultIsCountedByFieldAndReason() throws {
@@ -176,5 +200,12 @@ import Testing
         #expect(rig.faults(0) == ["model_list/unreadable"] && rig.faults(1).isEmpty)
         #expect(rig.store.current.endpoints[0].models == ["m"] && rig.store.current.endpoints[1].models == [])
         #expect(rig.metrics.faults(.modelList, .unreadable).value == 1)
+        rig.http.answer { request in
+            request.path == "/metrics"
+                ? .text(Self.good)
+                : OutboundResponse(status: request.address.port == 8_000 ? 404 : 503, body: ArrayBody([]))
+        }
+        rig.run(for: .seconds(60))
+        #expect(rig.faults(0).isEmpty && rig.faults(1) == ["model_list/status"], "an engine may have no model list")
     }
 }

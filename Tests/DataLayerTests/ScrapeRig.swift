@@ -43,10 +43,13 @@ struct ScrapeRig {
         http.requests.count { $0.path == path && (port == nil || $0.address.port == port) }
     }
 
-    /// What is wrong with the last pages of the endpoint at `position`, all sources together, as `field/reason`.
-    func faults(_ position: Int) -> [String] {
-        let life = EndpointLife(store.current.endpoints[position])
-        return store.faults(of: life).sorted { $0.key < $1.key }.flatMap(\.value)
+    /// What is wrong with the last pages of the endpoint at `position`, as `field/reason`: of one source, or of
+    /// all together.
+    func faults(_ position: Int, from source: String? = nil) -> [String] {
+        let view = store.current
+        return (view.faults[view.endpoints[position].id] ?? [:]).sorted { $0.key < $1.key }.filter {
+            source == nil || $0.key == source
+        }.flatMap(\.value)
             .map { "\($0.field.rawValue)/\($0.reason.rawValue)" }
     }
 }

@@ -1,10 +1,12 @@
 """`martlet explain`: decisions of a running gateway, by id or of requests that are not sent, and of a saved state."""
 
+import asyncio
 import json
 import subprocess
 
 import pytest
-from harness import chat, fetch, fetch_json
+from harness import chat, eventually, fetch, fetch_json
+from model_servers import complete
 from raw_http import ask
 
 
@@ -68,6 +70,93 @@ def test_a_saved_state(gateway, explain, tmp_path):
     assert "picked: " in explain(*arguments)
     (tmp_path / "request.json").write_text(json.dumps(chat("nobody-has-it")))
     assert "modelNotFound" in explain(*arguments)
+
+
+GOOD = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running 2
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting 1
+# TYPE vllm:kv_cache_usage_perc gauge
+vllm:kv_cache_usage_perc 0.5
+"""
+
+
+CACHE = b"""\
+# TYPE vllm:cache_config_info gauge
+vllm:cache_config_info{block_size="16",num_gpu_blocks="100"} 1
+"""
+
+
+async def drip():
+    loop, due = asyncio.get_running_loop(), asyncio.Queue()
+    for number, byte in enumerate(GOOD.encode()):
+        loop.call_later(number * 0.1, due.put_nowait, bytes([byte]))
+    for _ in GOOD:
+        yield await due.get()
+
+
+def page(text, content_type="text/plain; version=0.0.4", status=200):
+    return lambda: complete(content_type, text.encode(), status=status)
+
+
+# The answer to each question for a metrics page, and what is told of it.
+BAD_PAGES = {
+    "truncated": (page(GOOD[:-2]), "page", "truncated"),
+    "not a number": (page(GOOD.replace("perc 0.5", "perc NaN")), "kv_cache_usage", "not_a_number"),
+    "negative": (page(GOOD.replace("waiting 1", "waiting -1")), "queued_requests", "out_of_range"),
+    "wrong type": (page(GOOD.replace("waiting gauge", "waiting histogram")), "queued_requests", "wrong_type"),
+    "too large": (page(GOOD + "# padding\n" * 900_000), "page", "too_large"),
+    "slow": (lambda: (200, [("content-type", "text/plain")], drip()), "page", "timed_out"),
+    "another content type": (page("<html>", "text/html"), "queued_requests", "missing"),
+    "duplicate": (page(GOOD + GOOD), "queued_requests", "duplicate"),
+    "not there": (page("", status=404), "page", "missing"),
+    "failing": (page("", status=500), "page", "status"),
+}
+
+
+def test_faults_of_metrics_pages(services, explain):
+    good = services.model_server(models=["m"], running=7, waiting=3, kv_cache=0.25)
+    page_of_good = good.metrics_page
+    good.metrics_page = lambda: page_of_good() + CACHE
+    servers = [good]
+    for answer, _, _ in BAD_PAGES.values():
+        server = services.model_server(models=["m"])
+        usual = server.answer
+        server.answer = lambda request, usual=usual, answer=answer: (
+            answer() if request.path == "/metrics" else usual(request)
+        )
+        servers.append(server)
+    # One more, where nobody listens.
+    endpoints = [part for server in servers for part in ("--endpoint", server.url)]
+    gateway = services.gateway(
+        *endpoints, "--endpoint", "http://127.0.0.1:1", "--refresh-metrics-interval-milliseconds", "1000"
+    )
+    kinds = [*BAD_PAGES.values(), (None, "page", "unreachable")]
+
+    def told():
+        state = fetch_json(gateway.admin + "/api/state")["pools"][0]["endpoints"]
+        return [
+            any((fault["field"], fault["reason"]) == (field, reason) for fault in endpoint["scrape_faults"])
+            for endpoint, (_, field, reason) in zip(state[1:], kinds, strict=True)
+        ]
+
+    eventually(lambda: all(told()), "the faults of all pages", 30)
+    counters = fetch(gateway.admin + "/metrics")[2].decode()
+    for _, field, reason in kinds:
+        assert f'martlet_scrape_faults_total{{field="{field}",reason="{reason}"}}' in counters
+    ask(gateway.port, chat("m"), headers=[("x-request-id", "bad pages")])
+    table = explain("--admin", gateway.admin, "bad pages")
+    decision = json.loads(explain("--admin", gateway.admin, "bad pages", "--output", "json"))["decisions"][0]
+    endpoints = {endpoint["endpoint"]: endpoint for endpoint in decision["endpoints"] + decision["other_endpoints"]}
+    for number, (_, field, reason) in enumerate(kinds, 1):
+        line = next(line for line in table.splitlines() if line.startswith(f"metrics of default/endpoint-{number}: "))
+        assert f"{field} {reason}" in line
+        faults = endpoints[f"default/endpoint-{number}"]["scrape_faults"]
+        assert (field, reason) in [(fault["field"], fault["reason"]) for fault in faults]
+    told_of_good = endpoints["default/endpoint-0"]
+    assert told_of_good["scrape_faults"] == [] and "metrics of default/endpoint-0" not in table
+    assert (told_of_good["waiting"], told_of_good["running"], told_of_good["kv_cache_usage"]) == (3, 7, 0.25)
 
 
 def test_what_cannot_be_explained(gateway, explain, services):

@@ -61,6 +61,19 @@ import Testing
         #expect(narrow.latest().count == 1)
     }
 
+    /// The log grows as decisions come, also when it begins anywhere in its places.
+    @Test func theLogGrowsInTheMiddleOfItsRing() throws {
+        let gateway = try gateway(keeping: 100, ports: [1, 2])
+        for number in 0..<12 { run(gateway, id: "r\(number)").finish(.completed) }
+        let decisions = Array(try #require(gateway.controller.decisions).latest().reversed())
+        let log = DecisionLog(capacity: 8, maxEndpoints: 9)
+        for decision in decisions.prefix(7) { log.record(decision) }
+        #expect(log.latest().map(\.requestID) == ["r6", "r5", "r4", "r3"])
+        let free = DecisionLog(capacity: 1_000_000)
+        for decision in decisions { free.record(decision) }
+        #expect(free.latest().map(\.requestID) == decisions.reversed().map(\.requestID))
+    }
+
     @Test func anExplanationSendsAndCountsNothing() throws {
         let gateway = try gateway(keeping: 10)
         gateway.tell(models: ["m"])

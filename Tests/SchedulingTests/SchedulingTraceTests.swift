@@ -12,12 +12,12 @@ import Testing
             )
         ])
         var context = SchedulingContext.sample()
-        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
+        var trace: SchedulingTrace? = scheduler.trace(clock: ManualClock(), begunAt: MonotonicInstant(nanoseconds: 0))
         let decision = try scheduler.schedule(&context, candidates: .sample(count: 4), trace: &trace)
 
         let told = try #require(trace)
         let run = try #require(told.runs.first)
-        let steps = told.steps[run.steps]
+        let steps = run.steps
         #expect(told.runs.count == 1 && told.commonSteps.isEmpty)
         #expect(run.profile == "default")
         #expect(told.endpoints.map(\.id.name) == ["e0", "e1", "e2", "e3"])
@@ -27,7 +27,7 @@ import Testing
         #expect(steps.map(\.rule) == ["Keeps endpoints by name.", "Keeps endpoints by name.", nil, nil, nil])
         #expect(run.scored == [1, 3])
         #expect(steps.map(\.weight) == [1, 1, 2, 0.5, 1])
-        #expect(steps[2...3].map { Array(told.scores(of: $0, in: run)) } == [[0.5, 7], [1, 1]])
+        #expect(steps[2...3].map(\.scores) == [[0.5, 7], [1, 1]])
         #expect(run.sums == [1.5, 2.5])
         #expect(told.picked(in: run).map(\.name) == ["e3"])
         #expect(decision.endpoint.id.name == "e3")
@@ -37,13 +37,13 @@ import Testing
         let filters = [NameFilter(["e1"]), NameFilter(["e0"]), NameFilter(["e0"])]
         let scheduler = makeScheduler([makeProfile(filters: filters)])
         var context = SchedulingContext.sample()
-        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
+        var trace: SchedulingTrace? = scheduler.trace(clock: ManualClock(), begunAt: MonotonicInstant(nanoseconds: 0))
         #expect(throws: Rejection.self) {
             _ = try scheduler.schedule(&context, candidates: .sample(count: 2), trace: &trace)
         }
         let told = try #require(trace)
         let run = try #require(told.runs.first)
-        #expect(told.steps[run.steps].map(\.left) == [[1], []])
+        #expect(run.steps.map(\.left) == [[1], []])
         #expect(run.picks.isEmpty && run.scored.isEmpty && run.sums.isEmpty)
     }
 
@@ -54,7 +54,7 @@ import Testing
             plugins: [SlowPlugin(clock: clock, nanoseconds: 40, admits: true), SlowPlugin(clock: clock, admits: false)]
         )
         var context = SchedulingContext.sample()
-        var trace: SchedulingTrace? = SchedulingTrace(clock: clock)
+        var trace: SchedulingTrace? = scheduler.trace(clock: clock, begunAt: clock.now)
         #expect(throws: Rejection(.saturated, "not now")) {
             _ = try scheduler.schedule(&context, candidates: .sample(count: 3), trace: &trace)
         }
@@ -66,12 +66,25 @@ import Testing
         #expect(trace?.runs.isEmpty == true)
     }
 
+    @Test func aScreenerThatLeavesNobodyIsNamedWithItsRule() {
+        let clock = ManualClock()
+        let scheduler = makeScheduler([makeProfile()], plugins: [SlowPlugin(clock: clock, admits: true)])
+        var context = SchedulingContext.sample()
+        let message =
+            "screeners eliminated all endpoint candidates: 'p0' left none of 1 by its rule: Drops the second."
+        #expect(throws: Rejection(.noEndpoints, message)) {
+            var candidates = Candidates.sample(count: 2)
+            candidates.keep { $0.slot == 1 }
+            _ = try scheduler.schedule(&context, candidates: candidates)
+        }
+    }
+
     @Test func tracingChangesNothing() throws {
         let scheduler = makeScheduler([
             makeProfile("a", scorers: [(1, ClosureScorer { Double($0.slot) / 10 })]), makeProfile("b"),
         ])
         var (plain, traced) = (SchedulingContext.sample(), SchedulingContext.sample())
-        var trace: SchedulingTrace? = SchedulingTrace(clock: ManualClock())
+        var trace: SchedulingTrace? = scheduler.trace(clock: ManualClock(), begunAt: MonotonicInstant(nanoseconds: 0))
         let first = try scheduler.schedule(&plain, candidates: .sample(count: 9))
         let second = try scheduler.schedule(&traced, candidates: .sample(count: 9), trace: &trace)
         #expect(first.primary.weightedSums == second.primary.weightedSums)

@@ -6,7 +6,8 @@ import RequestControl
 ///
 /// A decision is everything between a whole request body and the endpoint: reading the body, finding the route, the
 /// candidates, hashing and matching the prompt, scores, the pick, the lease, and the metrics. Half of each prompt is
-/// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed.
+/// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number
+/// of endpoints and of kilobytes behind it, it runs that case alone.
 @main
 struct PickerBenchmark {
     /// A case of the table.
@@ -32,7 +33,8 @@ struct PickerBenchmark {
         var isWithinBudgets = true
         var medians: [[Double]] = []
         print("endpoints  prompt   CPU µs                    budget  allocations  with the last 1,000 decisions kept")
-        for test in cases {
+        let wanted = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+        for test in cases where wanted.isEmpty || wanted == [test.endpoints, test.kilobytes] {
             let result = try measure(test, rounds: rounds)
             let median = result.plain.sorted()[rounds / 2]
             medians.append([Double(test.endpoints), Double(test.kilobytes), median])

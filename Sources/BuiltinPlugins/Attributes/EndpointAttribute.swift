@@ -34,6 +34,16 @@ enum EndpointAttribute: Hashable, Sendable {
         if case .stored(let key) = self, !name.isEmpty { context.consumeAttribute(key) }
     }
 
+    /// Its name, with the producer of one that a page tells.
+    var name: String {
+        switch self {
+        case .waitingRequests: "WaitingQueueSize"
+        case .runningRequests: "RunningRequestsSize"
+        case .kvCacheUsage: "KVCacheUsagePercent"
+        case .stored(let key): key
+        }
+    }
+
     /// The finite number; `nil` when `endpoint` has not told it.
     func value(on endpoint: EndpointSnapshot) -> Double? {
         let value: Double?

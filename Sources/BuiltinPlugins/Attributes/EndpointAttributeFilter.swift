@@ -26,6 +26,17 @@ struct EndpointAttributeFilter: Filter {
             case .isNotEqual: value != threshold
             }
         }
+
+        var sign: String {
+            switch self {
+            case .isLess: "<"
+            case .isLessOrEqual: "<="
+            case .isGreater: ">"
+            case .isGreaterOrEqual: ">="
+            case .isEqual: "=="
+            case .isNotEqual: "!="
+            }
+        }
     }
 
     private enum Missing: String, CaseIterable {
@@ -42,6 +53,7 @@ struct EndpointAttributeFilter: Filter {
     private let fallsBack: Bool
     private let comparison: Comparison
     private let threshold: Double
+    private let rule: String
 
     /// Reads `attribute`, `producer` (default `core-metrics-extractor`), `onMissing` (`Pass`, the default, or `Fail`),
     /// `fallbackOnEmpty` (default `false`) and `algorithm`, whose `type` is `threshold` and whose `threshold` has
@@ -57,6 +69,8 @@ struct EndpointAttributeFilter: Filter {
         parts.require("operator", "value")
         comparison = parts.enumeration("operator", default: .isLess)
         threshold = parts.double("value", default: 0)
+        rule =
+            "\(attribute.name) \(comparison.sign) \(threshold.written)" + (passesMissing ? ", or it is not told" : "")
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
@@ -64,4 +78,6 @@ struct EndpointAttributeFilter: Filter {
             attribute.value(on: endpoint).map { comparison.holds($0, threshold) } ?? passesMissing
         }
     }
+
+    func rule(in context: SchedulingContext) -> String { rule }
 }

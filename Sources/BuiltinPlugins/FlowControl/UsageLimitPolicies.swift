@@ -62,9 +62,7 @@ struct PriorityHoldbackPolicy: UsageLimitPolicy {
     /// Reads `shape` (`linear`), `domain` (`rank` or `value`, default `rank`), `minCeiling`, which is required, and
     /// `maxCeiling` (default 1).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        if !parameters.contains("minCeiling") {
-            parameters.report("required field \"minCeiling\" is missing", at: "minCeiling")
-        }
+        parameters.require("minCeiling")
         var settings = Parameters(minCeiling: parameters.double("minCeiling", default: 0, in: 0...1))
         settings.shape = parameters.enumeration("shape", default: settings.shape)
         settings.domain = parameters.enumeration("domain", default: settings.domain)

@@ -26,4 +26,6 @@ struct ByLabelFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep { label.accepts($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { label.rule }
 }

@@ -41,6 +41,10 @@ struct ContextLengthAware: Filter, Scorer {
         }
     }
 
+    func rule(in context: SchedulingContext) -> String {
+        "\(context.request.inputTokens) prompt tokens in the range of \(label), or no \(label)"
+    }
+
     func score(_ candidates: Candidates, context: SchedulingContext, into scores: inout MutableSpan<Double>) {
         let tokens = promptTokens(context)
         for index in scores.indices {

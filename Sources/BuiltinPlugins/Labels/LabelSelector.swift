@@ -1,7 +1,7 @@
 import GatewayCore
 
 /// Chooses by labels, as the selectors of Kubernetes do. All requirements must hold; without one everything matches.
-struct LabelSelector: Sendable {
+struct LabelSelector: Sendable, CustomStringConvertible {
     /// How a label is compared.
     enum Operator: String, CaseIterable {
         case isIn = "In"
@@ -11,7 +11,7 @@ struct LabelSelector: Sendable {
     }
 
     /// What one label must be.
-    struct Requirement: Hashable {
+    struct Requirement: Hashable, CustomStringConvertible {
         /// The label's key.
         let key: String
         /// How its value is compared.
@@ -28,6 +28,16 @@ struct LabelSelector: Sendable {
             case (.isNotIn, let value): value.map { !values.contains($0) } ?? true
             case (.exists, let value): value != nil
             case (.doesNotExist, let value): value == nil
+            }
+        }
+
+        var description: String {
+            let list = values.sorted().joined(separator: ", ")
+            return switch comparison {
+            case .isIn: values.count == 1 ? "\(key)=\(list)" : "\(key) in (\(list))"
+            case .isNotIn: values.count == 1 ? "\(key)!=\(list)" : "\(key) notin (\(list))"
+            case .exists: key
+            case .doesNotExist: "!\(key)"
             }
         }
     }
@@ -51,7 +61,7 @@ struct LabelSelector: Sendable {
     private static func requirement(_ expression: ParameterDecoder) -> Requirement {
         let key = expression.requiredString("key")
         let comparison = expression.enumeration("operator", of: Operator.self)
-        if !expression.contains("operator") { expression.report("required field \"operator\" is missing") }
+        expression.require("operator")
         let values = expression.strings("values")
         switch comparison {
         case .isIn where values.isEmpty, .isNotIn where values.isEmpty:
@@ -63,6 +73,9 @@ struct LabelSelector: Sendable {
         }
         return Requirement(key: key, comparison: comparison ?? .exists, values: Set(values))
     }
+
+    /// The text form that `kubectl --selector` takes.
+    var description: String { requirements.map(\.description).joined(separator: ", ") }
 
     /// Whether something with `labels` is selected.
     func matches(_ labels: [String: String]) -> Bool {

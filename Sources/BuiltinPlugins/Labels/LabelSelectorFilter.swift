@@ -8,14 +8,18 @@ struct LabelSelectorFilter: Filter {
     )
 
     private let selector: LabelSelector
+    private let rule: String
 
     /// Reads `matchLabels` and `matchExpressions` (`key`, `operator`, `values`).
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         selector = LabelSelector(parameters)
+        rule = selector.description
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard !selector.requirements.isEmpty else { return }
         candidates.keep { selector.matches($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { rule }
 }

@@ -6,6 +6,17 @@ struct LabelValues: Sendable {
     let values: Set<String>
     /// Whether something without the label passes.
     let allowsAbsence: Bool
+    /// Both in words.
+    let rule: String
+
+    /// Makes the values.
+    init(key: String, values: Set<String>, allowsAbsence: Bool) {
+        self.key = key
+        self.values = values
+        self.allowsAbsence = allowsAbsence
+        let named = values.isEmpty ? [] : ["\(key) in (\(values.sorted().joined(separator: ", ")))"]
+        rule = (named + (allowsAbsence ? ["no \(key)"] : [])).joined(separator: " or ")
+    }
 
     /// Whether something with `labels` passes.
     func accepts(_ labels: [String: String]) -> Bool {

@@ -31,6 +31,8 @@ struct DecodeFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep { role.accepts($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { role.rule }
 }
 
 /// Keeps the endpoints that compute prompts.
@@ -48,6 +50,8 @@ struct PrefillFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep { role.accepts($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { role.rule }
 }
 
 /// Keeps the endpoints that encode media.
@@ -65,4 +69,6 @@ struct EncodeFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         candidates.keep { role.accepts($0.labels) }
     }
+
+    func rule(in context: SchedulingContext) -> String { role.rule }
 }

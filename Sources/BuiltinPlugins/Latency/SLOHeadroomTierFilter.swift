@@ -38,6 +38,10 @@ struct SLOHeadroomTierFilter: Filter {
         let explores = context.random.unit() < explorationProbability
         candidates.keep { (predictions.prediction(on: $0)?.hasHeadroom ?? false) != explores }
     }
+
+    func rule(in context: SchedulingContext) -> String {
+        "both headrooms >= 0; for \(explorationProbability.written) of the requests those without"
+    }
 }
 
 extension LatencyPredictions.Prediction {

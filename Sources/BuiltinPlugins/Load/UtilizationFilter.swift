@@ -14,6 +14,7 @@ struct UtilizationFilter: Filter {
         case waitingQueue = "waiting-queue"
         case kvCacheUtilization = "kv-cache-utilization"
 
+        /// What is read of an endpoint.
         var metric: Metric {
             switch self {
             case .activeRequests: .activeRequests
@@ -31,8 +32,15 @@ struct UtilizationFilter: Filter {
     }
 
     private struct Condition {
+        let name: MetricName
         let metric: Metric
         let maximum: Double
+
+        init(_ name: MetricName, maximum: Double) {
+            self.name = name
+            metric = name.metric
+            self.maximum = maximum
+        }
 
         func holds(on endpoint: EndpointSnapshot) -> Bool {
             switch metric {
@@ -40,28 +48,35 @@ struct UtilizationFilter: Filter {
             case .attribute(let attribute): attribute.value(on: endpoint) ?? 0 <= maximum
             }
         }
+
+        var rule: String { "\(name.rawValue) <= \(maximum.written)" }
     }
 
     private let conditions: [Condition]
     private let fallsBack: Bool
+    private let rule: String
 
     /// Reads `conditions` (at least one, of `metric` and `maxValue`), `fallbackOnEmpty` (default `false`) and
     /// `inFlightLoadProducerName`, which has no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        let conditions = parameters.objects("conditions")
-        if conditions.isEmpty { parameters.report("there must be at least one condition", at: "conditions") }
-        self.conditions = conditions.compactMap(Self.condition)
+        let conditions = parameters.objects("conditions").compactMap(Self.condition)
+        parameters.require("conditions")
+        if parameters.contains("conditions"), parameters.array("conditions").isEmpty {
+            parameters.report("there must be at least one condition", at: "conditions")
+        }
+        self.conditions = conditions
+        rule = conditions.map(\.rule).joined(separator: " and ")
         fallsBack = parameters.bool("fallbackOnEmpty", default: false)
         parameters.acceptWithoutEffect("inFlightLoadProducerName", because: InFlightLoads.requestsNeedNoProducer)
     }
 
     private static func condition(_ parameters: ParameterDecoder) -> Condition? {
-        let metric = parameters.enumeration("metric", of: MetricName.self)
+        let name = parameters.enumeration("metric", of: MetricName.self)
         parameters.require("metric", "maxValue")
-        let range = 0...(metric == .kvCacheUtilization ? 1 : Double.greatestFiniteMagnitude)
+        let range = 0...(name == .kvCacheUtilization ? 1 : Double.greatestFiniteMagnitude)
         let maximum = parameters.double("maxValue", in: range)
-        guard let metric, let maximum else { return nil }
-        return Condition(metric: metric.metric, maximum: maximum)
+        guard let name, let maximum else { return nil }
+        return Condition(name, maximum: maximum)
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
@@ -69,4 +84,6 @@ struct UtilizationFilter: Filter {
             conditions.allSatisfy { $0.holds(on: endpoint) }
         }
     }
+
+    func rule(in context: SchedulingContext) -> String { rule }
 }

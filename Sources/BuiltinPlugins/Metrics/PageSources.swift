@@ -10,8 +10,7 @@ struct MetricsDataSource: MetricsSource {
     let settings: PageSourceSettings
 
     /// Reads `scheme`, `path` (default `/metrics`), `port` (default the endpoint's), `interval`, `idleInterval`
-    /// (default none), `insecureSkipVerify`, `caCertPath`, `clientCertPath`, `clientKeyPath`; see
-    /// ``PageSourceSettings``.
+    /// (default none); see ``PageSourceSettings``. What says how certificates are verified has no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
         var settings = PageSourceSettings(parameters, path: "/metrics")
         settings.port = parameters.int("port", in: 1...65_535)
@@ -19,7 +18,7 @@ struct MetricsDataSource: MetricsSource {
             "idleInterval",
             in: PageSourceSettings.minimumInterval ... .seconds(3600)
         )
-        settings.readCertificates(parameters)
+        PageSourceSettings.acceptCertificates(parameters)
         self.settings = settings
     }
 }
@@ -33,12 +32,11 @@ struct ModelsDataSource: ModelListSource {
 
     let settings: PageSourceSettings
 
-    /// Reads `scheme`, `path` (default `/v1/models`), `interval`, `insecureSkipVerify`, `caCertPath`, `clientCertPath`,
-    /// `clientKeyPath`; see ``PageSourceSettings``.
+    /// Reads `scheme`, `path` (default `/v1/models`), `interval`; see ``PageSourceSettings``. What says how
+    /// certificates are verified has no effect.
     init(parameters: ParameterDecoder, context: inout PluginContext) {
-        var settings = PageSourceSettings(parameters, path: "/v1/models")
-        settings.readCertificates(parameters)
-        self.settings = settings
+        settings = PageSourceSettings(parameters, path: "/v1/models")
+        PageSourceSettings.acceptCertificates(parameters)
     }
 }
 
@@ -54,7 +52,7 @@ struct ModelsDataExtractor: ModelListExtractor {
 }
 
 extension PageSourceSettings {
-    /// Reads what every source of pages has: `scheme`, `path`, `interval`, `insecureSkipVerify`.
+    /// Reads what every source of pages has: `scheme`, `path`, `interval`. `insecureSkipVerify` has no effect.
     init(_ parameters: ParameterDecoder, path: String) {
         self.init(path: parameters.string("path", default: path))
         scheme = parameters.enumeration("scheme", default: scheme)
@@ -62,18 +60,17 @@ extension PageSourceSettings {
             parameters.report("'\(self.path)' does not start with '/'", at: "path")
         }
         interval = Self.interval(parameters)
-        verifiesCertificate = !parameters.bool("insecureSkipVerify", default: !verifiesCertificate)
+        parameters.acceptWithoutEffect("insecureSkipVerify", because: "--insecure-endpoints decides")
     }
 
-    /// Reads the files of certificates: `caCertPath`, and `clientCertPath` with `clientKeyPath`.
-    mutating func readCertificates(_ parameters: ParameterDecoder) {
-        authorityPath = Self.file("caCertPath", parameters)
-        certificatePath = Self.file("clientCertPath", parameters)
-        keyPath = Self.file("clientKeyPath", parameters)
-        if (certificatePath == nil) != (keyPath == nil) {
-            let missing = keyPath == nil ? "clientKeyPath" : "clientCertPath"
-            parameters.report("clientCertPath and clientKeyPath go together, and \(missing) is missing")
-        }
+    /// Accepts the files of certificates, which this release does not use.
+    static func acceptCertificates(_ parameters: ParameterDecoder) {
+        parameters.acceptWithoutEffect(
+            "caCertPath",
+            "clientCertPath",
+            "clientKeyPath",
+            because: "pages are fetched with the certificates of the system and none of the client's"
+        )
     }
 
     /// `interval`, for which the format allows an empty text.
@@ -85,10 +82,5 @@ extension PageSourceSettings {
         guard interval < minimumInterval else { return interval }
         parameters.warn("is below the minimum of 50ms, which is used instead", at: "interval")
         return minimumInterval
-    }
-
-    private static func file(_ key: String, _ parameters: ParameterDecoder) -> String? {
-        let path = parameters.string(key, default: "")
-        return path.isEmpty ? nil : path
     }
 }

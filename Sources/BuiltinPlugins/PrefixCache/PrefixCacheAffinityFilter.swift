@@ -100,6 +100,11 @@ struct PrefixCacheAffinityFilter: Filter {
         candidates.keep(where: isSticky)
     }
 
+    func rule(in context: SchedulingContext) -> String {
+        let blocks = context.scratch[matches]?.totalBlocks ?? 0
+        return "cached blocks >= \(threshold.written) × \(blocks) of the prompt"
+    }
+
     private func ttftMilliseconds(_ endpoint: EndpointSnapshot, _ context: SchedulingContext) -> Double {
         switch gate {
         case .open: 0

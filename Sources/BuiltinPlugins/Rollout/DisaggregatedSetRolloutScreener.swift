@@ -38,6 +38,19 @@ struct DisaggregatedSetRolloutScreener: Screener, ResponseHeaderProcessor {
         candidates.keep { endpoint in endpoint.labels[label].map { revisions.contains($0) } ?? false }
     }
 
+    func rule(in context: SchedulingContext) -> String {
+        var parts = parameters.selectors.compactMap { selector -> String? in
+            guard selector.isStrict, let wanted = context.request.headers.first(named: selector.header),
+                !wanted.isEmpty
+            else { return nil }
+            return "\(selector.label)=\(wanted) by \(selector.header)"
+        }
+        if let gating = parameters.gating {
+            parts.append("one \(parameters.revisionLabel) that has \(gating.roles.joined(separator: ", "))")
+        }
+        return parts.joined(separator: " and ")
+    }
+
     /// The revisions that have an endpoint of every required role, with their weights.
     private func completeRevisions(
         of candidates: Candidates,

@@ -81,7 +81,7 @@ struct RolloutParameters: Sendable {
             let header = selector.requiredHeaderName("headerName")
             let label = selector.requiredString("labelKey")
             let mode = selector.enumeration("mode", of: SelectorMode.self)
-            if !selector.contains("mode") { selector.report("required field \"mode\" is missing") }
+            selector.require("mode")
             if !name.isEmpty, !names.insert(name).inserted {
                 selector.report("a second selector is called \(ConfigurationProblem.quoted(name))", at: "name")
             }
@@ -94,7 +94,7 @@ struct RolloutParameters: Sendable {
 
     private static func gating(_ gating: ParameterDecoder) -> Gating? {
         let mode = gating.enumeration("mode", of: GatingMode.self)
-        if !gating.contains("mode") { gating.report("required field \"mode\" is missing") }
+        gating.require("mode")
         let weighting: Weighting? =
             switch mode {
             case .sum: .sum

@@ -25,7 +25,8 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
     private let mode: Mode
     private let maxRequests: Double
     private let maxTokens: Double
-    private let headroom: Double
+    private let requestLimit: Double
+    private let tokenLimit: Double
 
     /// Reads `concurrencyMode` (default `requests`), `maxConcurrency` (default 100), `maxTokenConcurrency` (default
     /// 1,000,000) and `headroom` (default 0). `inFlightLoadProducerName` has no effect: the gateway has one count.
@@ -33,7 +34,9 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
         mode = parameters.enumeration("concurrencyMode", default: .requests)
         maxRequests = Double(parameters.int("maxConcurrency", default: 100, in: 1...(.max)))
         maxTokens = Double(parameters.int("maxTokenConcurrency", default: 1_000_000, in: 1...(.max)))
-        headroom = parameters.headroom()
+        let headroom = parameters.headroom()
+        requestLimit = (maxRequests * (1 + headroom)).rounded(.down)
+        tokenLimit = (maxTokens * (1 + headroom)).rounded(.down)
         parameters.acceptWithoutEffect("inFlightLoadProducerName", because: "the gateway counts what is in flight once")
     }
 
@@ -49,8 +52,6 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
     }
 
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
-        let requestLimit = (maxRequests * (1 + headroom)).rounded(.down)
-        let tokenLimit = (maxTokens * (1 + headroom)).rounded(.down)
         candidates.keep { endpoint in
             switch mode {
             case .requests: Double(endpoint.load.requests) < requestLimit
@@ -58,6 +59,16 @@ struct ConcurrencyDetector: SaturationDetector, Filter {
             case .hybrid:
                 Double(endpoint.load.requests) < requestLimit && Double(endpoint.load.tokens) < tokenLimit
             }
+        }
+    }
+
+    func rule(in context: SchedulingContext) -> String {
+        let requests = "requests in flight < \(requestLimit.written)"
+        let tokens = "tokens in flight < \(tokenLimit.written)"
+        return switch mode {
+        case .requests: requests
+        case .tokens: tokens
+        case .hybrid: "\(requests) and \(tokens)"
         }
     }
 

@@ -8,9 +8,14 @@ struct EngineUtilization: Sendable {
     /// Reads `queueDepthThreshold` (default 5, at least 1) and `kvCacheUtilThreshold` (default 0.8, above 0).
     ///
     /// - Parameter maxKVCacheThreshold: the highest threshold for the KV cache; without one there is no limit.
-    init(parameters: ParameterDecoder, maxKVCacheThreshold: Double = .infinity) {
+    init(parameters: ParameterDecoder, maxKVCacheThreshold: Double = .greatestFiniteMagnitude) {
         queueDepthThreshold = Double(parameters.int("queueDepthThreshold", default: 5, in: 1...(.max)))
         kvCacheThreshold = parameters.positive("kvCacheUtilThreshold", default: 0.8, atMost: maxKVCacheThreshold)
+    }
+
+    /// How the share is computed.
+    var formula: String {
+        "max(queue / \(queueDepthThreshold.written), KV-cache use / \(kvCacheThreshold.written))"
     }
 
     /// The share for `metrics`, 0 or more; 1 at a threshold, not clamped. A KV-cache use that is not a finite number
@@ -26,14 +31,8 @@ struct EngineUtilization: Sendable {
 
 extension ParameterDecoder {
     /// The number at `key`, which must be above 0 and at most `limit`; `fallback` when it is absent or wrong.
-    func positive(_ key: String, default fallback: Double, atMost limit: Double = .infinity) -> Double {
-        guard let number = double(key) else { return fallback }
-        guard number > 0, number <= limit else {
-            let bound = limit.isFinite ? " and at most \(limit)" : ""
-            report("\(number) is not above 0\(bound)", at: key, value: value(key))
-            return fallback
-        }
-        return number
+    func positive(_ key: String, default fallback: Double, atMost limit: Double = .greatestFiniteMagnitude) -> Double {
+        double(key, default: fallback, in: .leastNonzeroMagnitude...limit)
     }
 
     /// `headroom`: by how much of a threshold an endpoint may be over it and still be chosen, 0 or more. A share, which

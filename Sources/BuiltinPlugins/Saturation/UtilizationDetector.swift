@@ -22,6 +22,7 @@ struct UtilizationDetector: SaturationDetector, Filter {
     private let lifetime: Duration
     private let lifetimeSeconds: Double
     private let headroom: Double
+    private let rule: String
 
     var metricsLifetime: Duration? { lifetime }
 
@@ -36,6 +37,7 @@ struct UtilizationDetector: SaturationDetector, Filter {
         )
         lifetimeSeconds = lifetime.fractionalSeconds
         headroom = parameters.headroom()
+        rule = "\(utilization.formula) < \((1 + headroom).written), metrics at most \(GoDuration.format(lifetime)) old"
     }
 
     func saturation(of candidates: Candidates, now: MonotonicInstant) -> Double {
@@ -66,6 +68,8 @@ struct UtilizationDetector: SaturationDetector, Filter {
         let now = context.now
         candidates.keep(orAll: true) { isFresh($0, now) && utilization.share(of: $0.metrics) < 1 + headroom }
     }
+
+    func rule(in context: SchedulingContext) -> String { rule }
 
     private func isFresh(_ endpoint: EndpointSnapshot, _ now: MonotonicInstant) -> Bool {
         guard let updatedAt = endpoint.metricsUpdatedAt else { return false }

@@ -36,6 +36,10 @@ struct SessionAffinityFilter: Filter, SessionKeeper {
         guard let endpoint = affinity.endpoint(context) else { return }
         candidates.keep(orAll: true) { $0.id == endpoint }
     }
+
+    func rule(in context: SchedulingContext) -> String {
+        "the session's endpoint is \(affinity.endpoint(context)?.description ?? "unknown")"
+    }
 }
 
 /// Prefers the endpoint of the request's session: 1 for that one, 0 for all others.

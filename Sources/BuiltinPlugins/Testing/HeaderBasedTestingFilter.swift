@@ -21,4 +21,8 @@ struct HeaderBasedTestingFilter: Filter {
         let chosen = EndpointSubset(Array(values))
         candidates.keep { chosen.contains($0.address) }
     }
+
+    func rule(in context: SchedulingContext) -> String {
+        "the address is in \(Self.header): \(context.request.headers.first(Self.header) ?? "")"
+    }
 }

@@ -11,6 +11,9 @@ private struct PeerProximity: Sendable {
         peer = context.consume(PeerEndpoint.key, requirement: .optional)
     }
 
+    /// The peer's name; `nil` when the request has none yet.
+    func peerID(_ scratch: RequestScratch) -> EndpointID? { scratch[peer]?.id }
+
     /// The nearest place that an endpoint shares with the peer, as a function of the endpoint; `nil` when the request
     /// has no peer yet.
     func tiers(_ scratch: RequestScratch) -> ((EndpointSnapshot) -> Topology.Tier?)? {
@@ -44,6 +47,10 @@ struct TopologyAffinityFilter: Filter {
     func filter(_ candidates: inout Candidates, context: inout SchedulingContext) {
         guard let tier = proximity.tiers(context.scratch) else { return }
         candidates.keep(orAll: true) { endpoint in tier(endpoint).map { $0 <= farthest } ?? false }
+    }
+
+    func rule(in context: SchedulingContext) -> String {
+        "in the \(farthest.rawValue) of \(proximity.peerID(context.scratch)?.description ?? "the peer")"
     }
 }
 

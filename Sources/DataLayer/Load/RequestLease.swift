@@ -3,10 +3,10 @@ package import GatewayCore
 /// A request's right to one place at one endpoint, from ``EndpointStore/open(_:tokens:)`` to its end.
 ///
 /// While the lease is open it counts in the endpoint's load, and in those of further endpoints that work for the same
-/// request. It is bound to the load instance of that life of the
-/// endpoint, so its end never touches the count of a later life. It cannot be copied, and it is closed exactly once: by
-/// ``close(_:detail:)``, or, if the gateway loses it, by its deinitialiser as ``GatewayCore/RequestOutcome/abandoned``,
-/// which counts as a leak. It may move between threads, but one at a time uses it.
+/// request. It is bound to the load instance of that life of the endpoint, so its end never touches the count of a
+/// later life. It cannot be copied, and it is closed exactly once: by ``close(_:detail:)``, or, if the gateway loses
+/// it, by its deinitialiser as ``GatewayCore/RequestOutcome/abandoned``, which counts as a leak. It may move between
+/// threads, but one at a time uses it.
 package struct RequestLease: ~Copyable, Sendable {
     /// The endpoint as it was when the lease was opened.
     package let endpoint: EndpointSnapshot

@@ -66,9 +66,10 @@ package struct AttributesWatch: PageWatch {
         case .success(let response):
             schedule.finished(response.status == 404 ? .missing : .answered, at: now)
             finding.isPollError = true
+            finding.faults = [ScrapeFault(.page, response.status == 404 ? .missing : .status)]
         case .failure(let failure):
             finding.isPollError = true
-            finding.faults = failure.pageFault.map { [ScrapeFault(.page, $0)] }
+            finding.faults = [ScrapeFault(.page, failure.pageFault)]
             if case .connect = failure {
                 schedule.finished(.unreachable, at: now)
             } else {

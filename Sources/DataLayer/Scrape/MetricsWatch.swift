@@ -91,10 +91,11 @@ package struct MetricsWatch: PageWatch {
             } else {
                 finding.result = .status
                 finding.isPollError = response.status != 404
+                finding.faults = [ScrapeFault(.page, response.status == 404 ? .missing : .status)]
             }
         case .failure(let failure):
             finding.isPollError = true
-            finding.faults = failure.pageFault.map { [ScrapeFault(.page, $0)] }
+            finding.faults = [ScrapeFault(.page, failure.pageFault)]
             switch failure {
             case .connect(let detail):
                 finding.result = .connection

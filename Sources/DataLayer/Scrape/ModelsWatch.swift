@@ -58,9 +58,10 @@ package struct ModelsWatch: PageWatch {
             schedule.finished(.missing, at: now)
             // An engine without a model list is no failure; one that cannot answer now is.
             finding.isPollError = response.status >= 500
+            if response.status != 404 { finding.faults = [ScrapeFault(.modelList, .status)] }
         case .failure(let failure):
             finding.isPollError = true
-            finding.faults = failure.pageFault.map { [ScrapeFault(.modelList, $0)] }
+            finding.faults = [ScrapeFault(.modelList, failure.pageFault)]
             if case .connect = failure {
                 schedule.finished(.unreachable, at: now)
             } else {

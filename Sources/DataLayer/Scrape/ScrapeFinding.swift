@@ -62,8 +62,8 @@ package struct ScrapeFinding: Sendable {
     package var attributes: [AttributeReading] = []
     /// The model list; `nil` when there is none.
     package var models: [ServedModel]?
-    /// What was wrong with the page; `nil` when there is no page to speak of.
-    package var faults: [ScrapeFault]?
+    /// What was wrong with the page, or that none came.
+    package var faults: [ScrapeFault] = []
 
     /// A finding that says nothing yet.
     package init(source: String, startedAt: MonotonicInstant, result: DataLayerMetrics.ScrapeResult? = nil) {
@@ -108,10 +108,11 @@ extension PageWatch {
 }
 
 extension OutboundFailure {
-    /// What a page that did not come whole counts as; `nil` when no page began to come.
-    var pageFault: ScrapeFaultReason? {
+    /// What a page that did not come whole counts as.
+    var pageFault: ScrapeFaultReason {
         switch self {
-        case .connect, .timedOut: nil
+        case .connect: .unreachable
+        case .timedOut: .timedOut
         case .badResponse: .unreadable
         case .overLimit: .tooLarge
         }

@@ -127,13 +127,13 @@ package final class ScrapeRun: Sendable {
             store.record(attributes: finding.attributes, for: life)
         }
         if let models = finding.models { store.record(models: models, for: life) }
-        if let faults = finding.faults { store.record(faults: faults, from: finding.source, for: life) }
+        store.record(faults: finding.faults, from: finding.source, for: life)
     }
 
     private func count(_ finding: ScrapeFinding) {
         guard let metrics else { return }
         if finding.isPollError { metrics.pollErrors.child(finding.source).increment() }
-        for fault in finding.faults ?? [] { metrics.faults(fault.field, fault.reason).increment() }
+        for fault in finding.faults { metrics.faults(fault.field, fault.reason).increment() }
         guard let result = finding.result else { return }
         metrics.scrapes(result).increment()
         metrics.scrapeDuration.observe(clock.now.since(finding.startedAt).fractionalSeconds)

@@ -164,23 +164,20 @@ package final class EndpointStore: EndpointSink {
     /// Stores what was wrong with the last page from a source; nothing happens when the life is over.
     package func record(faults: [ScrapeFault], from source: String, for life: EndpointLife) {
         state.withLock { state in
-            if let position = state.table.position(of: life) {
-                state.table.setFaults(faults, from: source, at: position)
-            }
+            guard let position = state.table.position(of: life),
+                state.table.wouldChangeFaults(to: faults, from: source, at: position)
+            else { return }
+            state.view = nil
+            state.table.setFaults(faults, from: source, at: position)
         }
-    }
-
-    /// What was wrong with the endpoint's last pages, by type of source, each with at least one fault.
-    package func faults(of life: EndpointLife) -> [String: [ScrapeFault]] {
-        state.withLock { state in state.table.position(of: life).map { state.table.records[$0].faults } ?? [:] }
     }
 
     /// Forgets all faults, and the attributes whose keys are not `kept`: nobody reads them any more.
     package func forgetReadings(exceptAttributes kept: Set<String>) {
         state.withLock { state in
             state.view = nil
+            state.table.forgetFaults()
             for position in state.table.records.indices {
-                state.table.forgetFaults(at: position)
                 let old = state.table.snapshots[position]
                 let attributes = old.attributes.filter { kept.contains($0.key) }
                 guard attributes.count < old.attributes.count else { continue }
@@ -312,6 +309,7 @@ package final class EndpointStore: EndpointSink {
             available: candidates?.available ?? snapshots,
             outages: candidates?.outages ?? [],
             models: models,
+            faults: state.table.faults,
             validUntil: candidates?.validUntil
         )
         state.view = view

@@ -32,6 +32,9 @@ package final class EndpointStoreView: Sendable {
     package let outages: [EndpointOutage]
     /// What the endpoints serve.
     package let models: ServedModels
+    /// What was wrong with the last pages of endpoints, by endpoint and type of source; those without faults are left
+    /// out.
+    package let faults: [EndpointID: [String: [ScrapeFault]]]
     /// From when on time alone may have changed ``available``; `nil` when it cannot.
     package let validUntil: MonotonicInstant?
 
@@ -41,6 +44,7 @@ package final class EndpointStoreView: Sendable {
         available: [EndpointSnapshot],
         outages: [EndpointOutage],
         models: ServedModels,
+        faults: [EndpointID: [String: [ScrapeFault]]],
         validUntil: MonotonicInstant?
     ) {
         self.generation = generation
@@ -48,6 +52,7 @@ package final class EndpointStoreView: Sendable {
         self.available = available
         self.outages = outages
         self.models = models
+        self.faults = faults
         self.validUntil = validUntil
     }
 }

@@ -5,8 +5,6 @@ struct EndpointRecord {
     let life: EndpointLife
     var description: EndpointDescription
     var health: EjectionStateMachine
-    /// What was wrong with its last pages, by type of source; sources without faults are left out.
-    var faults: [String: [ScrapeFault]] = [:]
 }
 
 /// The endpoints of a pool as a plain value: slots, records and snapshots. ``EndpointStore`` guards it.
@@ -17,6 +15,9 @@ struct EndpointTable {
     private(set) var snapshots: [EndpointSnapshot] = []
     /// The model lists, parallel to `records`; `nil` until the endpoint told. Shared with the views like `snapshots`.
     private(set) var modelLists: [[ServedModel]?] = []
+    /// What was wrong with the last pages of endpoints, by type of source; endpoints and sources without faults are
+    /// left out, so it is empty most of the time. Shared with the views like `snapshots`.
+    private(set) var faults: [EndpointID: [String: [ScrapeFault]]] = [:]
     /// By slot: the position in `records`; `nil` while the slot is free or waits for its release.
     private var positions: [Int?] = []
     /// By slot: how many endpoints had it.
@@ -79,6 +80,7 @@ struct EndpointTable {
             }
         }
         let left = old.values.sorted().map { snapshots[$0] }
+        for snapshot in left where !faults.isEmpty { faults[snapshot.id] = nil }
         records = newRecords
         snapshots = newSnapshots
         modelLists = newModelLists
@@ -109,18 +111,24 @@ struct EndpointTable {
         return isChanged
     }
 
-    /// Replaces the faults of one source. Most pages have none, which costs nothing.
-    mutating func setFaults(_ faults: [ScrapeFault], from source: String, at position: Int) {
-        if faults.isEmpty {
-            if !records[position].faults.isEmpty { records[position].faults[source] = nil }
-        } else if records[position].faults[source] != faults {
-            records[position].faults[source] = faults
-        }
+    /// Replaces the faults of one source.
+    mutating func setFaults(_ new: [ScrapeFault], from source: String, at position: Int) {
+        let id = records[position].description.id
+        var ofEndpoint = faults[id] ?? [:]
+        ofEndpoint[source] = new.isEmpty ? nil : new
+        faults[id] = ofEndpoint.isEmpty ? nil : ofEndpoint
     }
 
-    /// Drops the faults of all sources.
-    mutating func forgetFaults(at position: Int) {
-        records[position].faults = [:]
+    /// Whether the faults of one source are others than `new`. Most pages have none, which costs nothing as long as no
+    /// endpoint has any.
+    func wouldChangeFaults(to new: [ScrapeFault], from source: String, at position: Int) -> Bool {
+        if faults.isEmpty { return !new.isEmpty }
+        return (faults[records[position].description.id]?[source] ?? []) != new
+    }
+
+    /// Drops the faults of all endpoints.
+    mutating func forgetFaults() {
+        faults = [:]
     }
 
     /// Lets `change` feed the health of the endpoint at `position`.

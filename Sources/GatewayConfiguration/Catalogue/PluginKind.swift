@@ -4,6 +4,12 @@ package import GatewayCore
 package enum PluginKind: String, CaseIterable, Sendable {
     /// Chooses which profiles run.
     case profileHandler = "profile handler"
+    /// Says whether a stage of a request has an endpoint of its own.
+    case disaggregationDecider = "disaggregation decider"
+    /// Removes endpoints before anything else.
+    case screener
+    /// Refuses requests before profiles run.
+    case admitter
     /// Tells a full pool from one with room.
     case saturationDetector = "saturation detector"
     /// Removes candidates.
@@ -14,10 +20,6 @@ package enum PluginKind: String, CaseIterable, Sendable {
     case picker
     /// Computes data about a request.
     case dataProducer = "data producer"
-    /// Removes endpoints before anything else.
-    case screener
-    /// Refuses requests before profiles run.
-    case admitter
     /// Says for whom a request is.
     case agentIdentifier = "agent identifier"
     /// Learns of a decision before the request is sent.
@@ -55,12 +57,50 @@ package enum PluginKind: String, CaseIterable, Sendable {
 
     /// Where the instances of `type` act; ``other`` when nowhere of their own.
     package static func kinds(of type: any Plugin.Type) -> [PluginKind] {
-        let kinds = allCases.filter { $0.includes(type) }
+        let kinds = actingKinds(of: type)
         return kinds.isEmpty ? [.other] : kinds
+    }
+
+    /// Where the instances of `type` act of their own.
+    static func actingKinds(of type: any Plugin.Type) -> [PluginKind] {
+        allCases.filter { $0.includes(type) }
+    }
+
+    /// The role of such plugins in a configuration.
+    var role: PluginRoles {
+        switch self {
+        case .profileHandler: .profileHandler
+        case .saturationDetector: .saturationDetector
+        case .filter: .filter
+        case .scorer: .scorer
+        case .picker: .picker
+        case .dataSource: .dataSource
+        case .extractor: .extractor
+        case .endpointSource: .endpointSource
+        case .parser: .parser
+        case .fairnessPolicy: .fairnessPolicy
+        case .orderingPolicy: .orderingPolicy
+        case .usageLimitPolicy: .usageLimitPolicy
+        case .evictionPolicy: .evictionPolicy
+        case .dataProducer, .screener, .admitter, .agentIdentifier, .preRequest, .loadEstimator,
+            .responseHeaderProcessor, .responseReporter, .responseObserver, .serviceObserver, .endpointObserver, .other:
+            .other
+        // Only profile handlers ask it.
+        case .disaggregationDecider: []
+        }
+    }
+
+    /// The kind's name for several plugins.
+    package var plural: String {
+        switch self {
+        case .fairnessPolicy, .orderingPolicy, .usageLimitPolicy, .evictionPolicy: "\(rawValue.dropLast())ies"
+        default: "\(rawValue)s"
+        }
     }
 
     private func includes(_ type: any Plugin.Type) -> Bool {
         switch self {
+        case .disaggregationDecider: type is any DisaggregationDecider.Type
         case .profileHandler: type is any ProfileHandler.Type
         case .saturationDetector: type is any SaturationDetector.Type
         case .filter: type is any Filter.Type

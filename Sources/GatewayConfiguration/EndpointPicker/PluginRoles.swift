@@ -1,3 +1,5 @@
+package import GatewayCore
+
 /// What the instances of a plugin type can be used for; a type may have several roles.
 package struct PluginRoles: OptionSet, Sendable {
     /// One bit for each role.
@@ -6,6 +8,11 @@ package struct PluginRoles: OptionSet, Sendable {
     /// Makes a set from the bits of its roles.
     package init(rawValue: Int) {
         self.rawValue = rawValue
+    }
+
+    /// The roles of a type, by where its instances act.
+    package init(of type: any Plugin.Type) {
+        self = PluginKind.actingKinds(of: type).reduce(into: []) { $0.formUnion($1.role) }
     }
 
     /// Takes endpoints out of the candidates.

@@ -269,7 +269,10 @@ extension ParameterDecoder {
             return nil
         }
         if let range, !range.contains(number) {
-            let message = "\(value) is not in \(range.lowerBound) to \(range.upperBound)"
+            let message =
+                range.lowerBound == .leastNonzeroMagnitude
+                ? "\(number) is not above 0\(Self.atMost(range.upperBound))"
+                : "\(value) is not in \(range.lowerBound) to \(range.upperBound)"
             reportRange(message, value, key: key, index: index)
             return nil
         }
@@ -282,6 +285,11 @@ extension ParameterDecoder {
         } else {
             report(message, at: key, value: value)
         }
+    }
+
+    /// The upper end of a range behind `above 0`.
+    private static func atMost(_ limit: Double) -> String {
+        limit == .greatestFiniteMagnitude ? "" : " and at most \(limit)"
     }
 
     /// A range as a message says it: ends that are the type's own are left out.

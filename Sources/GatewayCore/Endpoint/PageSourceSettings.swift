@@ -21,15 +21,6 @@ public struct PageSourceSettings: Hashable, Sendable {
     public var interval: Duration?
     /// The longest time between two fetches from an endpoint that has no work; `nil` for the same as with work.
     public var idleInterval: Duration?
-    /// Whether the server's certificate is verified; default no, as pods have self-signed ones.
-    public var verifiesCertificate: Bool
-    /// A PEM file with the authorities that the server's certificate is verified against; `nil` for those of the
-    /// system.
-    public var authorityPath: String?
-    /// A PEM file with the client's certificate; `nil` for none.
-    public var certificatePath: String?
-    /// A PEM file with the client's private key; `nil` for none.
-    public var keyPath: String?
 
     /// Makes settings; without arguments the defaults.
     public init(
@@ -37,20 +28,12 @@ public struct PageSourceSettings: Hashable, Sendable {
         path: String = "/metrics",
         port: Int? = nil,
         interval: Duration? = nil,
-        idleInterval: Duration? = nil,
-        verifiesCertificate: Bool = false,
-        authorityPath: String? = nil,
-        certificatePath: String? = nil,
-        keyPath: String? = nil
+        idleInterval: Duration? = nil
     ) {
         self.scheme = scheme
         self.path = path
         self.port = port
         self.interval = interval
         self.idleInterval = idleInterval
-        self.verifiesCertificate = verifiesCertificate
-        self.authorityPath = authorityPath
-        self.certificatePath = certificatePath
-        self.keyPath = keyPath
     }
 }

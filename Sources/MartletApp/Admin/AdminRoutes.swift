@@ -14,6 +14,12 @@ struct AdminRoutes: Sendable {
     /// What is told of decisions; `nil` when none are made here.
     var decisions: DecisionRoutes?
 
+    /// Whether the answer to a request depends on its body, and may take long. The bodies of all others are passed
+    /// over.
+    func takesBody(_ request: AdminRequest) -> Bool {
+        decisions != nil && request.method == .POST && request.path == DecisionRoutes.explainPath
+    }
+
     /// The answer to a request.
     func answer(_ request: AdminRequest) -> AdminResponse {
         if let response = decisions?.answer(request) { return response }

@@ -4,6 +4,7 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 import ServiceLifecycle
+import Synchronization
 
 /// An answer of the admin server.
 struct AdminResponse: Sendable {
@@ -49,6 +50,10 @@ struct AdminServer: Service {
     private let channel: any Channel
     private let isSecure: Bool
 
+    /// The most connections at once; those beyond are closed as they come. Anybody may ask, on the loop that also
+    /// watches the endpoints: a few questions from a few places are enough.
+    static let maxConnections = 256
+
     /// Where it can be asked.
     var url: String { "\(isSecure ? "https" : "http")://\(BindAddress(address))" }
 
@@ -62,13 +67,13 @@ struct AdminServer: Service {
         routes: AdminRoutes
     ) async throws {
         do {
-            try await self.init(host: address.host, port: address.port, group: group, answer: routes.answer)
+            try await self.init(host: address.host, port: address.port, group: group, routes: routes)
         } catch let error as IOError {
             throw CommandError("Cannot listen on \(flag) \(address): \(error).")
         }
     }
 
-    /// Binds `host` and `port`; `answer` is called on the connection's event loop and must not block.
+    /// Binds `host` and `port`. Answers are made on the connection's event loop, but for those that take a body.
     ///
     /// - Parameter tls: asked for each new connection; `nil` for plain text.
     init(
@@ -76,18 +81,23 @@ struct AdminServer: Service {
         port: Int,
         group: MultiThreadedEventLoopGroup,
         tls: (@Sendable () -> NIOSSLContext)? = nil,
-        answer: @escaping @Sendable (AdminRequest) -> AdminResponse
+        routes: AdminRoutes
     ) async throws {
+        let seats = AdminSeats()
         channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                guard seats.connections.take() else {
+                    return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
+                }
+                channel.closeFuture.whenComplete { _ in seats.connections.giveBack() }
+                return channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
                     if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls())) }
                     try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                     try pipeline.addHandler(IdleStateHandler(readTimeout: .seconds(120)))
-                    try pipeline.addHandler(AdminHandler(answer: answer))
+                    try pipeline.addHandler(AdminHandler(routes: routes, bodies: seats.bodies))
                 }
             }
             .bind(host: host, port: port)
@@ -103,76 +113,31 @@ struct AdminServer: Service {
     }
 }
 
-private final class AdminHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+/// What connections of an admin server share.
+private final class AdminSeats: Sendable {
+    let connections = Seats(AdminServer.maxConnections)
+    /// Of the requests whose body is gathered: a body may be as long as that of the longest request.
+    let bodies = Seats(4)
+}
 
-    private let answer: @Sendable (AdminRequest) -> AdminResponse
-    private var head: HTTPRequestHead?
-    /// The body, as far as it was taken.
-    private var body: [UInt8] = []
-    private var isBodyTooLarge = false
+/// A number of places that can be taken. Safe from any thread.
+final class Seats: Sendable {
+    private let free: Atomic<Int>
 
-    /// The longest body: that of the longest request that a gateway takes.
-    private static let bodyBytesMax = GatewayLimits().maxBodyBytes
-
-    init(answer: @escaping @Sendable (AdminRequest) -> AdminResponse) {
-        self.answer = answer
+    /// Makes so many places.
+    init(_ count: Int) {
+        free = Atomic(count)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body(let piece): take(piece)
-        case .end:
-            guard let head else { return }
-            self.head = nil
-            respond(to: head, context: context)
-            body = []
-            isBodyTooLarge = false
-        }
+    /// Takes a place; `false` when there is none.
+    func take() -> Bool {
+        if free.wrappingSubtract(1, ordering: .relaxed).newValue >= 0 { return true }
+        giveBack()
+        return false
     }
 
-    private func take(_ piece: ByteBuffer) {
-        isBodyTooLarge = isBodyTooLarge || body.count + piece.readableBytes > Self.bodyBytesMax
-        if isBodyTooLarge { body = [] } else { body += piece.readableBytesView }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
-    }
-
-    private func respond(to head: HTTPRequestHead, context: ChannelHandlerContext) {
-        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let request = AdminRequest(
-            method: head.method,
-            path: String(parts.first ?? ""),
-            query: parts.count > 1 ? parts[1] : "",
-            headers: HeaderMap(head.headers.map { HeaderMap.Field(name: $0.name, value: $0.value) }),
-            body: body
-        )
-        let response =
-            isBodyTooLarge
-            ? .text("the body has more than \(Self.bodyBytesMax) bytes", status: .payloadTooLarge) : answer(request)
-        var headers = HTTPHeaders()
-        headers.add(name: "content-type", value: response.contentType)
-        headers.add(name: "content-length", value: String(response.body.count))
-        headers.add(name: "cache-control", value: "no-store")
-        if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
-        let responseHead = HTTPResponseHead(version: head.version, status: response.status, headers: headers)
-        context.write(wrapOutboundOut(.head(responseHead)), promise: nil)
-        if head.method != .HEAD {
-            let body = context.channel.allocator.buffer(bytes: response.body)
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        }
-        let channel = context.channel
-        let isLast = !head.isKeepAlive
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-            if isLast { channel.close(promise: nil) }
-        }
+    /// Gives a place back that was taken.
+    func giveBack() {
+        free.wrappingAdd(1, ordering: .relaxed)
     }
 }

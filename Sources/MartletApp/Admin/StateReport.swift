@@ -29,12 +29,12 @@ struct StateReport {
         writer.boolean(isDraining)
         writer.key("pools")
         writer.beginArray()
-        for pool in state.pools { write(pool) }
+        for pool in state.pools { write(pool, of: state) }
         writer.endArray()
         writer.endObject()
     }
 
-    private mutating func write(_ pool: PoolRuntime) {
+    private mutating func write(_ pool: PoolRuntime, of state: GatewayState) {
         let view = pool.endpoints.current
         writer.beginObject()
         member("name", pool.id.name)
@@ -46,6 +46,11 @@ struct StateReport {
         writer.key("models")
         strings(view.models.union().map(\.id))
         member("endpoint_picker", pool.configuration)
+        write(state.objectives(of: pool.id))
+        writer.key("rewrites")
+        writer.beginArray()
+        for rule in state.rewrites(of: pool.id)?.rules ?? [] { write(rule) }
+        writer.endArray()
         writer.key("endpoints")
         writer.beginArray()
         let outages = Dictionary(view.outages.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -53,12 +58,50 @@ struct StateReport {
         for endpoint in view.endpoints {
             write(
                 endpoint,
-                faults: pool.endpoints.faults(of: EndpointLife(endpoint)),
+                faults: view.faults[endpoint.id] ?? [:],
                 outage: outages[endpoint.id],
                 isAvailable: available.contains(endpoint.id)
             )
         }
         writer.endArray()
+        writer.endObject()
+    }
+
+    private mutating func write(_ objectives: ObjectiveTable) {
+        write("objectives", objectives.named, nameKey: "name")
+        write("model_priorities", objectives.ofModels, nameKey: "model")
+    }
+
+    private mutating func write(_ key: String, _ priorities: [String: Int], nameKey: String) {
+        writer.key(key)
+        writer.beginArray()
+        for (name, priority) in priorities.sorted(by: { $0.key < $1.key }) {
+            writer.beginObject()
+            member(nameKey, name)
+            writer.key("priority")
+            writer.integer(priority)
+            writer.endObject()
+        }
+        writer.endArray()
+    }
+
+    private mutating func write(_ rule: ModelRewriteRule) {
+        writer.beginObject()
+        member("name", rule.rewrite)
+        writer.key("models")
+        strings(rule.models)
+        writer.key("targets")
+        writer.beginArray()
+        for target in rule.targets {
+            writer.beginObject()
+            member("model", target.model)
+            writer.key("weight")
+            writer.integer(target.weight)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("sticky_header")
+        if let header = rule.stickyHeader { writer.string(header) } else { writer.null() }
         writer.endObject()
     }
 
@@ -86,7 +129,7 @@ struct StateReport {
             writer.double(value)
         }
         writer.endObject()
-        write(faults)
+        writer.scrapeFaults(faults)
         writer.key("models")
         if let models = endpoint.models { strings(models) } else { writer.null() }
         writer.key("in_flight")
@@ -121,22 +164,6 @@ struct StateReport {
         writer.key("cache_blocks")
         writer.integer(metrics.cacheBlockCount)
         writer.endObject()
-    }
-
-    private mutating func write(_ faults: [String: [ScrapeFault]]) {
-        writer.key("scrape_faults")
-        writer.beginArray()
-        for (source, faults) in faults.sorted(by: { $0.key < $1.key }) {
-            for fault in faults {
-                writer.beginObject()
-                member("source", source)
-                member("field", fault.field.rawValue)
-                if let attribute = fault.attribute { member("attribute", attribute) }
-                member("reason", fault.reason.rawValue)
-                writer.endObject()
-            }
-        }
-        writer.endArray()
     }
 
     private mutating func write(_ outage: EndpointOutage) {

@@ -1,3 +1,4 @@
+import DataLayer
 import GatewayCore
 import RequestControl
 import RequestFormats
@@ -54,13 +55,37 @@ struct DecisionJSON {
         }
         writer.key("endpoints")
         writer.beginArray()
-        for endpoint in decision.trace.endpoints { write(endpoint, at: decision.begunAt) }
+        for endpoint in decision.trace.endpoints {
+            write(endpoint, faults: decision.faults[endpoint.id] ?? [:], at: decision.begunAt)
+        }
         writer.endArray()
+        writeFaultsOfOthers(decision)
         write(decision.trace)
         writer.endObject()
     }
 
-    private mutating func write(_ endpoint: EndpointSnapshot, at instant: MonotonicInstant) {
+    /// Writes the faults of endpoints that were no candidates.
+    private mutating func writeFaultsOfOthers(_ decision: DecisionRecord) {
+        if decision.faults.isEmpty { return }
+        let candidates = Set(decision.trace.endpoints.map(\.id))
+        let others = decision.faults.filter { !candidates.contains($0.key) }.sorted { $0.key < $1.key }
+        if others.isEmpty { return }
+        writer.key("other_endpoints")
+        writer.beginArray()
+        for (id, faults) in others {
+            writer.beginObject()
+            text("endpoint", id.description)
+            writer.scrapeFaults(faults)
+            writer.endObject()
+        }
+        writer.endArray()
+    }
+
+    private mutating func write(
+        _ endpoint: EndpointSnapshot,
+        faults: [String: [ScrapeFault]],
+        at instant: MonotonicInstant
+    ) {
         writer.beginObject()
         text("endpoint", endpoint.id.description)
         text("address", endpoint.address.authority)
@@ -71,6 +96,7 @@ struct DecisionJSON {
         texts("active_adapters", endpoint.metrics.activeModels)
         writer.key("metrics_age_seconds")
         if let age = endpoint.metricsAge(at: instant) { writer.double(age.fractionalSeconds) } else { writer.null() }
+        writer.scrapeFaults(faults)
         writer.endObject()
     }
 
@@ -88,7 +114,7 @@ struct DecisionJSON {
             text("profile", run.profile)
             writer.key("steps")
             writer.beginArray()
-            for step in trace.steps[run.steps] { write(step, left: &left, trace, run) }
+            for step in run.steps { write(step, left: &left, trace) }
             writer.endArray()
             texts("scored", run.scored.map { trace.endpoints[$0].id.description })
             numbers("totals", run.sums)
@@ -102,8 +128,7 @@ struct DecisionJSON {
     private mutating func write(
         _ step: SchedulingTrace.Step,
         left: inout [Int],
-        _ trace: SchedulingTrace,
-        _ run: SchedulingTrace.ProfileRun? = nil
+        _ trace: SchedulingTrace
     ) {
         writer.beginObject()
         text("stage", step.stage.rawValue)
@@ -111,10 +136,10 @@ struct DecisionJSON {
         microseconds(step.nanoseconds)
         if step.left != nil { texts("removed", step.removed(from: &left).map { trace.endpoints[$0].id.description }) }
         if let rule = step.rule { text("rule", rule) }
-        if step.stage == .scorer, let run {
+        if step.stage == .scorer {
             writer.key("weight")
             writer.double(step.weight)
-            numbers("scores", trace.scores(of: step, in: run).map(Double.init))
+            numbers("scores", step.scores)
         }
         writer.endObject()
     }
@@ -143,10 +168,11 @@ struct DecisionJSON {
         writer.endArray()
     }
 
-    private mutating func numbers(_ key: String, _ values: [Double]) {
+    /// Numbers of single precision, with as many digits as tell them apart.
+    private mutating func numbers(_ key: String, _ values: [Float]) {
         writer.key(key)
         writer.beginArray()
-        for value in values { writer.double(value) }
+        for value in values { writer.double(Double("\(value)") ?? 0) }
         writer.endArray()
     }
 }

@@ -1,3 +1,4 @@
+import DataLayer
 import GatewayCore
 import RequestControl
 import Scheduling
@@ -40,6 +41,7 @@ struct DecisionTable {
         var removals: [Int: String] = [:]
         write(trace.commonSteps, left: &left, removals: &removals)
         for run in trace.runs { write(run, left: left, removals: removals) }
+        for (id, faults) in decision.faults.sorted(by: { $0.key < $1.key }) { write(faults, of: id) }
         if let rejection = decision.rejection {
             lines.append("refused: \(rejection.reason.rawValue): \(rejection.message)")
         }
@@ -47,6 +49,13 @@ struct DecisionTable {
             let rest = decision.picked.dropFirst().map(\.description).joined(separator: ", ")
             lines.append("picked: \(first)\(rest.isEmpty ? "" : ", then \(rest)")")
         }
+    }
+
+    private mutating func write(_ faults: [String: [ScrapeFault]], of id: EndpointID) {
+        let texts = faults.sorted { $0.key < $1.key }.flatMap { source, faults in
+            faults.map { $0.text(source: source) }
+        }
+        lines.append("metrics of \(id): \(texts.joined(separator: ", "))")
     }
 
     private mutating func writeHead() {
@@ -65,7 +74,7 @@ struct DecisionTable {
     }
 
     private mutating func write(
-        _ steps: ArraySlice<SchedulingTrace.Step>,
+        _ steps: [SchedulingTrace.Step],
         left: inout [Int],
         removals: inout [Int: String]
     ) {
@@ -84,10 +93,8 @@ struct DecisionTable {
         lines.append("profile \(run.profile)\(serves)")
         var left = left
         var removals = removals
-        let steps = decision.trace.steps[run.steps]
-        write(steps, left: &left, removals: &removals)
-        let scorers = steps.filter { $0.stage == .scorer }
-        let scores = scorers.map { Array(decision.trace.scores(of: $0, in: run)) }
+        write(run.steps, left: &left, removals: &removals)
+        let scorers = run.steps.filter { $0.stage == .scorer }
         let picked = Set(run.picks.map { run.scored[$0] })
         var rows = [["", "ENDPOINT", "QUEUE", "RUNNING", "KV", "AGE"]]
         for scorer in scorers {
@@ -97,8 +104,8 @@ struct DecisionTable {
         let places = run.scored.indices.sorted { (run.sums[$0], $1) > (run.sums[$1], $0) }
         for place in places {
             var row = state(of: run.scored[place], isPicked: picked.contains(run.scored[place]))
-            row += scores.map { Self.fixed(Double($0[place]), digits: 3) }
-            rows.append(row + [Self.fixed(run.sums[place], digits: 3)])
+            row += scorers.map { Self.fixed(Double($0.scores[place]), digits: 3) }
+            rows.append(row + [Self.fixed(Double(run.sums[place]), digits: 3)])
         }
         for position in removals.keys.sorted() where !run.scored.contains(position) {
             rows.append(state(of: position, isPicked: false) + ["removed by \(removals[position] ?? "")"])

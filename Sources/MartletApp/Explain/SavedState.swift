@@ -2,12 +2,14 @@ import DataLayer
 import GatewayConfiguration
 import GatewayCore
 import RequestControl
+import RequestFormats
 import Scheduling
 import Telemetry
 
 /// A saved answer of `/api/state`, made into a gateway that decides without a network.
 ///
-/// It knows what the answer tells: endpoints, their metrics, models and in-flight counts. What plugins remembered of
+/// It knows what the answer tells: endpoints, their metrics, attributes, faults, models and in-flight counts,
+/// objectives and rewrites. What plugins remembered of
 /// earlier requests, such as prompt prefixes and sessions, is not in it.
 struct SavedState {
     private let controller: RequestController
@@ -64,13 +66,35 @@ struct SavedState {
         }
         let clock = SystemMonotonicClock()
         let runtime = try pool(pools[place], clock: clock, options)
+        let rewrites = ModelRewriteTable(savedRules: pools[place])
+        let objectives = ObjectiveTable(saved: pools[place])
+        // Requests are read before their pool is known, by the parsers of the first one.
+        let parsers = RequestParserSet(
+            try picker(of: options.configurationPath == nil ? pools[0] : pools[place], options))
         guard state.problems.isEmpty else { throw ConfigurationError(state.problems) }
         return RequestController(
-            state: GatewayState(tables: [.standalone: RouteTable(everythingTo: runtime.id)], pools: [runtime]),
+            state: GatewayState(
+                tables: [.standalone: RouteTable(everythingTo: runtime.id)],
+                pools: [runtime],
+                parsers: parsers,
+                objectives: [runtime.id: objectives],
+                rewrites: rewrites.rules.isEmpty ? [:] : [runtime.id: rewrites]
+            ),
             configuration: RequestControlConfiguration(seed: 1),
             metrics: try GatewayMetrics(registry: MetricRegistry()),
             clock: clock
         )
+    }
+
+    /// The EndpointPickerConfig that a pool of the state is asked with.
+    private static func picker(
+        of pool: ParameterDecoder,
+        _ options: ExplainOptions
+    ) throws -> EndpointPickerConfiguration {
+        if let path = options.configurationPath { return try EndpointPickerConfiguration.load(path: path) }
+        let written = pool.string("endpoint_picker", default: "")
+        if written.isEmpty { return EndpointPickerConfiguration.builtinDefault }
+        return try EndpointPickerConfiguration.decode(text: written, file: "endpoint_picker")
     }
 
     private static func pool(
@@ -82,15 +106,7 @@ struct SavedState {
             namespace: decoder.string("namespace", default: "default"),
             name: decoder.requiredString("name")
         )
-        let written = decoder.string("endpoint_picker", default: "")
-        let picker =
-            if let path = options.configurationPath {
-                try EndpointPickerConfiguration.load(path: path)
-            } else if written.isEmpty {
-                EndpointPickerConfiguration.builtinDefault
-            } else {
-                try EndpointPickerConfiguration.decode(text: written, file: "endpoint_picker")
-            }
+        let picker = try picker(of: decoder, options)
         // A picker that runs was allowed to; one of a file must be.
         let isAllowed = options.configurationPath == nil || options.allowsExperimentalPlugins
         let builder = PipelineBuilder(registry: options.plugins, allowsExperimental: isAllowed)
@@ -104,53 +120,36 @@ struct SavedState {
     }
 }
 
-/// One endpoint of a state.
-private struct SavedEndpoint {
-    let description: EndpointDescription
-    private let metrics: EndpointMetrics
-    private let metricsAge: Double?
-    private let models: [String]?
-    private let requests: Int
-    private let tokens: Int
-
-    init(_ decoder: ParameterDecoder) {
-        let authority = decoder.requiredString("address")
-        let colon = authority.lastIndex(of: ":") ?? authority.endIndex
-        let host = authority[..<colon].filter { $0 != "[" && $0 != "]" }
-        description = EndpointDescription(
-            id: EndpointID(
-                namespace: decoder.string("namespace", default: "default"),
-                name: decoder.requiredString("name")
-            ),
-            address: EndpointAddress(host: host, port: Int(authority[colon...].dropFirst()) ?? 80),
-            labels: decoder.stringMap("labels")
+extension ModelRewriteTable {
+    /// Reads `rewrites` of a pool of a state.
+    fileprivate init(savedRules pool: ParameterDecoder) {
+        self.init(
+            pool.objects("rewrites").compactMap { rule in
+                let targets = rule.objects("targets").map { target in
+                    ModelRewriteRule.Target(
+                        model: target.requiredString("model"),
+                        weight: target.int("weight", default: 1, in: 1...1_000_000)
+                    )
+                }
+                if targets.isEmpty { rule.report("there must be at least one target", at: "targets") }
+                let (name, models) = (rule.requiredString("name"), rule.strings("models"))
+                let header = rule.string("sticky_header")
+                guard !targets.isEmpty else { return nil }
+                return ModelRewriteRule(rewrite: name, models: models, targets: targets, stickyHeader: header)
+            }
         )
-        let page = decoder.object("metrics")
-        metrics = EndpointMetrics(
-            waitingQueueSize: page?.int("waiting") ?? 0,
-            runningRequests: page?.int("running") ?? 0,
-            kvCacheUsage: page?.double("kv_cache_usage") ?? 0,
-            activeModels: page?.strings("active_adapters") ?? [],
-            waitingModels: page?.strings("waiting_adapters") ?? [],
-            maxActiveModels: page?.int("max_adapters") ?? 0,
-            cacheBlockSizeTokens: page?.int("cache_block_size_tokens") ?? 0,
-            cacheBlockCount: page?.int("cache_blocks") ?? 0
-        )
-        metricsAge = decoder.double("metrics_age_seconds")
-        models = decoder.contains("models") ? decoder.strings("models") : nil
-        requests = decoder.int("in_flight", default: 0, in: 0...1_000_000)
-        tokens = decoder.int("in_flight_tokens", default: 0, in: 0...(.max))
     }
+}
 
-    /// Tells `store`, which has the endpoint, what is known of it.
-    func fill(_ store: EndpointStore, now: MonotonicInstant) {
-        guard let snapshot = store.current.endpoints.first(where: { $0.id == description.id }) else { return }
-        let life = EndpointLife(snapshot)
-        if let metricsAge {
-            store.record(metrics: metrics, for: life, at: now.advanced(by: .seconds(-metricsAge)))
+extension ObjectiveTable {
+    /// Reads `objectives` and `model_priorities` of a pool of a state.
+    fileprivate init(saved pool: ParameterDecoder) {
+        self.init()
+        for objective in pool.objects("objectives") {
+            named[objective.requiredString("name")] = objective.requiredInt("priority")
         }
-        if let models { store.record(models: models.map { ServedModel(id: $0, parent: nil, json: []) }, for: life) }
-        // The tokens stand with the first request; the others have none.
-        for request in 0..<requests { snapshot.load.add(tokens: request == 0 ? tokens : 0) }
+        for model in pool.objects("model_priorities") {
+            ofModels[model.requiredString("model")] = model.requiredInt("priority")
+        }
     }
 }

@@ -60,7 +60,7 @@ struct ExtProcPorts {
                 port: port,
                 group: control,
                 tls: metricsTLS,
-                answer: contents.routes.answer
+                routes: contents.routes
             )
         }
         // Anybody may ask, on the loop that also watches the endpoints: a few questions from a few places are enough.

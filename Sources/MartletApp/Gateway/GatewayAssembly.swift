@@ -107,33 +107,36 @@ final class GatewayAssembly: Sendable {
         return (file.endpoints.map(EndpointDescription.init), file.warnings.map(\.description))
     }
 
-    /// Makes the state of a plan: new pools start, gone ones end, the others take their new endpoints.
+    /// Makes the state of a plan: new pools start, gone ones end, the others take their new endpoints. One call at a
+    /// time. Plugins learn of endpoints that left without a lock held.
     func commit(_ prepared: Prepared) -> GatewayState {
         let plan = prepared.plan
-        return running.withLock { running in
+        let (present, gone) = running.withLock { running in
             var next: [PoolID: RunningPool] = [:]
             for (pool, ready) in zip(plan.pools, prepared.pools) {
                 next[pool.id] = update(running[pool.id], to: pool, ready)
                 next[pool.id]?.queues.setPriorities(plan.objectives[pool.id]?.priorities ?? [])
             }
-            for (id, gone) in running where next[id] == nil {
-                gone.scraping.stop()
-                gone.store.replaceEndpoints([])
-                gone.queues.stop()
-            }
-            running = next
-            let models = plan.rewrites.values.reduce(into: Set()) { $0.formUnion($1.models) }
-            metrics.requests.pinModels(models)
-            metrics.scheduling.pinModels(models)
-            return GatewayState(
-                tables: plan.tables,
-                pools: plan.pools.compactMap { next[$0.id]?.runtime },
-                parsers: plan.parsers,
-                modelMapping: plan.modelMapping,
-                objectives: plan.objectives,
-                rewrites: plan.rewrites
-            )
+            defer { running = next }
+            return (plan.pools.compactMap { next[$0.id] }, running.filter { next[$0.key] == nil }.map(\.value))
         }
+        for pool in present { pool.store.replaceEndpoints(pool.endpoints) }
+        for pool in gone {
+            pool.scraping.stop()
+            pool.store.replaceEndpoints([])
+            pool.queues.stop()
+        }
+        let models = plan.rewrites.values.reduce(into: Set()) { $0.formUnion($1.models) }
+        metrics.requests.pinModels(models)
+        metrics.scheduling.pinModels(models)
+        return GatewayState(
+            tables: plan.tables,
+            pools: present.map(\.runtime),
+            parsers: plan.parsers,
+            modelMapping: plan.modelMapping,
+            objectives: plan.objectives,
+            rewrites: plan.rewrites
+        )
     }
 
     /// The pipeline of a pool that is new or whose configuration changed; `nil` for one that stays.
@@ -189,7 +192,6 @@ final class GatewayAssembly: Sendable {
             preconditionFailure("a new pool always has a pipeline")
         }
         result.endpoints = ready.endpoints
-        result.store.replaceEndpoints(ready.endpoints)
         return result
     }
 

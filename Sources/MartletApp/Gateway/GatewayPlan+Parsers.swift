@@ -29,7 +29,7 @@ extension GatewayPlan {
 
 extension RequestParserSet {
     /// The parsers that a pool's configuration lists; the standard ones when it lists none.
-    fileprivate init(_ picker: EndpointPickerConfiguration) {
+    init(_ picker: EndpointPickerConfiguration) {
         guard !picker.parsers.isEmpty else {
             self = .standard
             return

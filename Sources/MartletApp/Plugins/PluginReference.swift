@@ -53,8 +53,7 @@ package struct PluginReference: Sendable {
 extension PluginKind {
     /// The heading of the types of this kind.
     fileprivate var title: String {
-        let plural = rawValue.hasSuffix("y") ? rawValue.dropLast() + "ies" : rawValue + "s"
-        return plural.prefix(1).uppercased() + plural.dropFirst()
+        plural.prefix(1).uppercased() + plural.dropFirst()
     }
 }
 
@@ -140,6 +139,9 @@ extension ParameterSchema.Field {
     /// What the value may be, in words; empty for anything of its kind.
     fileprivate var rangePhrase: String {
         if case .choice(let names) = kind { return names.joined(separator: ", ") }
+        if minimum?.content == .double(.leastNonzeroMagnitude) {
+            return "above 0" + (maximum.map { " and at most \(Self.phrase($0))" } ?? "")
+        }
         switch (minimum.map(Self.phrase), maximum.map(Self.phrase)) {
         case (let low?, let high?): return "\(low) to \(high)"
         case (let low?, nil): return "at least \(low)"

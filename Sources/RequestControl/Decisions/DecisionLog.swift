@@ -11,9 +11,10 @@ package final class DecisionLog: Sendable {
     /// state of an endpoint.
     package static let defaultMaxEndpoints = 200_000
 
-    /// A ring of the last decisions.
+    /// A ring of the last decisions, which grows to its capacity as they come.
     private struct Ring {
-        var places: [DecisionRecord?]
+        let capacity: Int
+        var places: [DecisionRecord?] = []
         /// The place of the oldest.
         var first = 0
         var count = 0
@@ -21,19 +22,25 @@ package final class DecisionLog: Sendable {
 
         /// Takes the oldest out.
         mutating func takeOldest() -> DecisionRecord? {
-            defer {
-                places[first] = nil
-                first = (first + 1) % places.count
-                count -= 1
-            }
-            endpoints -= places[first]?.trace.endpoints.count ?? 0
-            return places[first]
+            let oldest = places[first].take()
+            first = first + 1 == places.count ? 0 : first + 1
+            count -= 1
+            endpoints -= oldest?.endpointCount ?? 0
+            return oldest
         }
 
-        /// Puts `decision` where there is room.
+        /// Puts `decision` behind the last one; there must be room.
         mutating func append(_ decision: DecisionRecord) {
-            endpoints += decision.trace.endpoints.count
-            places[(first + count) % places.count] = decision
+            endpoints += decision.endpointCount
+            if count == places.count {
+                // The places are full and not yet as many as they may be. The oldest comes to the front, so that there
+                // is room behind the last. It is there, unless the number of endpoints was what let others go.
+                if first > 0 { places = Array(places[first...]) + places[..<first] }
+                first = 0
+                places.append(decision)
+            } else {
+                places[(first + count) % places.count] = decision
+            }
             count += 1
         }
     }
@@ -49,14 +56,14 @@ package final class DecisionLog: Sendable {
     package init(capacity: Int, maxEndpoints: Int = DecisionLog.defaultMaxEndpoints) {
         precondition(capacity > 0, "a log of decisions keeps at least one, not \(capacity)")
         self.maxEndpoints = maxEndpoints
-        ring = Mutex(Ring(places: Array(repeating: nil, count: capacity)))
+        ring = Mutex(Ring(capacity: capacity))
     }
 
     /// Keeps `decision`; the oldest go where there is no room.
     package func record(_ decision: DecisionRecord) {
         // What goes is released outside of the lock.
-        let oldest = ring.withLock { ring in
-            let oldest = ring.count == ring.places.count ? ring.takeOldest() : nil
+        let oldest: DecisionRecord? = ring.withLock { ring in
+            let oldest = ring.count == ring.capacity ? ring.takeOldest() : nil
             ring.append(decision)
             return oldest
         }

@@ -1,15 +1,17 @@
+package import DataLayer
 package import GatewayCore
 package import Scheduling
 
-/// One decision with all that led to it, for explanations. It holds nothing of the request's body.
-package struct DecisionRecord: Sendable {
+/// One decision with all that led to it, for explanations. It holds nothing of the request's body. A class, so that a
+/// log of many is a list of references.
+package final class DecisionRecord: Sendable {
     /// The request's identifier; several attempts of one request have the same.
     package let requestID: String
     /// The attempt's number: 0 for the first.
     package let attempt: Int
     /// When the decision began.
     package let begunAt: MonotonicInstant
-    /// How long it took, from the choice of candidates to the pick.
+    /// How long it took, from the choice of candidates to the pick or the refusal.
     package let nanoseconds: Int64
     /// The pool.
     package let pool: PoolID
@@ -27,8 +29,13 @@ package struct DecisionRecord: Sendable {
     package let inputTokens: Int
     /// The endpoints that were tried before.
     package let tried: [EndpointID]
+    /// What was wrong with the last pages of the pool's endpoints, by endpoint and type of source; those without faults
+    /// are left out.
+    package let faults: [EndpointID: [String: [ScrapeFault]]]
     /// What each plugin did.
     package let trace: SchedulingTrace
+    /// How many endpoints the trace has. A log asks for it twice, and to ask the trace would copy it.
+    let endpointCount: Int
     /// The profile whose pick serves the request; `nil` when the request was refused.
     package let servingProfile: String?
     /// Why the request was refused; `nil` when it was not.
@@ -36,35 +43,32 @@ package struct DecisionRecord: Sendable {
 
     init(
         _ request: InferenceRequest,
+        step: DecisionStep,
         attempt: Int,
         begunAt: MonotonicInstant,
-        nanoseconds: Int64,
-        pool: PoolID,
-        tried: [EndpointID],
+        endedAt: MonotonicInstant,
+        faults: [EndpointID: [String: [ScrapeFault]]],
         trace: SchedulingTrace,
-        result: Result<SchedulingDecision, Rejection>
+        servingProfile: String?,
+        rejection: Rejection?
     ) {
         requestID = request.id
         self.attempt = attempt
         self.begunAt = begunAt
-        self.nanoseconds = nanoseconds
-        self.pool = pool
+        nanoseconds = endedAt.nanoseconds &- begunAt.nanoseconds
+        pool = step.pool.id
         model = request.model
         targetModel = request.targetModel
         objective = request.objective
         priority = request.priority
         fairnessID = request.fairnessID
         inputTokens = request.inputTokens
-        self.tried = tried
+        tried = step.tried
+        self.faults = faults
+        endpointCount = trace.endpoints.count
         self.trace = trace
-        switch result {
-        case .success(let decision):
-            servingProfile = decision.primary.profile
-            rejection = nil
-        case .failure(let error):
-            servingProfile = nil
-            rejection = error
-        }
+        self.servingProfile = servingProfile
+        self.rejection = rejection
     }
 
     /// The endpoints that the serving profile picked, best first.

@@ -10,13 +10,20 @@ struct DecisionStep {
     /// The endpoints that the proxy allows; `nil` for all.
     let subset: EndpointSubset?
 
-    /// Chooses. When `trace` is not `nil`, it tells how, also when this throws.
-    func decide(
+    /// Chooses.
+    func decide(_ context: inout SchedulingContext) throws(Rejection) -> SchedulingDecision {
+        var untraced: SchedulingTrace?
+        return try decide(&context, in: pool.endpoints.current, trace: &untraced)
+    }
+
+    /// Chooses among the endpoints of `view`. When `trace` is not `nil`, it tells how, also when this throws.
+    private func decide(
         _ context: inout SchedulingContext,
+        in view: EndpointStoreView,
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
         let candidates = try CandidateSelection.candidates(
-            in: pool.endpoints.current,
+            in: view,
             model: context.request.targetModel,
             askedAs: context.request.model,
             excluding: tried,
@@ -26,30 +33,39 @@ struct DecisionStep {
         return try pool.scheduler.schedule(&context, candidates: candidates, trace: &trace)
     }
 
-    /// Chooses, and makes a record of it.
-    func recorded(
+    /// Chooses, and gives a record of it to `keep`, also when this throws.
+    func decide(
         _ context: inout SchedulingContext,
         attempt: Int,
-        clock: any MonotonicClock
-    ) -> (record: DecisionRecord, result: Result<SchedulingDecision, Rejection>) {
-        let begun = clock.now
-        var trace: SchedulingTrace? = SchedulingTrace(clock: clock)
-        let result: Result<SchedulingDecision, Rejection>
-        do throws(Rejection) {
-            result = .success(try decide(&context, trace: &trace))
-        } catch {
-            result = .failure(error)
+        begunAt begun: MonotonicInstant,
+        clock: any MonotonicClock,
+        keep: (DecisionRecord) -> Void
+    ) throws(Rejection) -> SchedulingDecision {
+        let view = pool.endpoints.current
+        var trace: SchedulingTrace? = pool.scheduler.trace(clock: clock, begunAt: begun)
+        func record(until end: MonotonicInstant?, servingProfile: String?, rejection: Rejection?) {
+            guard let trace = trace.take() else { return }
+            keep(
+                DecisionRecord(
+                    context.request,
+                    step: self,
+                    attempt: attempt,
+                    begunAt: begun,
+                    endedAt: end ?? trace.lastInstant,
+                    faults: view.faults,
+                    trace: trace,
+                    servingProfile: servingProfile,
+                    rejection: rejection
+                )
+            )
         }
-        let record = DecisionRecord(
-            context.request,
-            attempt: attempt,
-            begunAt: begun,
-            nanoseconds: clock.now.nanoseconds &- begun.nanoseconds,
-            pool: pool.id,
-            tried: tried,
-            trace: trace ?? SchedulingTrace(clock: clock),
-            result: result
-        )
-        return (record, result)
+        do throws(Rejection) {
+            let decision = try decide(&context, in: view, trace: &trace)
+            record(until: nil, servingProfile: decision.primary.profile, rejection: nil)
+            return decision
+        } catch {
+            record(until: clock.now, servingProfile: nil, rejection: error)
+            throw error
+        }
     }
 }

@@ -26,9 +26,21 @@ extension RequestController {
             )
             var context = resolution.context
             let step = DecisionStep(pool: resolution.route.pool, tried: [], subset: request.endpointSubset)
-            return .decided(step.recorded(&context, attempt: 0, clock: clock).record)
+            return try explain(&context, step)
         } catch {
             return .refused(error)
         }
+    }
+
+    /// - Throws: the refusal of a decision that left no record.
+    private func explain(_ context: inout SchedulingContext, _ step: DecisionStep) throws(Rejection) -> Explanation {
+        var kept: DecisionRecord?
+        do throws(Rejection) {
+            _ = try step.decide(&context, attempt: 0, begunAt: clock.now, clock: clock) { kept = $0 }
+        } catch {
+            if kept == nil { throw error }
+        }
+        guard let kept else { throw Rejection(.internalError, "the decision left no record") }
+        return .decided(kept)
     }
 }

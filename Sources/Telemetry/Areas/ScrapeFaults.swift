@@ -19,7 +19,7 @@ package enum ScrapedField: String, Sendable, Hashable, CaseIterable {
 
 /// What is wrong with a field; the label `reason` of its counter.
 package enum ScrapeFaultReason: String, Sendable, Hashable, CaseIterable {
-    /// The page does not have it; its last value stays.
+    /// The page does not have it, or there is no page; its last value stays.
     case missing
     /// It is neither a gauge nor a counter.
     case wrongType = "wrong_type"
@@ -35,4 +35,10 @@ package enum ScrapeFaultReason: String, Sendable, Hashable, CaseIterable {
     case truncated
     /// The page is over the limit of its size.
     case tooLarge = "too_large"
+    /// It did not come in time.
+    case timedOut = "timed_out"
+    /// Nobody listens where it is asked for.
+    case unreachable
+    /// The answer has a status other than 200; 404 means that the page is missing.
+    case status
 }

@@ -4,6 +4,7 @@ import GatewayTesting
 import NIOHTTP1
 import RequestControl
 import RequestFormats
+import Telemetry
 import Testing
 
 @testable import MartletApp
@@ -66,6 +67,38 @@ import Testing
         try scanner.finish(in: bytes.span.bytes)
     }
 
+    @Test func faultsOfPagesAreShown() throws {
+        let gateway = try GatewayFixture(
+            ports: [1, 2],
+            configuration: RequestControlConfiguration(seed: 1, keptDecisions: 10)
+        )
+        let store = gateway.pools[0].endpoints
+        let lives = store.current.endpoints.map(EndpointLife.init)
+        store.record(
+            faults: [ScrapeFault(.kvCacheUsage, .notANumber), ScrapeFault(.page, .timedOut)],
+            from: "metrics-data-source",
+            for: lives[1]
+        )
+        store.record(
+            faults: [ScrapeFault(.attribute, .missing, attribute: "k/p"), ScrapeFault(.page, .status)],
+            from: "dcgm-data-source",
+            for: lives[1]
+        )
+        guard case .decided(let decision) = gateway.controller.explain(.completion(), routes: .standalone) else {
+            return #expect(Bool(false))
+        }
+        let line =
+            "metrics of default/e1: attribute k/p of dcgm-data-source missing, page of dcgm-data-source status, "
+            + "kv_cache_usage not_a_number, page timed_out"
+        #expect(DecisionTable.text(decision).split(separator: "\n").contains { $0 == line })
+        let json = String(decoding: DecisionJSON.document(decision, now: gateway.controller.now()), as: UTF8.self)
+        #expect(json.contains(#""metrics_age_seconds":null,"scrape_faults":[]},"#))
+        let faults =
+            #""scrape_faults":[{"source":"dcgm-data-source","field":"attribute","attribute":"k/p","reason":"missing"},"#
+        #expect(json.contains(faults))
+        #expect(!json.contains("other_endpoints"))
+    }
+
     @Test func aConfigurationOfOnesOwn() async throws {
         let folder = try TemporaryFolder()
         let plugins =
@@ -89,6 +122,77 @@ import Testing
         var lone = ExplainOptions()
         lone.configurationPath = "x"
         await #expect(throws: CommandError.self) { try await ExplainApplication.run(lone) }
+    }
+
+    /// What a state of a running gateway tells, a saved one knows.
+    @Test func aStateIsReadBackWhole() async throws {
+        let rule = ModelRewriteRule(
+            rewrite: "canary",
+            models: ["asked"],
+            targets: [.init(model: "m", weight: 7)],
+            stickyHeader: "x-user"
+        )
+        let gateway = try GatewayFixture(
+            pools: [("pool", [.local("e0", port: 1), .local("e1", port: 2)])],
+            rewrites: ["pool": [rule]],
+            objectives: ["urgent": 9]
+        )
+        let store = gateway.pools[0].endpoints
+        let lives = store.current.endpoints.map(EndpointLife.init)
+        store.record(attributes: [AttributeReading(key: "swapped/core-metrics-extractor", value: 0.5)], for: lives[0])
+        store.record(faults: [ScrapeFault(.page, .timedOut)], from: "metrics-data-source", for: lives[1])
+        store.record(models: [ServedModel(id: "m", parent: nil, json: [])], for: lives[1])
+        store.record(metrics: EndpointMetrics(), for: lives[1], at: gateway.clock.now)
+        let state = String(
+            decoding: StateReport.json(controller: gateway.controller, isDraining: false, startedAt: gateway.clock.now),
+            as: UTF8.self
+        )
+        #expect(state.contains(#""objectives":[{"name":"urgent","priority":9}],"model_priorities":[]"#))
+        let rules =
+            #""rewrites":[{"name":"canary","models":["asked"],"targets":[{"model":"m","weight":7}],"#
+            + #""sticky_header":"x-user"}]"#
+        #expect(state.contains(rules))
+        let folder = try TemporaryFolder()
+        let picker = try folder.write(
+            "epp.yaml",
+            PickerText.head
+                + """
+                plugins:
+                - type: endpoint-attribute-filter
+                  parameters:
+                    attribute: swapped
+                    onMissing: Fail
+                    algorithm: {type: threshold, threshold: {operator: LessThan, value: 0.75}}
+                - type: core-metrics-extractor
+                  parameters:
+                    engineConfigs: [{name: mine, customMetrics: [{attributeKey: swapped, metricSpec: swapped}]}]
+                """
+        )
+        let table = try await explain(state: state, body: #"{"model":"asked","prompt":"x"}"#) { options in
+            options.configurationPath = picker
+            options.allowsExperimentalPlugins = true
+            options.headers = ["x-llm-d-inference-objective:urgent"]
+            options.target = "/v1/completions"
+        }
+        #expect(table.contains("model asked → m, pool default/pool, priority 9 (urgent)"))
+        #expect(
+            table.contains("removed 1: swapped/core-metrics-extractor < 0.75")
+                && table.hasSuffix("picked: default/e0\n"))
+        #expect(table.contains("metrics of default/e1: page timed_out"))
+    }
+
+    @Test func theParsersOfTheStateRead() async throws {
+        let picker =
+            PickerText.head.replacing("\n", with: "\\n")
+            + "plugins: [{type: passthrough-parser}]\\nrequestHandler: {parsers: [{pluginRef: passthrough-parser}]}"
+        let passing = state.replacing(#""endpoint_picker":"""#, with: #""endpoint_picker":"\#(picker)""#)
+        #expect(try await explain(state: passing, body: "no JSON").contains("model -, pool default/llama"))
+    }
+
+    @Test(arguments: ["1e300", "-1", "1e10"])
+    func anAgeThatCannotBeIsRefused(age: String) async {
+        let text = state.replacing(#""metrics_age_seconds":0.25"#, with: #""metrics_age_seconds":\#(age)"#)
+        #expect(await message(state: text).contains("metrics_age_seconds"))
     }
 
     @Test func adminRoutes() throws {
