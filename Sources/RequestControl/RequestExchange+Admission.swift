@@ -56,7 +56,7 @@ extension RequestExchange {
 
     /// Which endpoints the request may go to.
     ///
-    /// - Throws: ``Rejection`` when there are endpoints and none of them ever could serve it: it need not wait for that.
+    /// - Throws: ``Rejection`` when there are endpoints and none of them could ever serve it: nobody waits for that.
     private func constraint(_ request: InferenceRequest, _ route: RouteSelection) throws(Rejection) -> RequestConstraint
     {
         let view = route.pool.endpoints.current

@@ -82,7 +82,8 @@ import Testing
     @Test func zeroMeansForEverAndEvictionBringsItsPolicies() throws {
         let yaml = """
             featureGates: [flowControl]
-            flowControl: {defaultRequestTTL: 0s, noEndpointRequestTTL: 5m, enableEviction: true, lowerPriorityShare: 0.1}
+            flowControl:
+              {defaultRequestTTL: 0s, noEndpointRequestTTL: 5m, enableEviction: true, lowerPriorityShare: 0.1}
             """
         let settings = try #require(try build(yaml).flowControl)
         #expect(settings.requestTTL == nil)

@@ -4,7 +4,6 @@ import GatewayCore
 struct SheddableEvictionFilter: EvictionPolicy {
     static let descriptor = PluginDescriptor(
         type: "sheddable-eviction-filter",
-        stability: .alpha,
         summary: "Lets only requests of negative priority be ended while they run."
     )
 
@@ -21,7 +20,6 @@ struct SheddableEvictionFilter: EvictionPolicy {
 struct PriorityThenTimeEvictionOrder: EvictionPolicy {
     static let descriptor = PluginDescriptor(
         type: "priority-then-time-eviction-order-policy",
-        stability: .alpha,
         summary: "Ends requests of the lowest priority first, and of those the ones that were sent last."
     )
 

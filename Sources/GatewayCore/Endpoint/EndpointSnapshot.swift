@@ -22,8 +22,8 @@ public final class EndpointSnapshot: Sendable {
     /// When ``metrics`` were received; `nil` before the first answer. Old metrics stay visible: how to treat them is
     /// the plugin's decision.
     public let metricsUpdatedAt: MonotonicInstant?
-    /// How many requests of the gateway were open there when ``metrics`` were received; those beyond came later, and the
-    /// metrics do not know of them.
+    /// How many requests of the gateway were open there when ``metrics`` were asked for; those beyond came later, and
+    /// the metrics do not know of them.
     public let requestsAtMetrics: Int
     /// The most requests that the engine was seen running while none waited, 0 before it was seen.
     public let provenRequests: Int

@@ -4,9 +4,9 @@ package import GatewayCore
 
 /// How much room the endpoints of one pool have, by its saturation detector.
 ///
-/// Each endpoint is asked about by itself and counts as full at most, so that a pool is full exactly when every endpoint
-/// of which something is known is. Where endpoints have parts in a request by their label, such as prefill and decode,
-/// the fuller part counts.
+/// Each endpoint is asked about by itself and counts as full at most, so that a pool is full exactly when every
+/// endpoint of which something is known is. Where endpoints have parts in a request by their label, such as prefill and
+/// decode, the fuller part counts.
 package struct PoolRooms: PoolRoomSource {
     private let endpoints: EndpointStore
     private let detector: any SaturationDetector

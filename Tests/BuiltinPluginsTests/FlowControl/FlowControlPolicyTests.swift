@@ -67,12 +67,21 @@ import Testing
     }
 
     @Test(arguments: [
-        "sheddable-eviction-filter", "priority-then-time-eviction-order-policy", "eviction-sheddable-filter",
-        "eviction-priority-then-time-ordering", "priority-holdback-policy", "soft-reflective-ceiling-policy",
+        "priority-holdback-policy", "soft-reflective-ceiling-policy", "virtual-token-counter-fairness-policy",
+        "deficit-round-robin-fairness-policy", "learned-capacity-detector",
     ])
     func whatMayStillChangeSaysSo(type: String) throws {
+        #expect(BuiltinCatalogue.registry()[type]?.descriptor.stability == .alpha)
+    }
+
+    /// `enableEviction` brings them along, so they need no leave of their own.
+    @Test(arguments: [
+        "sheddable-eviction-filter", "priority-then-time-eviction-order-policy", "eviction-sheddable-filter",
+        "eviction-priority-then-time-ordering",
+    ])
+    func evictionNeedsNoLeave(type: String) throws {
         let entry = try #require(BuiltinCatalogue.registry()[type])
-        #expect(entry.descriptor.stability == .alpha)
+        #expect(entry.descriptor.stability == .beta)
         #expect((entry.descriptor.deprecation != nil) == type.hasPrefix("eviction-"))
     }
 }
