@@ -78,6 +78,7 @@ package final class FlowController: Sendable {
         self.clock = clock
         self.timer = timer
         self.meter = meter
+        readsUncachedTokens = settings.readsUncachedTokens
         state = Mutex(State(engine: FlowEngine(settings: settings, evictionGrace: evictionGrace)))
     }
 
@@ -88,7 +89,7 @@ package final class FlowController: Sendable {
     package var nextWake: MonotonicInstant? { state.withLock { $0.nextWake } }
 
     /// Whether the order of requests depends on the tokens that no endpoint holds.
-    package var readsUncachedTokens: Bool { state.withLock { $0.engine.settings.readsUncachedTokens } }
+    package let readsUncachedTokens: Bool
 
     /// The bands, flows and counts now.
     package func statistics() -> FlowStatistics { state.withLock { FlowStatistics($0.engine) } }

@@ -18,6 +18,11 @@ package final class PoolRuntime: Sendable {
     /// The scheduler's EndpointPickerConfig in canonical form; empty when it was made without one.
     package let configuration: String
 
+    /// How much room its endpoints have; `nil` when nobody knows.
+    package var rooms: PoolRooms? {
+        scheduler.saturationDetector.map { PoolRooms(endpoints: endpoints, detector: $0) }
+    }
+
     /// Makes a pool.
     package init(
         id: PoolID,

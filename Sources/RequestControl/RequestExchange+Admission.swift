@@ -23,8 +23,20 @@ extension RequestExchange {
     /// Goes on as flow control has decided.
     func admitted() throws(Rejection) -> NextStep {
         guard let decision = ticket?.decision else { return .wait }
-        if let rejection = rejection(for: decision) { throw rejection }
+        if let rejection = rejection(for: decision) {
+            keep(rejection)
+            throw rejection
+        }
         return .send(try nextAttempt())
+    }
+
+    /// Keeps what became of a request that never was scheduled, for explanations.
+    private func keep(_ rejection: Rejection) {
+        guard let decisions = controller.decisions, let route, let request = context?.request else { return }
+        let step = DecisionStep(
+            pool: route.pool, tried: [], subset: incoming.endpointSubset, waited: admission?.waited
+        )
+        decisions.record(step.refused(request, rejection, begunAt: controller.now(), clock: controller.clock))
     }
 
     /// The request counts on an endpoint from now on.

@@ -226,7 +226,9 @@ package final class RequestExchange {
         _ route: RouteSelection,
         startedAt started: MonotonicInstant
     ) throws(Rejection) -> SchedulingDecision {
-        let step = DecisionStep(pool: route.pool, tried: tried, subset: incoming.endpointSubset)
+        let step = DecisionStep(
+            pool: route.pool, tried: tried, subset: incoming.endpointSubset, waited: admission?.waited
+        )
         let decision: SchedulingDecision
         if let decisions = controller.decisions {
             decision = try step.decide(

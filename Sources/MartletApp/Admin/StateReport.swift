@@ -1,4 +1,5 @@
 import DataLayer
+import FlowControl
 import GatewayCore
 import RequestControl
 import RequestFormats
@@ -6,8 +7,8 @@ import Telemetry
 
 /// The body of `GET /api/state`: what the gateway knows, at this moment.
 struct StateReport {
-    private var writer = JSONWriter()
-    private let now: MonotonicInstant
+    var writer = JSONWriter()
+    let now: MonotonicInstant
 
     /// Writes the report.
     static func json(controller: RequestController, isDraining: Bool, startedAt: MonotonicInstant) -> [UInt8] {
@@ -51,6 +52,10 @@ struct StateReport {
         writer.beginArray()
         for rule in state.rewrites(of: pool.id)?.rules ?? [] { write(rule) }
         writer.endArray()
+        if let flowControl = pool.flowControl {
+            writer.key("queues")
+            write(flowControl.statistics(), of: pool)
+        }
         writer.key("endpoints")
         writer.beginArray()
         let outages = Dictionary(view.outages.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })

@@ -47,6 +47,10 @@ struct DecisionJSON {
         integer("priority", decision.priority)
         text("fairness_id", decision.fairnessID)
         integer("input_tokens", decision.inputTokens)
+        if let waited = decision.waited {
+            writer.key("queue_seconds")
+            writer.double(waited.fractionalSeconds)
+        }
         texts("tried", decision.tried.map(\.description))
         texts("picked", decision.picked.map(\.description))
         if let rejection = decision.rejection {

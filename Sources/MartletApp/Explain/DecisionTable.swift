@@ -62,11 +62,12 @@ struct DecisionTable {
         let rewritten = decision.targetModel == decision.model ? "" : " → \(decision.targetModel)"
         let objective = decision.objective.isEmpty ? "" : " (\(decision.objective))"
         let attempt = decision.attempt == 0 ? "" : ", attempt \(decision.attempt + 1)"
+        let waited = decision.waited.map { "waited \(Self.fixed($0.fractionalSeconds * 1_000, digits: 1)) ms, " } ?? ""
         lines.append("request \(decision.requestID)\(attempt)")
         lines.append(
             "model \(decision.model.isEmpty ? "-" : decision.model)\(rewritten), pool \(decision.pool), "
                 + "priority \(decision.priority)\(objective), about \(decision.inputTokens) prompt tokens, "
-                + "decided in \(Self.microseconds(decision.nanoseconds))"
+                + waited + "decided in \(Self.microseconds(decision.nanoseconds))"
         )
         if !decision.tried.isEmpty {
             lines.append("tried before: \(decision.tried.map(\.description).joined(separator: ", "))")

@@ -167,7 +167,7 @@ final class GatewayAssembly: Sendable {
             let queues = present?.queues ?? PoolQueues()
             let flowControl = flowController(of: store, pipeline: pipeline)
             queues.replace(with: flowControl)
-            if present == nil { store.onRoom { queues.poolChanged() } }
+            if flowControl != nil { store.onRoom { queues.poolChanged() } }
             present?.scraping.stop()
             let picker = CanonicalPrinter.print(pool.picker)
             result = RunningPool(

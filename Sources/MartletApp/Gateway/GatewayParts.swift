@@ -71,10 +71,14 @@ struct GatewayParts: Sendable {
         ) {
             controller.state.pools.map(\.endpoints)
         }
+        let flowGauges = FlowGauges(controller: controller)
         return AdminRoutes(
             registry: registry,
             readiness: readiness,
-            refresh: { gauges.refresh() },
+            refresh: {
+                gauges.refresh()
+                flowGauges.refresh()
+            },
             obstacle: {
                 let empty = controller.state.pools.first { $0.endpoints.current.available.isEmpty }
                 return empty.map { "pool '\($0.id.name)' has no available endpoint" }

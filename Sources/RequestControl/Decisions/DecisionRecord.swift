@@ -27,6 +27,8 @@ package final class DecisionRecord: Sendable {
     package let fairnessID: String
     /// The estimated number of prompt tokens.
     package let inputTokens: Int
+    /// How long the request waited for its turn; `nil` where requests do not wait.
+    package let waited: Duration?
     /// The endpoints that were tried before.
     package let tried: [EndpointID]
     /// What was wrong with the last pages of the pool's endpoints, by endpoint and type of source; those without faults
@@ -63,6 +65,7 @@ package final class DecisionRecord: Sendable {
         priority = request.priority
         fairnessID = request.fairnessID
         inputTokens = request.inputTokens
+        waited = step.waited
         tried = step.tried
         self.faults = faults
         endpointCount = trace.endpoints.count

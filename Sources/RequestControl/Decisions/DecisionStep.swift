@@ -9,6 +9,8 @@ struct DecisionStep {
     let tried: [EndpointID]
     /// The endpoints that the proxy allows; `nil` for all.
     let subset: EndpointSubset?
+    /// How long the request waited for its turn; `nil` where requests do not wait.
+    var waited: Duration?
 
     /// Chooses.
     func decide(_ context: inout SchedulingContext) throws(Rejection) -> SchedulingDecision {
@@ -31,6 +33,26 @@ struct DecisionStep {
             pool: pool.id
         )
         return try pool.scheduler.schedule(&context, candidates: candidates, trace: &trace)
+    }
+
+    /// The record of a request that was refused before anything was chosen.
+    func refused(
+        _ request: InferenceRequest,
+        _ rejection: Rejection,
+        begunAt begun: MonotonicInstant,
+        clock: any MonotonicClock
+    ) -> DecisionRecord {
+        DecisionRecord(
+            request,
+            step: self,
+            attempt: 0,
+            begunAt: begun,
+            endedAt: begun,
+            faults: pool.endpoints.current.faults,
+            trace: pool.scheduler.trace(clock: clock, begunAt: begun),
+            servingProfile: nil,
+            rejection: rejection
+        )
     }
 
     /// Chooses, and gives a record of it to `keep`, also when this throws.
