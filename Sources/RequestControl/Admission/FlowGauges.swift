@@ -28,7 +28,8 @@ package struct FlowGauges: Sendable {
                 metrics.requestUtilization.child(priority, name).set(Self.share(band.requests, of: band.maxRequests))
                 metrics.byteUtilization.child(priority, name).set(Self.share(band.bytes, of: band.maxBytes))
             }
-            metrics.globalRequestUtilization.child(name).set(Self.share(statistics.requests, of: statistics.maxRequests))
+            let share = Self.share(statistics.requests, of: statistics.maxRequests)
+            metrics.globalRequestUtilization.child(name).set(share)
             metrics.globalByteUtilization.child(name).set(Self.share(statistics.bytes, of: statistics.maxBytes))
         }
     }
