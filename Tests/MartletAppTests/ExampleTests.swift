@@ -64,7 +64,7 @@ struct ExampleTests {
     @Test("the YAML blocks of the configuration reference are one configuration without a warning")
     func configurationReference() throws {
         let blocks = try Self.blocks(in: "docs/configuration.md")
-        #expect(blocks.count == 7)
+        #expect(blocks.count == 9)
         let documents = try blocks.enumerated().flatMap { number, text in
             try YAMLDocumentReader().read(text, file: "configuration.md, block \(number + 1)")
         }
