@@ -67,8 +67,10 @@ package final class AdmissionTicket: Sendable {
 
     /// The request is over.
     ///
-    /// - Parameter usage: what its response said that it took; `nil` when it did not say.
-    package func close(usage: TokenUsage?) {
+    /// - Parameters:
+    ///   - usage: what its response said that it took; `nil` when it did not say.
+    ///   - outcome: why, for one that waits.
+    package func close(usage: TokenUsage?, as outcome: FlowOutcome = .evictedContextCancelled) {
         let last = step.withLock { step in
             let last = step
             switch last {
@@ -79,8 +81,8 @@ package final class AdmissionTicket: Sendable {
             return last
         }
         switch last {
-        case .waiting: controller.left(self)
-        case .decided(let decision): if decision.outcome == .dispatched { controller.left(self) }
+        case .waiting: controller.left(self, as: outcome)
+        case .decided(let decision): if decision.outcome == .dispatched { controller.left(self, as: outcome) }
         case .running(_, let grant, let number): controller.ended(grant, running: number, usage: usage)
         case .closed: break
         }

@@ -188,7 +188,7 @@ package final class FlowController: Sendable {
     }
 
     /// A request is over that has no endpoint: it waits no more, or gives its place back.
-    func left(_ ticket: AdmissionTicket) {
+    func left(_ ticket: AdmissionTicket, as outcome: FlowOutcome) {
         guard let id = ticket.id else { return }
         let now = clock.now
         let work = state.withLock { state in
@@ -196,7 +196,7 @@ package final class FlowController: Sendable {
                 state.tickets[id] = nil
                 meter?.left(ticket.request)
                 meter?.decided(
-                    decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
+                    decision(outcome, of: ticket.request, at: now, &state), of: ticket.request)
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }

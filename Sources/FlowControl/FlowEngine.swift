@@ -269,6 +269,12 @@ extension FlowEngine {
         /// The place in ``FlowEngine/order`` of the first band that waits because the pool is too full for it.
         var blockedPlace: Int?
         var ceilings: [Double] = []
+
+        /// The ceiling at a place; 1 where the policy, which may be foreign code, has no number for it.
+        func ceiling(at place: Int) -> Double {
+            guard ceilings.indices.contains(place), !ceilings[place].isNaN else { return 1 }
+            return ceilings[place]
+        }
     }
 
     private mutating func look(
@@ -282,14 +288,15 @@ extension FlowEngine {
         if uniform == nil {
             look.ceilings = settings.usageLimit.ceilings(at: pool.saturation, priorities: priorities, cycle: cycle)
         }
-        if trickle >= 1, pool.saturation < 1, let lower = choosePassedOver(at: now, room: room) {
+        // A little less counts as one: a share is seldom a whole part of one in binary.
+        if trickle > 1 - 1e-9, pool.saturation < 1, let lower = choosePassedOver(at: now, room: room) {
             trickle -= 1
             look.chosen = lower
             return look
         }
         for place in order.indices {
             guard let count = bands[order[place]]?.count, count > 0 else { continue }
-            let ceiling = uniform ?? (look.ceilings.indices.contains(place) ? look.ceilings[place] : 1)
+            let ceiling = uniform ?? look.ceiling(at: place)
             guard pool.saturation < ceiling else {
                 look.blockedPlace = place
                 return look
@@ -322,12 +329,14 @@ extension FlowEngine {
         return nil
     }
 
-    /// Each dispatch while lower priorities wait earns them a share of one.
+    /// Each dispatch while lower priorities wait earns them as much of one as makes their share of all dispatches.
     private mutating func creditLowerPriorities(than place: Int) {
-        guard settings.lowerPriorityShare > 0 else { return }
+        let share = settings.lowerPriorityShare
+        guard share > 0 else { return }
         let someWait = order[(place + 1)...].contains { (bands[$0]?.count ?? 0) > 0 }
         // What is not taken at once is not saved up: a burst of what has low priority is what priorities prevent.
-        trickle = someWait ? min(1, trickle + settings.lowerPriorityShare) : 0
+        let earned = share / (1 - share)
+        trickle = someWait ? min(max(1, earned), trickle + earned) : 0
     }
 
     /// The request of the lower priorities that waits longest.
@@ -364,7 +373,7 @@ extension FlowEngine {
         for place in blocked..<order.count {
             guard let band = bands[order[place]], band.count > 0 else { continue }
             let uniform = settings.usageLimit.uniformCeiling
-            let ceiling = uniform ?? (look.ceilings.indices.contains(place) ? look.ceilings[place] : 1)
+            let ceiling = uniform ?? look.ceiling(at: place)
             guard ceiling > 0 else { continue }
             let victim = reclaim?.victim(
                 for: band.priority,

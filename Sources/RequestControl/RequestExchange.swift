@@ -134,6 +134,7 @@ package final class RequestExchange {
     package func shutDown() -> LocalReply? {
         guard !isOver, let ticket, ticket.decision == nil else { return nil }
         let rejection = Rejection(.shuttingDown, "flow controller shutting down: the request waited for its turn")
+        ticket.close(usage: nil, as: .evictedShuttingDown)
         end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status))
         return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
@@ -167,6 +168,7 @@ package final class RequestExchange {
 
     /// Reports that the route's time for the whole request is over, before anything was relayed.
     package func requestTimedOut() -> NextStep {
+        if admission == nil { ticket?.close(usage: nil, as: .evictedTTL) }
         closeAttempt(.timeout)
         return refuse(rejection(for: .timeout))
     }

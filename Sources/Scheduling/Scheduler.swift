@@ -124,17 +124,24 @@ package final class Scheduler: Sendable {
         throw Rejection(.shed, "system saturated, sheddable request dropped")
     }
 
-    /// Leaves out the endpoints that are full, unless all are: flow control let the request go because one is not.
+    /// Leaves out the endpoints that are full, unless all of their part in requests are: flow control let the request go
+    /// because one is not.
     private func keepThoseWithRoom(
         _ candidates: inout Candidates,
         now: MonotonicInstant,
         trace: inout SchedulingTrace?
     ) {
         guard let detector = pipeline.saturationDetector else { return }
+        let hasRoom = { (endpoint: EndpointSnapshot) in
+            (detector.fullness(of: endpoint, adding: .none, now: now) ?? 0) < 1
+        }
         var free = candidates
-        free.keep { (detector.fullness(of: $0, adding: .none, now: now) ?? 0) < 1 }
-        guard !free.isEmpty, free.count < candidates.count else { return }
-        candidates = free
+        free.keep(where: hasRoom)
+        guard free.count < candidates.count else { return }
+        // Each part of the pool for itself: a full prefill worker is not made up for by a free decode worker.
+        let prefills = free.positions.contains { free.all[$0].role.prefills }
+        let decodes = free.positions.contains { free.all[$0].role.decodes }
+        candidates.keep { hasRoom($0) || ($0.role.prefills && !prefills) || ($0.role.decodes && !decodes) }
         trace?.note(
             outline.detector,
             left: candidates.positions,
