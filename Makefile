@@ -10,7 +10,7 @@ RIG = .build-bench/release
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape soak \
+.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape check-allocations soak \
 	soak-extproc fuzz-extproc docs golden format clean
 
 help: ## what can be made
@@ -74,6 +74,10 @@ bench-extproc: build .venv/installed ## CPU per request of the endpoint picker b
 bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints and 400 kB; fails over budget
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark
+
+check-allocations: ## the allocations of single decisions, which CI guards
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/PickerBenchmark allocations
 
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)

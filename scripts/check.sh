@@ -37,6 +37,10 @@ scripts/check-example
 step "the benchmark's own tests"
 swift test --package-path Benchmarks --scratch-path .build-bench -j "$jobs"
 
+step "allocations of a decision"
+# In a release build of its own: what a debug build allocates says nothing of it.
+env -u MARTLET_STRICT make --no-print-directory check-allocations
+
 step "end-to-end tests"
 .venv/bin/python -m pytest Tests/EndToEnd --promtool "$promtool"
 

@@ -2,12 +2,18 @@ import AllocationCount
 import GatewayCore
 import RequestControl
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// `make bench-picker`: the CPU time and the allocations of single decisions, without sockets.
 ///
 /// A decision is everything between a whole request body and the endpoint: reading the body, finding the route, the
 /// candidates, hashing and matching the prompt, scores, the pick, the lease, and the metrics. Half of each prompt is
 /// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number
-/// of endpoints and of kilobytes behind it, it runs that case alone.
+/// of endpoints and of kilobytes behind it, it runs that case alone; with `allocations`, it counts those alone.
 @main
 struct PickerBenchmark {
     /// A case of the table.
@@ -28,7 +34,21 @@ struct PickerBenchmark {
         }
     }
 
+    /// The most allocations of a decision, without and with a log of decisions, in a release build: what CI guards.
+    private static let allocationsMax = (plain: 28, kept: 32)
+
     static func main() throws {
+        do {
+            try run()
+        } catch is Failure {
+            // What is printed says why.
+            fflush(nil)
+            exit(1)
+        }
+    }
+
+    private static func run() throws {
+        if CommandLine.arguments.dropFirst() == ["allocations"] { return try checkAllocations() }
         let rounds = 7
         var isWithinBudgets = true
         var medians: [[Double]] = []
@@ -50,6 +70,18 @@ struct PickerBenchmark {
         let isLinear = checkGrowth(medians)
         if !isWithinBudgets { print("over budget") }
         if !isWithinBudgets || !isLinear { throw Failure() }
+    }
+
+    /// Checks the allocations alone, which no other load on the machine changes.
+    private static func checkAllocations() throws {
+        for test in cases where test.kilobytes < 400 {
+            let result = try measure(test, rounds: 1)
+            print("\(test.endpoints) endpoints, \(test.kilobytes) kB:", result.allocations, result.allocationsKept)
+            guard result.allocations <= allocationsMax.plain, result.allocationsKept <= allocationsMax.kept else {
+                print("more than \(allocationsMax.plain) allocations a decision, or \(allocationsMax.kept) with a log")
+                throw Failure()
+            }
+        }
     }
 
     /// A budget was missed; what was is printed.
