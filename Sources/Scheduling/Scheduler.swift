@@ -124,8 +124,8 @@ package final class Scheduler: Sendable {
         throw Rejection(.shed, "system saturated, sheddable request dropped")
     }
 
-    /// Leaves out the endpoints that are full, unless all of their part in requests are: flow control let the request go
-    /// because one is not.
+    /// Leaves out the endpoints that are full, unless all of their part in requests are: flow control let the request
+    /// go because one is not.
     private func keepThoseWithRoom(
         _ candidates: inout Candidates,
         now: MonotonicInstant,

@@ -174,7 +174,9 @@ struct FlowEngineTests {
         #expect(result26 == ["narrow"])
     }
 
-    @Test("lower priorities have their share while higher ones wait", arguments: [(0.0, 0), (0.1, 10), (0.5, 50), (0.8, 80)])
+    @Test(
+        "lower priorities have their share while higher ones wait",
+        arguments: [(0.0, 0), (0.1, 10), (0.5, 50), (0.8, 80)])
     func trickle(share: Double, expected: Int) {
         var fixture = EngineFixture { $0.lowerPriorityShare = share }
         for index in 0..<200 {

@@ -105,7 +105,8 @@ import Testing
                 bodyParsers: BodyParserSet([Fixed(["fixed"], answer)]),
                 limits: GatewayLimits(),
                 random: &random
-            ).inferenceRequest(incoming, target: "m", objectives: ObjectiveTable(), agent: nil)
+            ).inferenceRequest(
+                incoming, changedBy: [], target: "m", objectives: ObjectiveTable(), agent: nil)
         }
         let read = try request(answer)
         #expect(read.model == "m" && read.isStreaming && read.maxOutputTokens == 7 && read.cacheSalt == "s")

@@ -34,7 +34,9 @@ import Testing
             body: #"{"model":"m","prompt":"12345678","stream":true,"max_tokens":9,"cache_salt":"s"}"#
         )
         let identity = try identity(request).get()
-        let inference = identity.inferenceRequest(request, target: "m", objectives: ObjectiveTable(), agent: nil)
+        let inference = identity.inferenceRequest(
+            request, changedBy: [], target: "m", objectives: ObjectiveTable(), agent: nil
+        )
         #expect(identity.hasOwnID && inference.id == "mine")
         #expect(inference.model == "m" && inference.targetModel == "m")
         #expect(inference.objective == "new")
@@ -45,11 +47,40 @@ import Testing
         #expect(inference.inputTokens == 2)
     }
 
+    @Test func theRouteHasTheLastWordOnObjectiveAndFlow() throws {
+        let request = IncomingRequest.sample(
+            headers: [
+                ("x-llm-d-inference-objective", "gold"), ("x-gateway-inference-fairness-id", "somebody else"),
+            ],
+            body: #"{"model":"m","prompt":"x"}"#
+        )
+        func inference(_ mutation: HeaderMutation) throws -> InferenceRequest {
+            try identity(request).get().inferenceRequest(
+                request,
+                changedBy: [mutation],
+                target: "m",
+                objectives: ObjectiveTable(named: ["gold": 10, "plain": 1]),
+                agent: nil
+            )
+        }
+        let set = try inference(
+            HeaderMutation(set: [
+                .init(name: "X-LLM-D-Inference-Objective", value: "plain"),
+                .init(name: "x-llm-d-inference-fairness-id", value: "tenant"),
+            ])
+        )
+        #expect(set.priority == 1 && set.objective == "plain" && set.fairnessID == "tenant")
+        let removed = try inference(
+            HeaderMutation(remove: ["x-llm-d-inference-objective", "x-gateway-inference-fairness-id"])
+        )
+        #expect(removed.priority == 0 && removed.fairnessID == "default-flow")
+    }
+
     @Test func theSessionsOfAgentsAreFlowsWithOneLabel() throws {
         func flow(_ headers: [(String, String)], agent: String?) throws -> [String] {
             let request = IncomingRequest.sample(headers: headers, body: #"{"model":"m","prompt":"x"}"#)
             let inference = try identity(request).get().inferenceRequest(
-                request, target: "m", objectives: ObjectiveTable(), agent: agent)
+                request, changedBy: [], target: "m", objectives: ObjectiveTable(), agent: agent)
             return [inference.fairnessID, inference.fairnessLabel]
         }
         let tenant = [("x-llm-d-inference-fairness-id", "tenant")]
@@ -109,7 +140,8 @@ import Testing
             let identity = try identity(upload(path, model: "whisper")).get()
             #expect(identity.api == .audio && identity.model == "whisper")
             let inference = identity.inferenceRequest(
-                upload(path, model: "whisper"), target: "whisper", objectives: ObjectiveTable(), agent: nil)
+                upload(path, model: "whisper"), changedBy: [], target: "whisper", objectives: ObjectiveTable(),
+                agent: nil)
             #expect(inference.inputTokens == 0)
         }
         #expect(try identity(upload("/v1/audio/speech", model: "whisper")).get().model.isEmpty)

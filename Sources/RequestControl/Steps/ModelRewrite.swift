@@ -39,7 +39,7 @@ struct ModelRewrite {
             return
         }
         modelRange = range
-        let named = Self.named(in: request, changedBy: mutations)
+        let named = request.first(of: HeaderNames.modelRewrite, changedBy: mutations) ?? ""
         if let rule = table?.rule(for: asked) {
             decidedBy = rule.rewrite
             target = Self.target(of: rule, named: named, request, &random)
@@ -48,16 +48,6 @@ struct ModelRewrite {
             if !named.isEmpty { try RequestIdentity.check(modelName: named) }
             target = named.isEmpty ? asked : named
         }
-    }
-
-    /// The model that the header names; empty when it names none.
-    private static func named(in request: IncomingRequest, changedBy mutations: [HeaderMutation]) -> String {
-        guard !mutations.isEmpty else { return request.headers.first(of: HeaderNames.modelRewrite) ?? "" }
-        for name in HeaderNames.modelRewrite {
-            let value = mutations.reduce(request.headers.first(name)) { $1.value(of: name, before: $0) }
-            if let value { return value }
-        }
-        return ""
     }
 
     private static func target(
@@ -77,14 +67,5 @@ struct ModelRewrite {
     func replacement(in body: any BodyBytes) -> BodyReplacement? {
         guard target != asked, let modelRange else { return nil }
         return BodyReplacement(JSONRewrite(replacing: modelRange, ofDocumentWithByteCount: body.count, with: target))
-    }
-}
-
-extension HeaderMutation {
-    /// The first value of the field called `name` behind the change, of which `value` is the one before.
-    fileprivate func value(of name: StaticString, before value: String?) -> String? {
-        if remove.contains(where: { $0.equalsIgnoringASCIICase(name) }) { return nil }
-        return self.set.last { $0.name.equalsIgnoringASCIICase(name) }?.value ?? value
-            ?? add.first { $0.name.equalsIgnoringASCIICase(name) }?.value
     }
 }

@@ -101,14 +101,16 @@ struct RequestIdentity {
     ///   - target: the model that serves it.
     ///   - objectives: the priorities of the pool's objectives.
     ///   - agent: for whom the request is when it names no fairness id; `nil` when nobody knows.
+    ///   - mutations: the changes of its route to the request's header.
     func inferenceRequest(
         _ request: IncomingRequest,
+        changedBy mutations: [HeaderMutation],
         target: String,
         objectives: ObjectiveTable,
         agent: String?
     ) -> InferenceRequest {
-        let objective = request.headers.first(of: HeaderNames.objective) ?? ""
-        let ownFlow = request.headers.first(of: HeaderNames.fairnessID)
+        let objective = request.first(of: HeaderNames.objective, changedBy: mutations) ?? ""
+        let ownFlow = request.first(of: HeaderNames.fairnessID, changedBy: mutations)
         return InferenceRequest(
             id: id,
             model: model,

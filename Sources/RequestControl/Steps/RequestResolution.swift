@@ -45,6 +45,7 @@ struct RequestResolution {
         context = SchedulingContext(
             request: identity.inferenceRequest(
                 request,
+                changedBy: route.requestHeaders,
                 target: rewrite.target,
                 objectives: state.objectives(of: route.pool.id),
                 agent: route.pool.scheduler.agent(in: request.headers)
