@@ -132,7 +132,7 @@ package final class GatewaySimulation {
             queue.schedule(.fault(fault.fault), at: now.advanced(by: fault.at))
         }
         if let time = configuration.shutDownAt { queue.schedule(.shutDown, at: now.advanced(by: time)) }
-        store.onRoom { [flowControl] in flowControl?.poolChanged() }
+        store.onRoom { [weak flowControl] in flowControl?.poolChanged() }
         for client in 0..<configuration.workload.clientCount {
             queue.schedule(.clientSends(client: client, sequence: 0), at: now.advanced(by: maker.start(of: client)))
         }

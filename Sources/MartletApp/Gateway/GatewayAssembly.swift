@@ -125,6 +125,7 @@ final class GatewayAssembly: Sendable {
             pool.scraping.stop()
             pool.store.replaceEndpoints([])
             pool.queues.stop()
+            pool.store.onRoom(nil)
         }
         let models = plan.rewrites.values.reduce(into: Set()) { $0.formUnion($1.models) }
         metrics.requests.pinModels(models)
