@@ -51,8 +51,8 @@ func tests(
 
 /// What tests of a request's way are made of.
 let requestPath = [
-    "BuiltinPlugins", "DataLayer", "GatewayCore", "GatewayTesting", "RequestControl", "RequestFormats", "Scheduling",
-    "Telemetry",
+    "BuiltinPlugins", "DataLayer", "FlowControl", "GatewayCore", "GatewayTesting", "RequestControl", "RequestFormats",
+    "Scheduling", "Telemetry",
 ]
 /// What tests of the proxy talk to it with.
 let proxyPeers = [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioEmbedded, nioSSL]
@@ -136,7 +136,7 @@ let package = Package(
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
         room(
             "GatewayTesting",
-            ["DataLayer", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
+            ["DataLayer", "FlowControl", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
             [nioCore, nioPosix, nioHTTP2]
         ),
         room(

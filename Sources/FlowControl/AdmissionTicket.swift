@@ -20,6 +20,8 @@ package final class AdmissionTicket: Sendable {
     let request: QueuedRequest
     /// Its name in the engine; `nil` when it was refused at once.
     let id: WaitingID?
+    /// Where metrics count it while it waits; `nil` when they do not.
+    let place: FlowMeter.Place?
     private let controller: FlowController
     private let resume: @Sendable () -> Void
     private let step: Mutex<Step>
@@ -27,12 +29,14 @@ package final class AdmissionTicket: Sendable {
     init(
         _ request: QueuedRequest,
         id: WaitingID?,
+        place: FlowMeter.Place? = nil,
         decision: FlowDecision?,
         controller: FlowController,
         resume: @escaping @Sendable () -> Void
     ) {
         self.request = request
         self.id = id
+        self.place = place
         self.controller = controller
         self.resume = resume
         step = Mutex(decision.map(Step.decided) ?? .waiting)

@@ -130,12 +130,13 @@ package final class FlowController: Sendable {
             case .refused(let outcome):
                 let decision = decision(outcome, of: queued, at: now, &state)
                 ticket = AdmissionTicket(queued, id: nil, decision: decision, controller: self, resume: resume)
-                meter?.decided(decision, of: queued)
+                meter?.decided(decision, of: queued, at: nil)
                 return (ticket, Work())
             case .waits(let id):
-                ticket = AdmissionTicket(queued, id: id, decision: nil, controller: self, resume: resume)
+                let place = meter?.entered(queued, isFolded: state.engine.isFolded(id))
+                ticket = AdmissionTicket(
+                    queued, id: id, place: place, decision: nil, controller: self, resume: resume)
                 state.tickets[id] = ticket
-                meter?.entered(queued)
             }
             return (ticket, run(&state, at: now))
         }
@@ -194,9 +195,9 @@ package final class FlowController: Sendable {
         let work = state.withLock { state in
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
-                meter?.left(ticket.request)
-                meter?.decided(
-                    decision(outcome, of: ticket.request, at: now, &state), of: ticket.request)
+                meter?.left(ticket.place, ticket.request)
+                let decision = decision(outcome, of: ticket.request, at: now, &state)
+                meter?.decided(decision, of: ticket.request, at: ticket.place)
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
@@ -223,6 +224,7 @@ package final class FlowController: Sendable {
     /// Lets the engine do all that can be done now.
     private func run(_ state: inout State, at now: MonotonicInstant) -> Work {
         var work = Work()
+        let begun = state.engine.waitingCount > 0 ? meter.map { _ in clock.now } : nil
         let lost = state.engine.giveUpOnEvictions(at: now)
         if lost > 0 { meter?.evictionsTimedOut(lost) }
         while let action = state.engine.next(
@@ -233,8 +235,8 @@ package final class FlowController: Sendable {
             case .end(let id, let outcome):
                 guard let ticket = state.tickets.removeValue(forKey: id) else { continue }
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
-                meter?.left(ticket.request)
-                meter?.decided(decision, of: ticket.request)
+                meter?.left(ticket.place, ticket.request)
+                meter?.decided(decision, of: ticket.request, at: ticket.place)
                 // One whose client left at this moment is about to say so, and gives its place back then.
                 if ticket.decide(decision) { work.decided.append(ticket) }
             case .evict(let number):
@@ -243,6 +245,7 @@ package final class FlowController: Sendable {
                 work.evictions.append(eviction.perform)
             }
         }
+        if let begun { meter?.looked(for: clock.now.seconds(since: begun)) }
         for flow in state.engine.takeForgotten() { meter?.forget(flow) }
         waiting.store(state.engine.waitingCount, ordering: .relaxed)
         state.nextWake = nextWake(of: state.engine, after: now)

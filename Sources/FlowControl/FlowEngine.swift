@@ -256,6 +256,12 @@ package struct FlowEngine {
         return forgotten
     }
 
+    /// Whether the request called `id`, which waits, is in the flow of those that are not told apart.
+    func isFolded(_ id: WaitingID) -> Bool {
+        guard let entry = table[id] else { return false }
+        return bands[entry.band]?.name(of: entry.flow) != entry.request.request.fairnessID
+    }
+
     /// The request called `id`; `nil` when it does not wait.
     package func request(_ id: WaitingID) -> QueuedRequest? { table[id]?.request }
 }

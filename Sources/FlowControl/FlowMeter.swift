@@ -12,38 +12,51 @@ package final class FlowMeter: Sendable {
         self.pool = pool.name
     }
 
+    /// The series of a request that waits: those that it was added to, which are not always those that its labels would
+    /// give later, since the page keeps only so many apart.
+    struct Place: Sendable {
+        fileprivate let flow: String
+        fileprivate let size: Gauge
+        fileprivate let bytes: Gauge
+    }
+
     /// A request began to wait.
-    func entered(_ request: QueuedRequest) {
-        let labels = labels(of: request.request)
-        metrics.queueSize.child(labels).increment()
-        metrics.queueBytes.child(labels).add(Double(request.byteCount))
+    ///
+    /// - Parameters:
+    ///   - request: the request.
+    ///   - isFolded: whether it is in the flow of those that are not told apart.
+    /// - Returns: where it counts until it ``left(_:_:)``.
+    func entered(_ request: QueuedRequest, isFolded: Bool) -> Place {
+        let (request, byteCount) = (request.request, request.byteCount)
+        let priority = String(request.priority)
+        let flow = isFolded ? PriorityBand.otherFlows : request.fairnessLabel
+        let labels = [flow, priority, pool, request.model, request.targetModel]
+        if isFolded { metrics.foldedRequests.child(priority, pool).increment() }
+        let place = Place(flow: flow, size: metrics.queueSize.child(labels), bytes: metrics.queueBytes.child(labels))
+        place.size.increment()
+        place.bytes.add(Double(byteCount))
+        return place
     }
 
     /// A request waits no more.
-    func left(_ request: QueuedRequest) {
-        let labels = labels(of: request.request)
-        metrics.queueSize.child(labels).decrement()
-        metrics.queueBytes.child(labels).add(-Double(request.byteCount))
+    func left(_ place: Place?, _ request: QueuedRequest) {
+        place?.size.decrement()
+        place?.bytes.add(-Double(request.byteCount))
     }
 
-    /// A decision about a request was made.
-    func decided(_ decision: FlowDecision, of request: QueuedRequest) {
+    /// A decision about a request was made that waited at `place`; `nil` for one that did not wait.
+    func decided(_ decision: FlowDecision, of request: QueuedRequest, at place: Place?) {
         let priority = String(request.request.priority)
         metrics.requests.child(decision.outcome.rawValue, priority, pool).increment()
         metrics.queueDuration.child(
-            request.request.fairnessLabel, priority, decision.outcome.rawValue, pool, request.request.model,
-            request.request.targetModel
+            place?.flow ?? request.request.fairnessLabel, priority, decision.outcome.rawValue, pool,
+            request.request.model, request.request.targetModel
         ).observe(decision.waited.fractionalSeconds)
     }
 
     /// A look at the queues took `seconds`.
     func looked(for seconds: Double) {
         metrics.dispatchCycle.observe(seconds)
-    }
-
-    /// A request was put into the flow of those that are not told apart.
-    func folded(priority: Int) {
-        metrics.foldedRequests.child(String(priority), pool).increment()
     }
 
     /// A running request was told to end.
@@ -65,9 +78,5 @@ package final class FlowMeter: Sendable {
     /// A flow was forgotten.
     func forget(_ flow: FlowEngine.ForgottenFlow) {
         metrics.remove(fairnessID: flow.fairnessID, priority: String(flow.priority), pool: pool)
-    }
-
-    private func labels(of request: InferenceRequest) -> [String] {
-        [request.fairnessLabel, String(request.priority), pool, request.model, request.targetModel]
     }
 }

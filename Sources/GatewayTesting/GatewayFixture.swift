@@ -1,4 +1,5 @@
 package import DataLayer
+import FlowControl
 package import GatewayCore
 package import RequestControl
 package import Scheduling
@@ -26,6 +27,8 @@ package final class GatewayFixture: Sendable {
     ///   - rewrites: the rewrite rules by pool.
     ///   - filters: filters of every pool's only profile.
     ///   - detector: says how full each pool is; `nil` for pools that are never full.
+    ///   - flowControl: how requests wait for every pool, by ``clock``, which wakes them too; `nil` when none waits.
+    ///     Needs a detector.
     ///   - objectives: the priorities of every pool's objectives, by name.
     ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
     ///   - plugins: what acts beside the profiles.
@@ -36,6 +39,7 @@ package final class GatewayFixture: Sendable {
         rewrites: [String: [ModelRewriteRule]] = [:],
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
+        flowControl: FlowControlSettings? = nil,
         objectives: [String: Int] = [:],
         scheduler: Scheduler? = nil,
         plugins: [any Plugin] = [],
@@ -53,8 +57,22 @@ package final class GatewayFixture: Sendable {
             store.replaceEndpoints(endpoints)
             let scheduler =
                 scheduler
-                ?? .firstCandidate(filters: filters, detector: detector, plugins: plugins, log: attempts)
-            return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler)
+                ?? .firstCandidate(
+                    filters: filters, detector: detector, flowControl: flowControl, plugins: plugins, log: attempts)
+            var controller: FlowController?
+            if let flowControl, let detector {
+                controller = FlowController(
+                    settings: flowControl,
+                    rooms: PoolRooms(endpoints: store, detector: detector),
+                    evictionGrace: .milliseconds(10),
+                    clock: clock,
+                    timer: clock,
+                    meter: FlowMeter(metrics: metrics.flowControl, pool: store.pool)
+                )
+                controller?.setPriorities(Set(objectives.values))
+                store.onRoom { [weak controller] in controller?.poolChanged() }
+            }
+            return PoolRuntime(id: store.pool, endpoints: store, scheduler: scheduler, flowControl: controller)
         }
         let first = PoolID(name: pools.first?.name ?? "")
         controller = RequestController(

@@ -38,6 +38,7 @@ extension Scheduler {
     package static func firstCandidate(
         filters: [any Filter] = [],
         detector: (any SaturationDetector)? = nil,
+        flowControl: FlowControlSettings? = nil,
         plugins: [any Plugin] = [],
         log: AttemptLog
     ) -> Scheduler {
@@ -58,6 +59,7 @@ extension Scheduler {
                 producers: [],
                 slotCount: 0,
                 saturationDetector: detector,
+                flowControl: flowControl,
                 bodyParsers: plugins.compactMap { $0 as? any BodyParser }
             )
         )

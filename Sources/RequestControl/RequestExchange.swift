@@ -128,11 +128,13 @@ package final class RequestExchange {
         }
     }
 
-    /// Ends a request that waits because the gateway shuts down.
+    /// Tells that the time in which requests may end is over. Nobody who waits is let go from here on, also not into
+    /// the places of those who end now; a request that waits, or whose turn has just come, ends.
     ///
-    /// - Returns: the answer to the client; `nil` when the request does not wait.
+    /// - Returns: the answer to the client; `nil` when the request was sent somewhere, or has ended.
     package func shutDown() -> LocalReply? {
-        guard !isOver, let ticket, ticket.decision == nil else { return nil }
+        route?.pool.flowControl?.shutDown()
+        guard !isOver, ticket != nil, attemptCount == 0 else { return nil }
         let rejection = Rejection(.shuttingDown, "flow controller shutting down: the request waited for its turn")
         ticket.close(usage: nil, as: .evictedShuttingDown)
         end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status))

@@ -1,6 +1,7 @@
 import GatewayCore
 import GatewayTesting
 import RequestControl
+import Testing
 
 /// Plays edge and endpoints in memory: what a transport would do, without one.
 struct DirectDoor: FrontDoor {
@@ -9,6 +10,41 @@ struct DirectDoor: FrontDoor {
     let received: ObservedState<[ReceivedRequest]>
 
     func send(_ request: BehaviourRequest) async throws -> BehaviourResponse {
+        let exchange = exchange(request)
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingOldest(8))
+        var step = exchange.begin { continuation.yield(.wake($0)) }
+        while true {
+            switch step {
+            case .wait:
+                for await event in events where event == .wake(.resume) { break }
+                step = exchange.resume()
+            case .reply(let reply):
+                return response(reply, isHead: request.method == "HEAD")
+            case .send(let routing):
+                if case .hold(let gate, let isStream) = act(routing) {
+                    note(request, at: routing.endpoint.id.name, routing)
+                    gate.whenOpen { continuation.yield(.gateOpened) }
+                    return await hold(exchange, isStream: isStream, events)
+                }
+                switch attempt(exchange, request, routing) {
+                case .ended(let response): return response
+                case .next(let next): step = next
+                }
+            }
+        }
+    }
+
+    func leave(_ request: BehaviourRequest, when isTime: @Sendable () async throws -> Void) async throws {
+        let exchange = exchange(request)
+        guard case .wait = exchange.begin() else {
+            Issue.record("the request does not wait")
+            return
+        }
+        try await isTime()
+        exchange.finish(.clientDisconnected)
+    }
+
+    private func exchange(_ request: BehaviourRequest) -> RequestExchange {
         let incoming = IncomingRequest.sample(
             request.method,
             request.target,
@@ -16,25 +52,52 @@ struct DirectDoor: FrontDoor {
             headers: [("host", request.authority)] + request.headers.map { ($0.name, $0.value) },
             body: request.body
         )
-        let exchange = RequestExchange(controller: gateway.controller, routes: .standalone, request: incoming)
-        let (wakes, continuation) = AsyncStream.makeStream(
-            of: RequestExchange.Wake.self, bufferingPolicy: .bufferingNewest(1)
-        )
-        var step = exchange.begin { continuation.yield($0) }
-        while true {
-            switch step {
-            case .wait:
-                for await wake in wakes where wake == .resume { break }
-                step = exchange.resume()
-            case .reply(let reply):
-                return response(reply, isHead: request.method == "HEAD")
-            case .send(let routing):
-                switch attempt(exchange, request, routing) {
-                case .ended(let response): return response
-                case .next(let next): step = next
+        return RequestExchange(controller: gateway.controller, routes: .standalone, request: incoming)
+    }
+
+    /// What the edge hears of while a request waits or runs.
+    private enum Event: Hashable, Sendable {
+        case wake(RequestExchange.Wake)
+        case gateOpened
+    }
+
+    /// What the endpoint of `routing` does with its next request; `nil` when nobody listens.
+    private func act(_ routing: RoutingReply) -> EndpointAct? {
+        let name = routing.endpoint.id.name
+        guard let endpoint = endpoints.first(where: { $0.name == name }), endpoint.isListening else { return nil }
+        return endpoint.act(received.value.count { $0.endpoint == name })
+    }
+
+    /// Plays an endpoint that answers when its gate is open.
+    private func hold(
+        _ exchange: RequestExchange,
+        isStream: Bool,
+        _ events: AsyncStream<Event>
+    ) async -> BehaviourResponse {
+        let half = Array(EndpointAct.heldHalf.utf8)
+        if isStream {
+            _ = exchange.responseHeadReceived(status: 200, isEventStream: false)
+            exchange.responseStarted()
+            exchange.responseBodyReceived(half.span.bytes)
+        }
+        for await event in events {
+            switch event {
+            case .wake(.resume): break
+            case .wake(.evict):
+                guard let reply = exchange.evict() else { break }
+                if !isStream { return response(reply, isHead: false) }
+                return BehaviourResponse(status: 200, body: EndpointAct.heldHalf, isWhole: false)
+            case .gateOpened:
+                if !isStream {
+                    _ = exchange.responseHeadReceived(status: 200, isEventStream: false)
+                    _ = relay(EndpointAct.heldHalf, exchange)
                 }
+                exchange.responseBodyReceived(half.span.bytes)
+                exchange.finish(.completed)
+                return BehaviourResponse(status: 200, body: EndpointAct.heldHalf + EndpointAct.heldHalf)
             }
         }
+        preconditionFailure("a stream of events does not end")
     }
 
     private enum AttemptEnd {
@@ -48,15 +111,14 @@ struct DirectDoor: FrontDoor {
         _ routing: RoutingReply
     ) -> AttemptEnd {
         let name = routing.endpoint.id.name
-        guard let endpoint = endpoints.first(where: { $0.name == name }), endpoint.isListening else {
+        guard let act = act(routing) else {
             return .next(exchange.attemptFailed(.connect("connection refused")))
         }
-        let position = received.value.count { $0.endpoint == name }
         note(request, at: name, routing)
-        switch endpoint.act(position) {
+        switch act {
         case .reset:
             return .next(exchange.attemptFailed(.reset(onReusedConnection: false)))
-        case .silence:
+        case .silence, .hold:
             return .next(exchange.attemptFailed(.timeout))
         case .dieBehindHead:
             if let step = exchange.responseHeadReceived(status: 200, isEventStream: false) { return .next(step) }

@@ -9,11 +9,31 @@ import Testing
 
 /// The endpoint picker over ext_proc, with Envoy and the endpoints played by the test: what the picker says becomes of
 /// a request and of a response is done to them.
-struct ExtProcDoor: FrontDoor {
+struct ExtProcDoor: ClosingDoor {
     private let client: ExtProcClient
     private let gateway: GatewayFixture
     private let endpoints: [BehaviourEndpoint]
     private let received: ObservedState<[ReceivedRequest]>
+    private let server: GRPCServer
+    private let port: Int
+    /// How many requests are under way.
+    private let running = ObservedState(0)
+
+    private init(
+        client: ExtProcClient,
+        gateway: GatewayFixture,
+        endpoints: [BehaviourEndpoint],
+        received: ObservedState<[ReceivedRequest]>,
+        server: GRPCServer,
+        port: Int
+    ) {
+        self.client = client
+        self.gateway = gateway
+        self.endpoints = endpoints
+        self.received = received
+        self.server = server
+        self.port = port
+    }
 
     /// Runs `body` with a picker in front of `gateway`.
     static func run(
@@ -27,8 +47,12 @@ struct ExtProcDoor: FrontDoor {
             let service = ExternalProcessorService(controller: gateway.controller, routes: .standalone)
             let server = try await GRPCServer(group: group, configuration: .init(), services: [service])
             let listening = try await server.listen(host: "127.0.0.1", port: 0, tls: nil)
-            let client = try await ExtProcClient.connect(port: #require(listening.address.port))
-            try await body(ExtProcDoor(client: client, gateway: gateway, endpoints: endpoints, received: received))
+            let port = try #require(listening.address.port)
+            let client = try await ExtProcClient.connect(port: port)
+            try await body(
+                ExtProcDoor(
+                    client: client, gateway: gateway, endpoints: endpoints, received: received, server: server,
+                    port: port))
             #expect(await server.drain(timeout: .seconds(10)))
         } catch {
             try await group.shutdownGracefully()
@@ -37,30 +61,53 @@ struct ExtProcDoor: FrontDoor {
         try await group.shutdownGracefully()
     }
 
-    func send(_ request: BehaviourRequest) async throws -> BehaviourResponse {
+    func drain(timeout: Duration) async -> Bool { await server.drain(timeout: timeout) }
+
+    var isOpen: Bool {
+        get async {
+            guard let another = try? await ExtProcClient.connect(port: port) else { return false }
+            try? await another.close()
+            return true
+        }
+    }
+
+    func hangUp() async { try? await client.close() }
+
+    func leave(_ request: BehaviourRequest, when isTime: @Sendable () async throws -> Void) async throws {
+        let stream = try await begin(request)
+        try await isTime()
+        await finish(stream)
+    }
+
+    private func fields(_ request: BehaviourRequest) -> [(name: String, value: String)] {
+        [
+            (name: ":method", value: request.method), (name: ":path", value: request.target),
+            (name: ":authority", value: request.authority), (name: ":scheme", value: "http"),
+        ] + request.headers.map { (name: $0.name.lowercased(), value: $0.value) }
+    }
+
+    /// Shows the picker a whole request.
+    private func begin(_ request: BehaviourRequest) async throws -> ExtProcStream {
+        running.update { $0 += 1 }
         let stream = try await client.open()
-        let fields =
-            [
-                (name: ":method", value: request.method), (name: ":path", value: request.target),
-                (name: ":authority", value: request.authority), (name: ":scheme", value: "http"),
-            ] + request.headers.map { (name: $0.name.lowercased(), value: $0.value) }
         let body = Array(request.body.utf8)
-        let head = EnvoyMessage.requestHeaders(fields, isLast: body.isEmpty)
+        let head = EnvoyMessage.requestHeaders(fields(request), isLast: body.isEmpty)
         try await stream.send(head.modes(request: 4, response: 4))
         if !body.isEmpty {
             try await stream.send(.requestBody(Array(body[..<(body.count / 2)]), isLast: false))
             try await stream.send(.requestBody(Array(body[(body.count / 2)...]), isLast: true))
         }
-        let answers = try await stream.replies(body.isEmpty ? 1 : 2)
+        return stream
+    }
+
+    func send(_ request: BehaviourRequest) async throws -> BehaviourResponse {
+        let stream = try await begin(request)
+        let answers = try await stream.replies(request.body.isEmpty ? 1 : 2)
         if let immediate = answers.first(where: { $0.kind == 7 }) {
-            let text = request.method == "HEAD" ? "" : String(decoding: immediate.body, as: UTF8.self)
             await finish(stream)
-            return BehaviourResponse(
-                status: immediate.status,
-                headers: immediate.set.map { ($0.name.lowercased(), $0.value) },
-                body: text
-            )
+            return response(immediate, isHead: request.method == "HEAD")
         }
+        let fields = fields(request)
         let headers = changed(fields.filter { $0.name.first != ":" }, by: answers[0])
         let sent = answers.dropFirst().reduce(into: [UInt8]()) { $0 += $1.body }
         let response = try await forward(request, headers: headers, body: sent, answers[0], stream)
@@ -68,10 +115,21 @@ struct ExtProcDoor: FrontDoor {
         return response
     }
 
-    /// Ends the exchange as Envoy does, and waits until the picker has seen it.
+    private func response(_ immediate: EnvoyReply, isHead: Bool = false, isWhole: Bool = true) -> BehaviourResponse {
+        BehaviourResponse(
+            status: immediate.status,
+            headers: immediate.set.map { ($0.name.lowercased(), $0.value) },
+            body: isHead ? "" : String(decoding: immediate.body, as: UTF8.self),
+            isWhole: isWhole
+        )
+    }
+
+    /// Ends the exchange as Envoy does, and waits until the picker has seen it, as far as that shows: no more leases
+    /// are open than requests run.
     private func finish(_ stream: ExtProcStream) async {
         await stream.reset()
-        while gateway.openLeases > 0 { await Task.yield() }
+        running.update { $0 -= 1 }
+        while gateway.openLeases > running.value { await Task.yield() }
     }
 
     /// Sends the request to the endpoint that the picker chose, and the response past the picker.
@@ -104,10 +162,47 @@ struct ExtProcDoor: FrontDoor {
                 )
             )
         }
-        guard case .answer(let status, let fields, let text) = endpoint.act(position) else {
+        switch endpoint.act(position) {
+        case .answer(let status, let fields, let text): return try await relay(status, fields, text, stream)
+        case .hold(let gate, let isStream): return try await hold(until: gate, isStream: isStream, stream)
+        case .reset, .dieBehindHead, .dieInBody, .silence:
             return try await relay(503, [], "upstream connect error", stream)
         }
-        return try await relay(status, fields, text, stream)
+    }
+
+    /// Plays an endpoint that answers when its gate is open, unless the picker ends the request before.
+    private func hold(until gate: ScriptedGate, isStream: Bool, _ stream: ExtProcStream) async throws
+        -> BehaviourResponse
+    {
+        let half = Array(EndpointAct.heldHalf.utf8)
+        if isStream {
+            try await stream.send(.responseHeaders([(name: ":status", value: "200")]))
+            try await stream.send(.responseBody(half, isLast: false))
+        }
+        let (ends, continuation) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingOldest(1))
+        gate.whenOpen { continuation.yield(true) }
+        let watch = Task {
+            _ = try await stream.state.wait(for: "the end of a call", timeout: .seconds(60)) {
+                $0.status != nil || $0.isClosed
+            }
+            continuation.yield(false)
+        }
+        var isOpen = false
+        for await first in ends {
+            isOpen = first
+            break
+        }
+        if !isOpen {
+            try await watch.value
+            guard let immediate = stream.state.value.replies.last(where: { $0.kind == 7 }) else {
+                return BehaviourResponse(status: 503, isWhole: false)
+            }
+            return response(immediate, isWhole: !isStream)
+        }
+        if !isStream { return try await relay(200, [], EndpointAct.heldHalf + EndpointAct.heldHalf, stream) }
+        try await stream.send(.responseBody(half, isLast: true))
+        _ = try await stream.state.wait(for: "the end of the body") { $0.replies.last?.isLast ?? false }
+        return BehaviourResponse(status: 200, body: EndpointAct.heldHalf + EndpointAct.heldHalf)
     }
 
     private func relay(

@@ -6,9 +6,23 @@ import Testing
 /// A way into the gateway. Every behaviour of the product is the same through each of them.
 ///
 /// A new front door is one more type and one more case of ``Door``; the cases stay as they are.
-protocol FrontDoor {
+protocol FrontDoor: Sendable {
     /// Sends one request through the gateway and takes its whole answer.
     func send(_ request: BehaviourRequest) async throws -> BehaviourResponse
+    /// Sends one request through the gateway, which lets it wait, and goes away when `isTime` returns.
+    func leave(_ request: BehaviourRequest, when isTime: @Sendable () async throws -> Void) async throws
+}
+
+/// A front door that can close while requests run.
+protocol ClosingDoor: FrontDoor {
+    /// Takes no more connections, and ends what still runs after `timeout`.
+    ///
+    /// - Returns: whether everything ended by itself.
+    func drain(timeout: Duration) async -> Bool
+    /// Whether it takes connections.
+    var isOpen: Bool { get async }
+    /// Closes connections that serve more than one request.
+    func hangUp() async
 }
 
 /// The front doors that the cases run over.
@@ -24,6 +38,9 @@ enum Door: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// gateway only hears of the last attempt.
     static let retrying = [Door.direct, .reverseProxy]
 
+    /// The doors with connections that a drain waits for.
+    static let closing = [Door.reverseProxy, .extProc]
+
     var testDescription: String { rawValue }
 }
 
@@ -38,6 +55,11 @@ struct BehaviourRequest: Sendable {
     /// A completion request for `model`.
     static func completion(_ model: String, headers: [(name: String, value: String)] = []) -> BehaviourRequest {
         BehaviourRequest(headers: headers, body: #"{"model":"\#(model)","prompt":"hello"}"#)
+    }
+
+    /// A completion request with the objective `objective`.
+    static func completion(objective: String) -> BehaviourRequest {
+        completion("m", headers: [(name: "x-llm-d-inference-objective", value: objective)])
     }
 }
 
@@ -65,6 +87,11 @@ enum EndpointAct: Sendable {
     case dieInBody
     /// Never answers.
     case silence
+    /// Answers when the gate is open; sends the head and half of the body before, if it is a stream.
+    case hold(ScriptedGate, isStream: Bool = false)
+
+    /// What an endpoint says that holds, half of it.
+    static let heldHalf = "half"
 }
 
 /// What an endpoint received.

@@ -1,4 +1,5 @@
 import DataLayer
+import FlowControl
 import GatewayCore
 import GatewayTesting
 import NIOCore
@@ -9,7 +10,7 @@ import Scheduling
 import Testing
 
 /// Pools of endpoints behind a front door.
-struct World {
+struct World: Sendable {
     let gateway: GatewayFixture
     let door: any FrontDoor
     /// What the endpoints received, in order.
@@ -18,6 +19,23 @@ struct World {
     /// Sends one request.
     func send(_ request: BehaviourRequest) async throws -> BehaviourResponse {
         try await door.send(request)
+    }
+
+    /// The flow control of the first pool.
+    var flowControl: FlowController {
+        get throws { try #require(gateway.pools[0].flowControl) }
+    }
+
+    /// Waits until `count` requests wait for their turn in the first pool, and flow control is done with them: a clock
+    /// that moves from then on wakes them.
+    func awaitWaiting(_ count: Int) async throws {
+        let flowControl = try flowControl
+        while flowControl.statistics().requests != count { await Task.yield() }
+    }
+
+    /// Waits until the endpoints have received `count` requests in all.
+    func awaitReceived(_ count: Int) async throws {
+        try await received.wait(for: "\(count) requests") { $0.count >= count }
     }
 }
 
@@ -28,6 +46,7 @@ struct World {
 ///   - routes: the routes; `nil` sends everything to the first pool.
 ///   - rewrites: the rewrite rules by pool.
 ///   - detector: says how full each pool is; `nil` for pools that are never full.
+///   - flowControl: how requests wait for every pool; `nil` when none waits.
 ///   - objectives: the priorities of every pool's objectives, by name.
 ///   - scheduler: makes the scheduler of every pool from the port that the last endpoint listens at; `nil` for one that
 ///     takes the first candidate.
@@ -38,6 +57,7 @@ func withWorld(
     routes: [Route]? = nil,
     rewrites: [String: [ModelRewriteRule]] = [:],
     detector: (any SaturationDetector)? = nil,
+    flowControl: FlowControlSettings? = nil,
     objectives: [String: Int] = [:],
     scheduler: ((_ port: Int) throws -> Scheduler)? = nil,
     filters: [any Filter] = [],
@@ -69,6 +89,7 @@ func withWorld(
         rewrites: rewrites,
         filters: filters,
         detector: detector,
+        flowControl: flowControl,
         objectives: objectives,
         scheduler: scheduler?(port)
     )
@@ -137,6 +158,11 @@ extension EndpointAct {
         case .dieBehindHead: return [.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n"), .close]
         case .dieInBody: return [.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), .close]
         case .silence: return []
+        case .hold(let gate, let isStream):
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n"
+            let half = EndpointAct.heldHalf
+            return isStream
+                ? [.send(head + half), .wait(gate), .send(half)] : [.wait(gate), .send(head + half + half)]
         }
     }
 }

@@ -45,8 +45,6 @@ struct PriorityBand {
     private(set) var count = 0
     private(set) var bytes = 0
     private let maxFlows: Int
-    /// How many requests were put into the flow of others because there were too many flows.
-    private(set) var foldedRequests = 0
 
     init(priority: Int, settings: FlowControlSettings.Band, maxFlows: Int) {
         self.priority = priority
@@ -69,10 +67,7 @@ struct PriorityBand {
     mutating func flow(_ id: String) -> Int {
         if let number = numbers[id] { return number }
         // One place is left for the flow of the others.
-        if numbers.count >= maxFlows - 1, id != Self.otherFlows {
-            foldedRequests += 1
-            return flow(Self.otherFlows)
-        }
+        if numbers.count >= maxFlows - 1, id != Self.otherFlows { return flow(Self.otherFlows) }
         let number = freeNumbers.popLast() ?? flows.count
         if number == flows.count { flows.append(Flow(id: id)) } else { flows[number] = Flow(id: id) }
         numbers[id] = number

@@ -49,7 +49,8 @@ struct AdminRoutes: Sendable {
         return AdminResponse(contentType: format.contentType, body: registry.page(format))
     }
 
-    /// Ready once every pool has an endpoint that can be sent to; not any more once the drain has begun.
+    /// Ready once every pool has an endpoint that can be sent to, or lets requests wait for one; not any more once the
+    /// drain has begun.
     private func ready() -> AdminResponse {
         if readiness.isDraining { return .text("draining", status: .serviceUnavailable) }
         if let obstacle = obstacle() { return .text(obstacle, status: .serviceUnavailable) }

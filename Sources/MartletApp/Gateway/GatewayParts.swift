@@ -80,7 +80,10 @@ struct GatewayParts: Sendable {
                 flowGauges.refresh()
             },
             obstacle: {
-                let empty = controller.state.pools.first { $0.endpoints.current.available.isEmpty }
+                // A pool that lets requests wait takes them without an endpoint too: that is how it grows from none.
+                let empty = controller.state.pools.first {
+                    $0.flowControl == nil && $0.endpoints.current.available.isEmpty
+                }
                 return empty.map { "pool '\($0.id.name)' has no available endpoint" }
             },
             state: {

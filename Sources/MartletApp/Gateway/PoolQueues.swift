@@ -9,7 +9,15 @@ import Synchronization
 final class PoolQueues: Sendable {
     private struct State {
         var present: FlowController?
-        var retired: [FlowController] = []
+        var retired: [Retired] = []
+
+        var all: [FlowController] { retired.compactMap(\.controller) + (present.map { [$0] } ?? []) }
+    }
+
+    /// A controller of an earlier configuration. It lives as long as a request does that came under that configuration:
+    /// until then one may still come to wait in it.
+    private struct Retired {
+        weak var controller: FlowController?
     }
 
     private let state = Mutex(State())
@@ -17,7 +25,8 @@ final class PoolQueues: Sendable {
     /// Lets the requests to come wait in `next`; `nil` lets none wait.
     func replace(with next: FlowController?) {
         state.withLock { state in
-            if let last = state.present { state.retired.append(last) }
+            state.retired.removeAll { $0.controller == nil }
+            if let last = state.present { state.retired.append(Retired(controller: last)) }
             state.present = next
         }
     }
@@ -29,18 +38,14 @@ final class PoolQueues: Sendable {
 
     /// Requests may find room that they did not find before.
     func poolChanged() {
-        let controllers = state.withLock { state in
-            state.retired.removeAll { $0.waitingCount == 0 }
-            return state.retired + (state.present.map { [$0] } ?? [])
-        }
-        for controller in controllers { controller.poolChanged() }
+        for controller in state.withLock({ $0.all }) { controller.poolChanged() }
     }
 
     /// Refuses all that wait: the pool is gone.
     func stop() {
         let controllers = state.withLock { state in
             defer { state = State() }
-            return state.retired + (state.present.map { [$0] } ?? [])
+            return state.all
         }
         for controller in controllers { controller.stop() }
     }
