@@ -136,7 +136,6 @@ package final class RequestExchange {
         route?.pool.flowControl?.shutDown()
         guard !isOver, ticket != nil, attemptCount == 0 else { return nil }
         let rejection = Rejection(.shuttingDown, "flow controller shutting down: the request waited for its turn")
-        ticket.close(usage: nil, as: .evictedShuttingDown)
         end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status))
         return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
