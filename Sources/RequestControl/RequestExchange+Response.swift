@@ -106,7 +106,7 @@ extension RequestExchange {
             if timing?.firstByteAt == nil {
                 timing?.firstByteAt = now
                 // The prompt is computed: what it took is somebody else's now.
-                route?.pool.flowControl?.poolChanged()
+                route?.pool.endpoints.loadDidFall()
             }
         }
         accounting?.bytesReceived(bytes, at: now)

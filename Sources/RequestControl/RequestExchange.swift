@@ -343,7 +343,8 @@ package final class RequestExchange {
         lease.close(outcome, detail: detail)
         if let context, let route {
             route.pool.scheduler.didEnd(context.request, endpoint: endpoint, outcome: outcome, usage: usage)
-            route.pool.flowControl?.poolChanged()
+            // The store tells everybody who waits for the pool, under whichever configuration.
+            route.pool.endpoints.loadDidFall()
         }
     }
 
@@ -390,6 +391,8 @@ package final class RequestExchange {
             return Rejection(.upstreamFailed, "The endpoint closed the connection without an answer, after \(tries).")
         case .status(let status):
             return Rejection(.upstreamFailed, "The endpoint answered \(status), after \(tries).")
+        case .timeout where attemptCount == 0:
+            return Rejection(.upstreamTimeout, "The request waited for its turn for as long as the route allows.")
         case .timeout:
             return Rejection(.upstreamTimeout, "The endpoint did not answer in the time that the route allows.")
         }

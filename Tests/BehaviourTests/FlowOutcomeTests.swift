@@ -3,6 +3,7 @@ import DataLayer
 import FlowControl
 import GatewayCore
 import GatewayTesting
+import RequestControl
 import Testing
 
 /// What a client sees of each end that flow control gives a request.
@@ -219,6 +220,51 @@ struct FlowRow: Sendable {
             // What the proxy does with the picker's answer in the middle of a response is to break it off.
             if door == .extProc { FlowRow.evicted.check(broken) } else { #expect(broken.body == "half") }
             gate.open()
+        }
+    }
+
+    /// An objective that the pool does not have counts as none.
+    @Test(arguments: Door.allCases)
+    func unknownObjectivesWaitWithPriorityZero(door: Door) async throws {
+        try await run(door, held()) { world in
+            async let first = world.send(.completion("m"))
+            try await world.awaitReceived(1)
+            async let batch = world.send(.completion(objective: "batch"))
+            try await world.awaitWaiting(1)
+            async let unknown = world.send(.completion(objective: "platinum"))
+            try await world.awaitWaiting(2)
+            async let gold = world.send(.completion(objective: "gold"))
+            try await world.awaitWaiting(3)
+            #expect(try world.flowControl.statistics().bands.map(\.requests) == [1, 1, 1])
+            gate.open()
+            let statuses = try await (first.status, batch.status, unknown.status, gold.status)
+            #expect(statuses == (200, 200, 200, 200))
+            let order = world.received.value.map { $0.values("x-llm-d-inference-objective").first }
+            #expect(order == [nil, "gold", "platinum", "batch"])
+        }
+    }
+
+    /// The time that a route allows runs on while a request waits.
+    @Test func theTimeOfTheRouteEndsAWait() async throws {
+        var rule = RouteRule(backends: [RouteBackend(pool: PoolID(name: "a"))])
+        let match = RouteMatch(headers: [NamedMatch(name: "x-patience", match: .exact("none"))])
+        let patient = rule
+        rule.requestTimeout = .milliseconds(20)
+        try await withWorld(
+            .reverseProxy, pools: held(),
+            routes: [Route(rules: [(matches: [match], rule: rule), (matches: [], rule: patient)])],
+            detector: FlowPlugins.oneRequestEach, flowControl: FlowPlugins.settings { _ in }
+        ) { world in
+            async let first = world.send(.completion("m"))
+            try await world.awaitReceived(1)
+            let impatient = try await world.send(.completion("m", headers: [(name: "x-patience", value: "none")]))
+            #expect(impatient.status == 504)
+            #expect(impatient.first("x-llm-d-request-dropped-reason") == "upstream-timeout")
+            #expect(impatient.body.contains("waited for its turn"))
+            #expect(try world.flowControl.waitingCount == 0)
+            gate.open()
+            #expect(try await first.status == 200)
+            #expect(world.received.value.count == 1)
         }
     }
 

@@ -47,16 +47,19 @@ def objective(name, priority):
 class Setup:
     """A gateway of either kind over simulators; `port` is where clients connect, `gateway` the process that decides."""
 
-    def __init__(self, services, folder, door, simulators, drain=30, **flow_control):
+    def __init__(self, services, folder, door, simulators, drain=30, scrapes="50ms", **flow_control):
         self.door, self.simulators, self.file = door, simulators, folder / "resources.yaml"
         self.port = free_port() if door == "serve" else None
         self.write(**flow_control)
         if door == "serve":
             self.gateway = services.gateway(
-                "--config", self.file, "--drain-timeout-seconds", drain, listen=False, port=self.port
+                "--config", self.file, "--drain-timeout-seconds", drain,
+                "--refresh-metrics-interval-milliseconds", scrapes.removesuffix("ms"), listen=False, port=self.port,
             )
         else:
-            self.gateway = services.endpoint_picker_of(self.file, "--drain-timeout", f"{drain}s")
+            self.gateway = services.endpoint_picker_of(
+                self.file, "--drain-timeout", f"{drain}s", "--refresh-metrics-interval", scrapes
+            )
             bootstrap = Bootstrap("one-pool.yaml")
             bootstrap.set_server("epp", self.gateway)
             bootstrap.set_endpoints("pool", [simulator.address for simulator in simulators])
@@ -183,7 +186,8 @@ def test_a_client_that_leaves_is_not_served(setup):
 
 
 def test_a_reload_loses_none_that_wait(setup):
-    world = setup(maxRequests=100)
+    """Without metrics that come in between: it is the end of each request that lets the next one go."""
+    world = setup(maxRequests=100, scrapes="60000ms")
     with world.occupy() as first:
         waiting = [world.send(1) for _ in range(5)]
         world.await_waiting(5)

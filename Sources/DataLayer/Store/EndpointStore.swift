@@ -92,9 +92,14 @@ package final class EndpointStore: EndpointSink {
     }
 
     /// Sets what is called, on any thread and without a lock, whenever requests may find room that they did not find
-    /// before: endpoints came or went, told something new or are healthy again.
+    /// before: endpoints came or went, told something new, are healthy again or have less to do.
     package func onRoom(_ listener: (@Sendable () -> Void)?) {
         roomListener.withLock { $0 = listener }
+    }
+
+    /// Tells that an endpoint has less to do, by the gateway's own count: a request ended or its prompt is computed.
+    package func loadDidFall() {
+        noteRoom()
     }
 
     private func noteRoom() {
