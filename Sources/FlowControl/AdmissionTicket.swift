@@ -20,6 +20,8 @@ package final class AdmissionTicket: Sendable {
     let request: QueuedRequest
     /// Its name in the engine; `nil` when it was refused at once.
     let id: WaitingID?
+    /// What is counted of it; `nil` when nothing is.
+    let instruments: FlowInstruments?
     private let controller: FlowController
     private let resume: @Sendable () -> Void
     private let step: Mutex<Step>
@@ -29,11 +31,13 @@ package final class AdmissionTicket: Sendable {
         id: WaitingID?,
         decision: FlowDecision?,
         controller: FlowController,
+        instruments: FlowInstruments?,
         resume: @escaping @Sendable () -> Void
     ) {
         self.request = request
         self.id = id
         self.controller = controller
+        self.instruments = instruments
         self.resume = resume
         step = Mutex(decision.map(Step.decided) ?? .waiting)
     }

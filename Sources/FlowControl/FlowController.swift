@@ -113,6 +113,7 @@ package final class FlowController: Sendable {
         resume: @escaping @Sendable () -> Void
     ) -> AdmissionTicket {
         let now = clock.now
+        let instruments = meter?.instruments(of: request)
         let (ticket, work) = state.withLock { state in
             let queued = QueuedRequest(
                 request: request,
@@ -128,13 +129,15 @@ package final class FlowController: Sendable {
             switch arrival {
             case .refused(let outcome):
                 let decision = decision(outcome, of: queued, at: now, &state)
-                ticket = AdmissionTicket(queued, id: nil, decision: decision, controller: self, resume: resume)
-                meter?.decided(decision, of: queued)
+                ticket = AdmissionTicket(
+                    queued, id: nil, decision: decision, controller: self, instruments: instruments, resume: resume)
+                instruments?.decided(decision)
                 return (ticket, Work())
             case .waits(let id):
-                ticket = AdmissionTicket(queued, id: id, decision: nil, controller: self, resume: resume)
+                ticket = AdmissionTicket(
+                    queued, id: id, decision: nil, controller: self, instruments: instruments, resume: resume)
                 state.tickets[id] = ticket
-                meter?.entered(queued)
+                instruments?.entered(byteCount: queued.byteCount)
             }
             return (ticket, run(&state, at: now))
         }
@@ -193,9 +196,8 @@ package final class FlowController: Sendable {
         let work = state.withLock { state in
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
-                meter?.left(ticket.request)
-                meter?.decided(
-                    decision(.evictedContextCancelled, of: ticket.request, at: now, &state), of: ticket.request)
+                ticket.instruments?.left(byteCount: ticket.request.byteCount)
+                ticket.instruments?.decided(decision(.evictedContextCancelled, of: ticket.request, at: now, &state))
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
@@ -232,8 +234,8 @@ package final class FlowController: Sendable {
             case .end(let id, let outcome):
                 guard let ticket = state.tickets.removeValue(forKey: id) else { continue }
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
-                meter?.left(ticket.request)
-                meter?.decided(decision, of: ticket.request)
+                ticket.instruments?.left(byteCount: ticket.request.byteCount)
+                ticket.instruments?.decided(decision)
                 // One whose client left at this moment is about to say so, and gives its place back then.
                 if ticket.decide(decision) { work.decided.append(ticket) }
             case .evict(let number):
