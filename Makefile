@@ -5,16 +5,18 @@ PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST = .venv/bin/python -m pytest Tests/EndToEnd
 RIG = .build-bench/release
+SEEDS ?= 10000
+FIRST_SEED ?= 1
 # Calls into a static standard library go straight, and exclusivity, which the debug build of the tests checks at run
 # time, is not checked again (docs/performance.md).
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape check-allocations soak \
-	soak-extproc fuzz-extproc docs golden format clean
+.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
+	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden format clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## release build of martlet
 	$(SWIFT) build -c release --product martlet $(RELEASE_FLAGS) -j $(JOBS)
@@ -82,6 +84,21 @@ check-allocations: ## the allocations of single decisions, which CI guards
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	$(PYTHON) Benchmarks/scrape/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+bench-flow: ## CPU and allocations of a request in a queue of 10,000; fails over budget
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product FlowBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/FlowBenchmark
+
+.build/release/simulate: FORCE
+	$(SWIFT) build -c release --product simulate $(RELEASE_FLAGS) -j $(JOBS)
+
+FORCE:
+
+simulate: .build/release/simulate ## random worlds over virtual time, SEEDS of them from FIRST_SEED on; says clean, or what repeats it
+	.build/release/simulate --seeds $(SEEDS) --first-seed $(FIRST_SEED)
+
+simulate-overload: .build/release/simulate ## three times the pool's capacity and two tenants: what flow control makes of them
+	.build/release/simulate --overload
 
 docs: ## write docs/plugins.md anew from the plugin types
 	$(SWIFT) build --product martlet -j $(JOBS)

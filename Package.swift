@@ -188,7 +188,7 @@ let package = Package(
     ]
 )
 
-// The benchmark of single decisions needs what only this package may see; nobody builds it without asking for it.
+// These benchmarks need what only this package may see; nobody builds them without asking for them.
 if Context.environment["MARTLET_BENCHMARKS"] != nil {
     package.targets += [
         .target(name: "AllocationCount", path: "Benchmarks/picker/AllocationCount"),
@@ -199,6 +199,15 @@ if Context.environment["MARTLET_BENCHMARKS"] != nil {
                 "RequestControl", "Scheduling", "Telemetry",
             ],
             path: "Benchmarks/picker/PickerBenchmark",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "FlowBenchmark",
+            dependencies: [
+                "AllocationCount", "BuiltinPlugins", "DataLayer", "FlowControl", "GatewayConfiguration", "GatewayCore",
+                "RequestControl", "Scheduling", "Telemetry",
+            ],
+            path: "Benchmarks/flow/FlowBenchmark",
             swiftSettings: settings
         ),
     ]

@@ -20,8 +20,8 @@ package final class AdmissionTicket: Sendable {
     let request: QueuedRequest
     /// Its name in the engine; `nil` when it was refused at once.
     let id: WaitingID?
-    /// Where metrics count it while it waits; `nil` when they do not.
-    let place: FlowMeter.Place?
+    /// What is counted of it; `nil` when nothing is.
+    let instruments: FlowInstruments?
     private let controller: FlowController
     private let resume: @Sendable () -> Void
     private let step: Mutex<Step>
@@ -29,15 +29,15 @@ package final class AdmissionTicket: Sendable {
     init(
         _ request: QueuedRequest,
         id: WaitingID?,
-        place: FlowMeter.Place? = nil,
         decision: FlowDecision?,
         controller: FlowController,
+        instruments: FlowInstruments?,
         resume: @escaping @Sendable () -> Void
     ) {
         self.request = request
         self.id = id
-        self.place = place
         self.controller = controller
+        self.instruments = instruments
         self.resume = resume
         step = Mutex(decision.map(Step.decided) ?? .waiting)
     }

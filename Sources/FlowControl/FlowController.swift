@@ -129,14 +129,19 @@ package final class FlowController: Sendable {
             switch arrival {
             case .refused(let outcome):
                 let decision = decision(outcome, of: queued, at: now, &state)
-                ticket = AdmissionTicket(queued, id: nil, decision: decision, controller: self, resume: resume)
-                meter?.decided(decision, of: queued, at: nil)
+                let instruments = meter?.instruments(of: request, isFolded: false)
+                ticket = AdmissionTicket(
+                    queued, id: nil, decision: decision, controller: self, instruments: instruments, resume: resume)
+                instruments?.decided(decision)
                 return (ticket, Work())
             case .waits(let id):
-                let place = meter?.entered(queued, isFolded: state.engine.isFolded(id))
+                let isFolded = state.engine.isFolded(id)
+                let instruments = meter?.instruments(of: request, isFolded: isFolded)
+                if isFolded { meter?.folded(priority: request.priority) }
                 ticket = AdmissionTicket(
-                    queued, id: id, place: place, decision: nil, controller: self, resume: resume)
+                    queued, id: id, decision: nil, controller: self, instruments: instruments, resume: resume)
                 state.tickets[id] = ticket
+                instruments?.entered(byteCount: queued.byteCount)
             }
             return (ticket, run(&state, at: now))
         }
@@ -195,9 +200,8 @@ package final class FlowController: Sendable {
         let work = state.withLock { state in
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
-                meter?.left(ticket.place, ticket.request)
-                let decision = decision(outcome, of: ticket.request, at: now, &state)
-                meter?.decided(decision, of: ticket.request, at: ticket.place)
+                ticket.instruments?.left(byteCount: ticket.request.byteCount)
+                ticket.instruments?.decided(decision(outcome, of: ticket.request, at: now, &state))
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
@@ -235,8 +239,8 @@ package final class FlowController: Sendable {
             case .end(let id, let outcome):
                 guard let ticket = state.tickets.removeValue(forKey: id) else { continue }
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
-                meter?.left(ticket.place, ticket.request)
-                meter?.decided(decision, of: ticket.request, at: ticket.place)
+                ticket.instruments?.left(byteCount: ticket.request.byteCount)
+                ticket.instruments?.decided(decision)
                 // One whose client left at this moment is about to say so, and gives its place back then.
                 if ticket.decide(decision) { work.decided.append(ticket) }
             case .evict(let number):

@@ -35,6 +35,8 @@ package struct FlowEngine {
 
     /// The most constraints that one look at the queues evaluates beside that of the whole pool.
     private static let mostBlockedConstraints = 64
+    /// Fewer arrivals than this are not worth a sweep.
+    private static let fewestArrivalsToSweep = 64
     /// How soon the queues are looked at again that a ceiling below a full pool keeps from going.
     private static let lookInterval = Duration.milliseconds(10)
     /// How often flows and bands that are not needed are forgotten.
@@ -43,6 +45,8 @@ package struct FlowEngine {
     let settings: FlowControlSettings
     /// By number; `nil` for a number that is free.
     private(set) var bands: [PriorityBand?] = []
+    /// How many requests wait in each band, by its number: reading that from the band would copy it.
+    private var waitingByBand: [Int] = []
     /// The numbers of the bands, highest priority first.
     private(set) var order: [Int] = []
     /// The priorities of ``order``.
@@ -51,7 +55,7 @@ package struct FlowEngine {
     private(set) var table = WaitingTable()
     private var constraints = ConstraintTable()
     /// Those that wait, as they came; those that went since are passed over.
-    private var arrivals = Deque<(id: WaitingID, at: MonotonicInstant)>()
+    private(set) var arrivals = Deque<(id: WaitingID, at: MonotonicInstant)>()
     private var grants: [WaitingID: Grant] = [:]
     private var lastNumber: UInt64 = 0
     private(set) var bytes = 0
@@ -107,10 +111,7 @@ package struct FlowEngine {
     /// In how many seconds a request of `priority` that is refused now may find the queue drained: at least 1, at most
     /// 60.
     package mutating func retryAfterSeconds(priority: Int, at now: MonotonicInstant) -> Int {
-        let ahead = order.reduce(0) { sum, index in
-            guard let band = bands[index], band.priority >= priority else { return sum }
-            return sum + band.count
-        }
+        let ahead = zip(order, priorities).reduce(0) { $1.1 >= priority ? $0 + waitingByBand[$1.0] : $0 }
         let rate = drainRate.rate(at: now)
         guard rate > 0 else { return 60 }
         return Int(min(60, max(1, (Double(ahead + 1) / rate).rounded(.up))))
@@ -164,8 +165,13 @@ package struct FlowEngine {
             uncachedTokens: request.uncachedTokens
         )
         band.insert(node, entry)
+        waitingByBand[index] += 1
         bytes += request.byteCount
         arrivals.append((id, request.enqueuedAt))
+        if arrivals.count > Self.fewestArrivalsToSweep + 2 * table.count {
+            // Behind one that waits long, those that went would pile up.
+            arrivals.removeAll { !table.isWaiting($0.id) }
+        }
         return .waits(id)
     }
 
@@ -301,7 +307,7 @@ extension FlowEngine {
             return look
         }
         for place in order.indices {
-            guard let count = bands[order[place]]?.count, count > 0 else { continue }
+            guard waitingByBand[order[place]] > 0 else { continue }
             let ceiling = uniform ?? look.ceiling(at: place)
             guard pool.saturation < ceiling else {
                 look.blockedPlace = place
@@ -339,7 +345,7 @@ extension FlowEngine {
     private mutating func creditLowerPriorities(than place: Int) {
         let share = settings.lowerPriorityShare
         guard share > 0 else { return }
-        let someWait = order[(place + 1)...].contains { (bands[$0]?.count ?? 0) > 0 }
+        let someWait = order[(place + 1)...].contains { waitingByBand[$0] > 0 }
         // What is not taken at once is not saved up: a burst of what has low priority is what priorities prevent.
         let earned = share / (1 - share)
         trickle = someWait ? min(max(1, earned), trickle + earned) : 0
@@ -350,7 +356,7 @@ extension FlowEngine {
         at now: MonotonicInstant,
         room: (RequestConstraint) -> PoolRoom
     ) -> WaitingID? {
-        let waiting = order.filter { (bands[$0]?.count ?? 0) > 0 }
+        let waiting = order.filter { waitingByBand[$0] > 0 }
         let byAge = waiting.dropFirst().sorted { left, right in
             let (leftHead, rightHead) = (bands[left]?.oldestHead, bands[right]?.oldestHead)
             guard let leftHead, let rightHead, leftHead != rightHead else { return false }
@@ -377,12 +383,12 @@ extension FlowEngine {
     private mutating func evict(for look: Look, _ pool: PoolRoom, at now: MonotonicInstant) -> Action? {
         guard reclaim != nil, let blocked = look.blockedPlace else { return nil }
         for place in blocked..<order.count {
-            guard let band = bands[order[place]], band.count > 0 else { continue }
+            guard waitingByBand[order[place]] > 0 else { continue }
             let uniform = settings.usageLimit.uniformCeiling
             let ceiling = uniform ?? look.ceiling(at: place)
             guard ceiling > 0 else { continue }
             let victim = reclaim?.victim(
-                for: band.priority,
+                for: priorities[place],
                 excess: pool.saturation - ceiling,
                 saturation: pool.saturation,
                 inFlight: running,
@@ -400,6 +406,7 @@ extension FlowEngine {
     private mutating func remove(_ id: WaitingID, at now: MonotonicInstant) -> WaitingTable.Entry? {
         guard let entry = table.remove(id) else { return nil }
         bands[entry.band]?.remove(entry, notIn: table, at: now)
+        waitingByBand[entry.band] -= 1
         constraints.leave(entry.constraint)
         bytes -= entry.request.byteCount
         return entry
@@ -451,7 +458,12 @@ extension FlowEngine {
             maxFlows: settings.maxFlows
         )
         let index = bands.firstIndex { $0 == nil } ?? bands.count
-        if index == bands.count { bands.append(band) } else { bands[index] = band }
+        if index == bands.count {
+            bands.append(band)
+            waitingByBand.append(0)
+        } else {
+            bands[index] = band
+        }
         let place = priorities.firstIndex { $0 < priority } ?? priorities.count
         priorities.insert(priority, at: place)
         order.insert(index, at: place)

@@ -1,10 +1,22 @@
 package import GatewayCore
+import Synchronization
 package import Telemetry
 
 /// Counts what flow control does for one pool. Safe from any thread.
 package final class FlowMeter: Sendable {
+    private struct Key: Hashable {
+        let fairnessLabel: String
+        let priority: Int
+        let model: String
+        let targetModel: String
+    }
+
+    /// More label sets than this are looked up again instead of being kept: clients choose the names.
+    private static let mostKept = 4_096
+
     private let metrics: FlowControlMetrics
     private let pool: String
+    private let kept = Mutex<[Key: FlowInstruments]>([:])
 
     /// Makes a meter of the pool called `pool`.
     package init(metrics: FlowControlMetrics, pool: PoolID) {
@@ -12,51 +24,34 @@ package final class FlowMeter: Sendable {
         self.pool = pool.name
     }
 
-    /// The series of a request that waits: those that it was added to, which are not always those that its labels would
-    /// give later, since the page keeps only so many apart.
-    struct Place: Sendable {
-        fileprivate let flow: String
-        fileprivate let size: Gauge
-        fileprivate let bytes: Gauge
-    }
-
-    /// A request began to wait.
+    /// The instruments of a request, which does this one look-up. A request leaves the series that it entered, also when
+    /// its labels would give others by then, since the page keeps only so many apart.
     ///
-    /// - Parameters:
-    ///   - request: the request.
-    ///   - isFolded: whether it is in the flow of those that are not told apart.
-    /// - Returns: where it counts until it ``left(_:_:)``.
-    func entered(_ request: QueuedRequest, isFolded: Bool) -> Place {
-        let (request, byteCount) = (request.request, request.byteCount)
-        let priority = String(request.priority)
-        let flow = isFolded ? PriorityBand.otherFlows : request.fairnessLabel
-        let labels = [flow, priority, pool, request.model, request.targetModel]
-        if isFolded { metrics.foldedRequests.child(priority, pool).increment() }
-        let place = Place(flow: flow, size: metrics.queueSize.child(labels), bytes: metrics.queueBytes.child(labels))
-        place.size.increment()
-        place.bytes.add(Double(byteCount))
-        return place
-    }
-
-    /// A request waits no more.
-    func left(_ place: Place?, _ request: QueuedRequest) {
-        place?.size.decrement()
-        place?.bytes.add(-Double(request.byteCount))
-    }
-
-    /// A decision about a request was made that waited at `place`; `nil` for one that did not wait.
-    func decided(_ decision: FlowDecision, of request: QueuedRequest, at place: Place?) {
-        let priority = String(request.request.priority)
-        metrics.requests.child(decision.outcome.rawValue, priority, pool).increment()
-        metrics.queueDuration.child(
-            place?.flow ?? request.request.fairnessLabel, priority, decision.outcome.rawValue, pool,
-            request.request.model, request.request.targetModel
-        ).observe(decision.waited.fractionalSeconds)
+    /// - Parameter isFolded: whether it is in the flow of those that are not told apart.
+    func instruments(of request: InferenceRequest, isFolded: Bool) -> FlowInstruments {
+        let key = Key(
+            fairnessLabel: isFolded ? PriorityBand.otherFlows : request.fairnessLabel,
+            priority: request.priority,
+            model: request.model,
+            targetModel: request.targetModel
+        )
+        return kept.withLock { kept in
+            if let known = kept[key] { return known }
+            if kept.count >= Self.mostKept { kept.removeAll(keepingCapacity: true) }
+            let made = FlowInstruments(metrics: metrics, pool: pool, flow: key.fairnessLabel, request: request)
+            kept[key] = made
+            return made
+        }
     }
 
     /// A look at the queues took `seconds`.
     func looked(for seconds: Double) {
         metrics.dispatchCycle.observe(seconds)
+    }
+
+    /// A request was put into the flow of those that are not told apart.
+    func folded(priority: Int) {
+        metrics.foldedRequests.child(String(priority), pool).increment()
     }
 
     /// A running request was told to end.
@@ -77,6 +72,71 @@ package final class FlowMeter: Sendable {
 
     /// A flow was forgotten.
     func forget(_ flow: FlowEngine.ForgottenFlow) {
+        kept.withLock { kept in
+            let isOfFlow = { (key: Key) in key.fairnessLabel == flow.fairnessID && key.priority == flow.priority }
+            kept = kept.filter { !isOfFlow($0.key) }
+        }
         metrics.remove(fairnessID: flow.fairnessID, priority: String(flow.priority), pool: pool)
+    }
+}
+
+/// What is counted of the requests of one flow, priority and model. Requests share it; safe from any thread.
+final class FlowInstruments: Sendable {
+    /// The instruments of one outcome.
+    private struct Decided {
+        let requests: Counter
+        let duration: Histogram
+    }
+
+    private let size: Gauge
+    private let bytes: Gauge
+    private let metrics: FlowControlMetrics
+    private let pool: String
+    private let labels: [String]
+    /// Those of requests that go on, once there was one: most do.
+    private let dispatched = Mutex<Decided?>(nil)
+
+    fileprivate init(metrics: FlowControlMetrics, pool: String, flow: String, request: InferenceRequest) {
+        self.metrics = metrics
+        self.pool = pool
+        labels = [flow, String(request.priority), pool, request.model, request.targetModel]
+        size = metrics.queueSize.child(labels)
+        bytes = metrics.queueBytes.child(labels)
+    }
+
+    /// A request of `byteCount` bytes began to wait.
+    func entered(byteCount: Int) {
+        size.increment()
+        bytes.add(Double(byteCount))
+    }
+
+    /// A request of `byteCount` bytes waits no more.
+    func left(byteCount: Int) {
+        size.decrement()
+        bytes.add(-Double(byteCount))
+    }
+
+    /// A decision about a request was made.
+    func decided(_ decision: FlowDecision) {
+        let instruments =
+            if decision.outcome == .dispatched {
+                dispatched.withLock { known in
+                    let present = known ?? decided(.dispatched)
+                    known = present
+                    return present
+                }
+            } else {
+                decided(decision.outcome)
+            }
+        instruments.requests.increment()
+        instruments.duration.observe(decision.waited)
+    }
+
+    private func decided(_ outcome: FlowOutcome) -> Decided {
+        let (flow, priority) = (labels[0], labels[1])
+        return Decided(
+            requests: metrics.requests.child(outcome.rawValue, priority, pool),
+            duration: metrics.queueDuration.child(flow, priority, outcome.rawValue, pool, labels[3], labels[4])
+        )
     }
 }

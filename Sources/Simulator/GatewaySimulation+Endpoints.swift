@@ -18,11 +18,31 @@ extension GatewaySimulation {
         }
     }
 
-    /// One scrape of one endpoint; plans the next one unless its life is over.
+    /// Asks one endpoint; the answer may take a while, or be lost.
     func scrape(_ life: EndpointLife, _ endpoint: Int) {
         guard var scrape = scrapes[life] else { return }
-        let isLost = configuration.lostScrapes > 0 && losses.unit() < configuration.lostScrapes
-        guard scrape.ask(page: endpoints[endpoint].page, isLost: isLost, models: models, store: store, at: now) else {
+        guard let snapshot = store.snapshot(of: life) else {
+            scrapes[life] = nil
+            return
+        }
+        if configuration.lostScrapes > 0, losses.unit() < configuration.lostScrapes {
+            scrape.lose(at: now)
+            scrapes[life] = scrape
+            queue.schedule(.scrape(life: life, endpoint: endpoint), at: scrape.nextDue)
+            return
+        }
+        let answer = EndpointScrape.Answer(
+            page: endpoints[endpoint].page, askedAt: now, requests: snapshot.load.requests)
+        if configuration.scrapeDelay == .zero { return takeAnswer(answer, life, endpoint) }
+        let delay = Int64(losses.unit() * Double(configuration.scrapeDelay.wholeNanoseconds))
+        queue.schedule(
+            .scrapeAnswer(answer, life: life, endpoint: endpoint), at: now.advanced(by: .nanoseconds(delay)))
+    }
+
+    /// An endpoint answered; plans the next question unless its life is over.
+    func takeAnswer(_ answer: EndpointScrape.Answer, _ life: EndpointLife, _ endpoint: Int) {
+        guard var scrape = scrapes[life] else { return }
+        guard scrape.take(answer, models: models, store: store, at: now) else {
             scrapes[life] = nil
             return
         }

@@ -28,14 +28,20 @@ extension GatewaySimulation {
     }
 
     /// Takes what exchanges asked for, in its order: it happens at this instant, behind what happens already.
-    func takeWakes() {
+    ///
+    /// - Returns: whether there was anything.
+    @discardableResult
+    func takeWakes() -> Bool {
+        var isAnyone = false
         for (number, wake) in wakes.takeAll() {
+            isAnyone = true
             if wake == .resume, let run = runs[number] {
                 let isDispatched = run.exchange.admission?.outcome == .dispatched
                 find(queueCheck.decide(number, isDispatched: isDispatched))
             }
             queue.schedule(.wake(number: number, wake), at: now)
         }
+        return isAnyone
     }
 
     /// Does what an exchange asked for.
@@ -51,6 +57,7 @@ extension GatewaySimulation {
         case .evict:
             note(13, number)
             let isRelaying = run.isRelaying
+            queueCheck.ends(number, cost: nil)
             guard let reply = run.exchange.evict() else { return }
             closeAttempt(number) { attempt in
                 endpoints[attempt.endpoint].abandon(attempt.submission.id, at: now)

@@ -1,4 +1,5 @@
 import DataLayer
+import FlowControl
 import GatewayCore
 import ModelServerSimulator
 import RequestControl
@@ -16,18 +17,16 @@ extension GatewaySimulation {
         if let objective = trafficClass?.objective, !objective.isEmpty {
             fields.append(HeaderMap.Field(name: "x-llm-d-inference-objective", value: objective))
         }
-        let exchange = RequestExchange(
-            controller: controller,
-            routes: .standalone,
-            request: IncomingRequest(
-                method: "POST",
-                target: "/v1/chat/completions",
-                authority: "gateway.test",
-                headers: HeaderMap(fields),
-                body: ArrayBody(request.body),
-                receivedAt: now
-            )
+        var incoming = IncomingRequest(
+            method: "POST",
+            target: "/v1/chat/completions",
+            authority: "gateway.test",
+            headers: HeaderMap(fields),
+            body: ArrayBody(request.body),
+            receivedAt: now
         )
+        incoming.endpointSubset = subset(of: trafficClass)
+        let exchange = RequestExchange(controller: controller, routes: .standalone, request: incoming)
         runs[number] = RequestRun(
             request: request,
             exchange: exchange,
@@ -36,6 +35,8 @@ extension GatewaySimulation {
                 client: client,
                 sequence: sequence,
                 prefix: request.prefix,
+                objective: trafficClass?.objective ?? "",
+                fairnessID: trafficClass?.fairnessID ?? "",
                 sentAt: now,
                 endedAt: now
             )
@@ -46,22 +47,35 @@ extension GatewaySimulation {
         }
         let wakes = wakes
         let step = exchange.begin { wakes.add(number, $0) }
-        // Who was decided about meanwhile was decided about first.
-        takeWakes()
-        noteAdmission(step, number)
+        let isAlone = !takeWakes()
+        noteAdmission(step, number, isAlone: isAlone)
         perform(step, number)
     }
 
     /// Tells the check of the queue what became of a request that came.
-    private func noteAdmission(_ step: NextStep, _ number: Int) {
+    ///
+    /// - Parameter isAlone: whether nobody else was decided about with it.
+    private func noteAdmission(_ step: NextStep, _ number: Int, isAlone: Bool) {
         guard flowControl != nil, let trafficClass = runs[number]?.request.trafficClass else { return }
         let priority = configuration.priorities[trafficClass.objective] ?? 0
         let flow = trafficClass.fairnessID
+        let most = Double(runs[number]?.request.prompt.count ?? 0)
+        let tokens = (flowControl?.readsUncachedTokens ?? false) ? 0...most : most...most
         switch step {
-        case .wait: queueCheck.entered(number, priority: priority, flow: flow)
-        case .send: find(queueCheck.passed(number, priority: priority, flow: flow))
+        case .wait: queueCheck.entered(number, priority: priority, flow: flow, tokens: tokens)
+        case .send:
+            // Whether it went before or behind them cannot be seen.
+            if !isAlone { queueCheck.losesCount(priority: priority, flow: flow) }
+            find(queueCheck.passed(number, priority: priority, flow: flow, tokens: tokens))
         case .reply: break
         }
+    }
+
+    /// The endpoints that the requests of a class may go to.
+    private func subset(of trafficClass: TrafficClass?) -> EndpointSubset? {
+        guard let only = trafficClass?.onlyEndpoint else { return nil }
+        let address = endpoints[only].description.address
+        return EndpointSubset(["\(address.host):\(address.port)"])
     }
 
     private func scheduleNext(after sequence: Int, of client: Int, _ gap: Duration) {
@@ -74,6 +88,7 @@ extension GatewaySimulation {
         guard let run = runs[number] else { return }
         note(2, number)
         queueCheck.left(number)
+        queueCheck.ends(number, cost: nil)
         closeAttempt(number) { attempt in
             endpoints[attempt.endpoint].abandon(attempt.submission.id, at: now)
         }
@@ -100,6 +115,7 @@ extension GatewaySimulation {
         guard let run = runs[number], let attempt = run.attempt else { return }
         closeAttempt(number) { _ in }
         if run.isRelaying {
+            queueCheck.ends(number, cost: nil)
             run.exchange.finish(.resetMidResponse)
             end(number, .brokenOff)
         } else {
@@ -135,6 +151,9 @@ extension GatewaySimulation {
             preconditionFailure("the gateway chose \(routing.endpoint.id), which the simulation never listed")
         }
         note(3, number, index)
+        if let only = run.request.trafficClass?.onlyEndpoint, only != index {
+            find("request \(number) may go to engine-\(only) only, and went to engine-\(index)")
+        }
         runs[number]?.record.attempts.append(RequestRecord.Attempt(endpoint: index, startedAt: now))
         let request = SimulatedRequest(prompt: run.request.prompt, output: .exactly(run.request.outputTokens))
         do {
@@ -158,6 +177,7 @@ extension GatewaySimulation {
         let isFull = if case .queueFull = rejection { true } else { false }
         let status = isFull ? 503 : 400
         if let next = exchange.responseHeadReceived(status: status, isEventStream: false) { return next }
+        queueCheck.ends(number, cost: nil)
         exchange.responseStarted()
         exchange.responseBodyReceived(Array(#"{"error":{"message":"\#(rejection)"}}"#.utf8).span.bytes)
         exchange.finish(.completed)
@@ -188,6 +208,8 @@ extension GatewaySimulation {
     private func relayEnd(_ usage: SimulatedUsage, _ number: Int) {
         guard let run = runs[number] else { return }
         closeAttempt(number) { _ in }
+        let uncached = max(0, usage.promptTokens - usage.cachedTokens)
+        queueCheck.ends(number, cost: Double(uncached + 2 * usage.outputTokens))
         run.exchange.responseBodyReceived(run.stream.closing(usage).span.bytes)
         if configuration.breakage == .losesRelease, number % 11 == 0 {
             lost.append(run.exchange)
@@ -195,6 +217,8 @@ extension GatewaySimulation {
             run.exchange.finish(.completed)
         }
         runs[number]?.record.cachedTokens = usage.cachedTokens
+        runs[number]?.record.promptTokens = usage.promptTokens
+        runs[number]?.record.outputTokens = usage.outputTokens
         end(number, .completed)
     }
 
@@ -204,6 +228,10 @@ extension GatewaySimulation {
             find("request \(number) was answered twice")
             return
         }
+        queueCheck.ends(number, cost: nil)
+        // Who was let go by this end was let go before the next one.
+        takeWakes()
+        queueCheck.ended(number)
         note(5, number, run.record.attempts.last?.endpoint ?? -1)
         run.record.endedAt = now
         run.record.ending = ending

@@ -22,6 +22,7 @@ package final class GatewaySimulation {
         case clientSends(client: Int, sequence: Int)
         case clientLeaves(number: Int)
         case scrape(life: EndpointLife, endpoint: Int)
+        case scrapeAnswer(EndpointScrape.Answer, life: EndpointLife, endpoint: Int)
         case fault(SimulatedFault)
         /// A request's turn has come, or it is to be ended for another one.
         case wake(number: Int, RequestExchange.Wake)
@@ -202,6 +203,8 @@ package final class GatewaySimulation {
             leave(number)
         case .scrape(let life, let endpoint):
             scrape(life, endpoint)
+        case .scrapeAnswer(let answer, let life, let endpoint):
+            takeAnswer(answer, life, endpoint)
         case .fault(let fault):
             unhandledFaults -= 1
             happen(fault)

@@ -17,6 +17,8 @@ package struct SimulationConfiguration: Sendable {
     package var priorities: [String: Int] = [:]
     /// The share of scrapes that are lost on their way, 0 ... 1.
     package var lostScrapes = 0.0
+    /// How long the answer to a scrape takes at most: each takes up to this long.
+    package var scrapeDelay = Duration.zero
     /// When the gateway begins to shut down, if it does: whoever waits is refused then, and whoever comes.
     package var shutDownAt: Duration?
     /// What is broken on purpose, to see that it is found.

@@ -10,13 +10,14 @@ import Synchronization
 #endif
 
 /// `simulate --seeds N --first-seed M`: runs the random worlds of N seeds, on all processors. `simulate --show SEED`
-/// prints how the gateway of one is configured.
+/// prints how the gateway of one is configured, `simulate --overload` what setups of flow control make of an overload.
 ///
 /// Stops at the first seed whose world breaks a promise, says so in one line with what repeats it, and exits with 1.
 /// Otherwise the last line says `clean` with the counts.
 @main
 struct Simulate {
-    private static let usage = "usage: simulate [--seeds N] [--first-seed M] | simulate --show SEED"
+    private static let usage =
+        "usage: simulate [--seeds N] [--first-seed M] | simulate --show SEED | simulate --overload"
 
     private struct State {
         var counts = SeedRun.Counts()
@@ -28,6 +29,7 @@ struct Simulate {
         var first: UInt64 = 1
         var arguments = CommandLine.arguments.dropFirst().makeIterator()
         while let flag = arguments.next() {
+            if flag == "--overload" { return await overload() }
             guard let value = arguments.next().flatMap(UInt64.init), value < 1 << 48 else {
                 return leave(usage, status: 2)
             }
@@ -60,6 +62,52 @@ struct Simulate {
             leave("\(error)", status: 1)
         }
     }
+
+    /// Prints what setups of flow control make of an overload.
+    private static func overload() async {
+        do {
+            let capacity = try OverloadScenario.measureCapacity()
+            print("capacity: \(fixed(capacity)) requests/s")
+            let scenario = OverloadScenario(capacity: capacity)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for setup in OverloadScenario.setups {
+                    group.addTask {
+                        let alone = try scenario.run(.interactive, setup)
+                        let both = try scenario.run(.both, setup)
+                        print(line(setup.name, both: both, alone: alone, capacity: capacity))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            print("two tenants, 10 : 1 in requests and 2 : 1 in the length of prompts; tokens served:")
+            for policy in FairnessScenario.policies {
+                let figures = try FairnessScenario().run(policy)
+                print("\(policy): \(Int(figures.busyTokens)) : \(Int(figures.quietTokens)) = \(fixed(figures.ratio))")
+            }
+        } catch {
+            leave("\(error)", status: 1)
+        }
+    }
+
+    private static func line(
+        _ name: String,
+        both: OverloadScenario.Figures,
+        alone: OverloadScenario.Figures,
+        capacity: Double
+    ) -> String {
+        let left = capacity - alone.interactiveRate
+        let ratio = both.lateFirstToken / alone.lateFirstToken
+        return """
+            \(name):
+                interactive: first token p50 \(fixed(both.medianFirstToken)) s, p99 \(fixed(both.lateFirstToken)) s; \
+            alone \(fixed(alone.medianFirstToken)) s, \(fixed(alone.lateFirstToken)) s; p99 \(fixed(ratio)) times; \
+            \(fixed(both.interactiveRate)) requests/s, \(fixed(both.interactiveLosses * 100)) % lost
+                batch: \(fixed(both.batchRate)) of \(fixed(left)) requests/s that are left, \
+            \(fixed(both.batchRate / left)); \(fixed(both.brokenBatchRate)) requests/s broken off
+            """
+    }
+
+    private static func fixed(_ value: Double) -> String { "\((value * 1_000).rounded() / 1_000)" }
 
     private static func run(_ seeds: Range<UInt64>) async -> State {
         let work = Work(seeds: seeds)

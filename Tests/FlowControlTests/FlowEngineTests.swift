@@ -64,6 +64,18 @@ struct FlowEngineTests {
         #expect(fixture.engine.waitingCount == 2)
     }
 
+    @Test("those that went do not pile up behind one that waits")
+    func nothingPilesUp() {
+        var fixture = EngineFixture { $0.requestTTL = nil }
+        fixture.come("batch", priority: -1)
+        for number in 0..<1_000 {
+            fixture.come("\(number)")
+            _ = fixture.free(1)
+        }
+        #expect(fixture.engine.waitingCount == 1)
+        #expect(fixture.engine.arrivals.count <= 66)
+    }
+
     @Test("a band that is full refuses its own")
     func limitsOfABand() {
         var fixture = EngineFixture { $0.template.maxRequests = 1 }

@@ -41,8 +41,6 @@ struct DeficitCounters: FairnessState {
         let flow: Int
         /// How many turns the flow needs; 0 when it has its turn already.
         let turns: Double
-        /// Those that were looked at.
-        let waiting: [WaitingFlow]
     }
 
     private let cost: ServiceCost
@@ -53,6 +51,8 @@ struct DeficitCounters: FairnessState {
     private var current = -1
     /// Of the last ``next(among:now:)``, in force when the flow is dispatched.
     private var plan: Plan?
+    /// The flows that the plan is for. By number: holding on to `waiting` would make the queue copy it.
+    private var planned: [Int] = []
 
     init(cost: ServiceCost, quantum: Double) {
         self.cost = cost
@@ -87,7 +87,9 @@ struct DeficitCounters: FairnessState {
                 fewest = turns
             }
         }
-        plan = Plan(flow: waiting[best].flow, turns: fewest, waiting: waiting)
+        plan = Plan(flow: waiting[best].flow, turns: fewest)
+        planned.removeAll(keepingCapacity: true)
+        if fewest > 0 { for flow in waiting { planned.append(flow.flow) } }
         return best
     }
 
@@ -129,10 +131,10 @@ struct DeficitCounters: FairnessState {
     /// Gives out the quanta of the rounds that go by until the plan's flow can be served: one for each turn that a flow
     /// had meanwhile. Those behind it in the last round had one turn less.
     private mutating func carryOut(_ plan: Plan) {
-        for waiting in plan.waiting {
-            guard let account = accounts[waiting.flow] else { continue }
-            let isLate = waiting.flow != plan.flow && isBefore(plan.flow, waiting.flow)
-            accounts[waiting.flow]?.deficit += (isLate ? plan.turns - 1 : plan.turns) * account.quantum
+        for flow in planned {
+            guard let account = accounts[flow] else { continue }
+            let isLate = flow != plan.flow && isBefore(plan.flow, flow)
+            accounts[flow]?.deficit += (isLate ? plan.turns - 1 : plan.turns) * account.quantum
         }
     }
 }

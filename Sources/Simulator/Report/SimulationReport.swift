@@ -30,6 +30,10 @@ package struct RequestRecord: Hashable, Sendable {
     package let sequence: Int
     /// The shared prefix.
     package let prefix: Int
+    /// The name of its objective; empty for none.
+    package let objective: String
+    /// The flow that it belongs to; empty for none.
+    package let fairnessID: String
     /// When the client sent it.
     package let sentAt: MonotonicInstant
     /// The tries, in order.
@@ -42,6 +46,10 @@ package struct RequestRecord: Hashable, Sendable {
     package internal(set) var ending = Ending.completed
     /// Prompt tokens that the server found in its cache, when the answer came whole.
     package internal(set) var cachedTokens = 0
+    /// Prompt tokens, when the answer came whole.
+    package internal(set) var promptTokens = 0
+    /// Generated tokens, when the answer came whole.
+    package internal(set) var outputTokens = 0
 
     /// The time from sending to the first token; `nil` when none came.
     package var timeToFirstToken: Duration? {

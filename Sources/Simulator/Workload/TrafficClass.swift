@@ -18,6 +18,9 @@ package struct TrafficClass: Sendable, Hashable {
     /// Tokens of an answer, at least 1.
     package var outputTokens = 32...96
 
+    /// The endpoint that a proxy in front allows alone; `nil` for all.
+    package var onlyEndpoint: Int?
+
     /// One client with one request.
     package init() {}
 }

@@ -13,8 +13,21 @@ package struct QueuePromises: Sendable, Hashable {
     /// The most dispatches of higher priorities in a row while a lower one waits; `nil` for no bound.
     package var mostPassesOver: Int?
 
+    /// How far apart the tokens of flows get; `nil` for no bound.
+    package var tokens: TokenPromise?
+
     /// What the defaults promise.
     package init() {}
+
+    /// Promises no order: some requests may go where others may not.
+    mutating func forgetOrder() {
+        strictPriorities = false
+        firstComeFirstServed = false
+        takesTurns = false
+        conservesWork = false
+        mostPassesOver = nil
+        tokens = nil
+    }
 }
 
 /// The simulation's own view of the queue, which the gateway's decisions must fit.
@@ -25,6 +38,8 @@ struct QueueCheck {
         let flow: String
         /// Counts arrivals.
         let arrival: Int
+        /// The tokens of its prompt that are charged when it goes.
+        let tokens: ClosedRange<Double>
     }
 
     private struct FlowName: Hashable {
@@ -42,9 +57,11 @@ struct QueueCheck {
     /// Requests whose turn has come and who were not told yet.
     private(set) var decided: Set<Int> = []
     private(set) var dispatches = 0
+    private var tokenCheck: TokenCheck?
 
     init(promises: QueuePromises) {
         self.promises = promises
+        tokenCheck = promises.tokens.map(TokenCheck.init)
     }
 
     /// How many requests wait, and how many know nothing yet of their turn.
@@ -53,11 +70,14 @@ struct QueueCheck {
     var isAnyoneWaiting: Bool { !waiting.isEmpty }
 
     /// A request waits.
-    mutating func entered(_ number: Int, priority: Int, flow: String) {
+    mutating func entered(_ number: Int, priority: Int, flow: String, tokens: ClosedRange<Double>) {
         arrivals += 1
-        waiting[number] = Waiting(priority: priority, flow: flow, arrival: arrivals)
+        waiting[number] = Waiting(priority: priority, flow: flow, arrival: arrivals, tokens: tokens)
         let name = FlowName(priority: priority, flow: flow)
-        if passes[name] == nil { passes[name] = [:] }
+        if passes[name] == nil {
+            passes[name] = [:]
+            tokenCheck?.began(TokenCheck.Flow(priority: priority, id: flow))
+        }
     }
 
     /// A request waits no more, without having gone.
@@ -83,10 +103,31 @@ struct QueueCheck {
         return dispatched(number, entry)
     }
 
+    /// The turns of a flow are counted anew: when it went is not known.
+    mutating func losesCount(priority: Int, flow: String) {
+        for name in passes.keys where name.priority == priority { passes[name]?[flow] = -1 }
+        let name = TokenCheck.Flow(priority: priority, id: flow)
+        tokenCheck?.stopped(name)
+        if passes[FlowName(priority: priority, flow: flow)] != nil { tokenCheck?.began(name) }
+    }
+
     /// A request went on without having waited.
-    mutating func passed(_ number: Int, priority: Int, flow: String) -> String? {
+    mutating func passed(_ number: Int, priority: Int, flow: String, tokens: ClosedRange<Double>) -> String? {
         arrivals += 1
-        return dispatched(number, Waiting(priority: priority, flow: flow, arrival: arrivals))
+        return dispatched(
+            number, Waiting(priority: priority, flow: flow, arrival: arrivals, tokens: tokens))
+    }
+
+    /// A request that was let go is about to end.
+    ///
+    /// - Parameter cost: its tokens as ``TokenCheck`` counts them; `nil` when they are not known.
+    mutating func ends(_ number: Int, cost: Double?) {
+        tokenCheck?.ends(number, cost: cost)
+    }
+
+    /// A request ended.
+    mutating func ended(_ number: Int) {
+        tokenCheck?.ended(number)
     }
 
     /// The request was told.
@@ -107,7 +148,9 @@ struct QueueCheck {
                 return "request \(number) went before \(other), which came earlier in the flow '\(entry.flow)'"
             }
         }
-        return turns(entry) ?? passingOver(entry)
+        let flow = TokenCheck.Flow(priority: entry.priority, id: entry.flow)
+        let tokens = tokenCheck?.dispatched(number, of: flow, tokens: entry.tokens)
+        return turns(entry) ?? passingOver(entry) ?? tokens
     }
 
     private mutating func turns(_ entry: Waiting) -> String? {
@@ -136,6 +179,7 @@ struct QueueCheck {
         let name = FlowName(priority: entry.priority, flow: entry.flow)
         if !waiting.values.contains(where: { $0.priority == entry.priority && $0.flow == entry.flow }) {
             passes[name] = nil
+            tokenCheck?.stopped(TokenCheck.Flow(priority: entry.priority, id: entry.flow))
         }
     }
 }

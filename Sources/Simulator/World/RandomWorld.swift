@@ -28,6 +28,7 @@ package struct RandomWorld: Sendable {
         if draw.isTrue(0.2) { configuration.engine.maxQueuedRequests = draw.number(2...8) }
         configuration.scrape.interval = .milliseconds(draw.oneOf([50, 50, 200, 1_000]))
         configuration.lostScrapes = draw.isTrue(0.3) ? draw.share() * 0.5 : 0
+        if draw.isTrue(0.3) { configuration.scrapeDelay = .milliseconds(draw.number(1...400)) }
         configuration.workload.prefixes = draw.number(1...3)
         configuration.workload.prefixTokens = draw.number(16...200)
         configuration.workload.departures = draw.isTrue(0.5) ? draw.share() * 0.3 : 0
@@ -35,30 +36,39 @@ package struct RandomWorld: Sendable {
         configuration.workload.patienceMilliseconds = 1...800
         configuration.timeLimit = .seconds(3_600)
         configuration.priorities = ["interactive": 10, "batch": -1, "lowest": -2_147_483_648, "highest": 2_147_483_647]
-        configuration.workload.classes = Self.traffic(&draw)
+        configuration.workload.classes = Self.traffic(endpoints: configuration.endpoints, &draw)
         configuration.faults = Self.faults(endpoints: configuration.endpoints, &draw)
         if draw.isTrue(0.1) { configuration.shutDownAt = .milliseconds(draw.number(100...1_500)) }
         let flow = FlowText(&draw, roundRobin: roundRobin)
         text = flow.text
         promises = flow.promises
+        if configuration.workload.classes.contains(where: { $0.onlyEndpoint != nil }) { promises.forgetOrder() }
         picker = try EndpointPickerConfiguration.decode(text: text, file: "seed \(seed)")
     }
 
-    private static func traffic(_ draw: inout Draw) -> [TrafficClass] {
+    private static func traffic(endpoints: Int, _ draw: inout Draw) -> [TrafficClass] {
         let objectives = ["", "interactive", "batch", "lowest", "highest"]
-        return (0..<draw.number(1...4)).map { _ in
+        // Many flows of one priority, or few of several.
+        let isCrowd = draw.isTrue(0.2)
+        let objective = draw.oneOf(objectives)
+        let isConstrained = draw.isTrue(0.15)
+        return (0..<(isCrowd ? draw.number(5...12) : draw.number(1...4))).map { number in
             var trafficClass = TrafficClass()
-            trafficClass.fairnessID = "tenant-\(draw.number(0...3))"
-            trafficClass.objective = draw.oneOf(objectives)
-            trafficClass.clients = draw.number(1...6)
+            trafficClass.fairnessID = "tenant-\(isCrowd ? number : draw.number(0...3))"
+            trafficClass.objective = isCrowd ? objective : draw.oneOf(objectives)
+            trafficClass.clients = draw.number(1...(isCrowd ? 2 : 6))
             trafficClass.requestsPerClient = draw.number(1...5)
             trafficClass.isOpen = draw.isTrue(0.6)
             trafficClass.gapMilliseconds = draw.number(1...60)
             trafficClass.suffixTokens = 1...draw.number(2...120)
-            trafficClass.outputTokens = 1...draw.number(2...16)
+            trafficClass.outputTokens = 1...draw.number(2...mostOutput)
+            if isConstrained, draw.isTrue(0.5) { trafficClass.onlyEndpoint = draw.number(0...(endpoints - 1)) }
             return trafficClass
         }
     }
+
+    /// The most tokens of an answer.
+    fileprivate static let mostOutput = 16
 
     private static func faults(endpoints: Int, _ draw: inout Draw) -> [TimedFault] {
         var milliseconds = 0
@@ -103,19 +113,29 @@ package struct RandomWorld: Sendable {
                     + "maxTokenConcurrency: \(draw.number(100...2_000))}}",
                 "{name: detector, type: utilization-detector, parameters: "
                     + "{queueDepthThreshold: \(draw.number(1...4)), metricsStalenessThreshold: 500ms}}",
+                "{name: detector, type: learned-capacity-detector}",
             ])
+            let quantum = draw.number(20...400)
+            let tokenCounter = "virtual-token-counter-fairness-policy"
+            let rounds = "deficit-round-robin-fairness-policy, parameters: {quantum: \(quantum)}"
             let fairness = draw.oneOf([
-                "global-strict-fairness-policy", roundRobin, "program-aware-fairness",
+                "global-strict-fairness-policy", roundRobin, "program-aware-fairness", tokenCounter, rounds,
             ])
-            let ordering = draw.oneOf(["fcfs-ordering-policy", "edf-ordering-policy", "slo-deadline-ordering-policy"])
+            let ordering = draw.oneOf([
+                "fcfs-ordering-policy", "edf-ordering-policy", "slo-deadline-ordering-policy", "fcfs-ordering-policy",
+                "shortest-uncached-prefill-ordering-policy",
+            ])
             let usage = draw.oneOf([
                 "static-usage-limit-policy", "static-usage-limit-policy",
-                "priority-holdback-policy, parameters: {minCeiling: 0.5}", "soft-reflective-ceiling-policy",
+                "static-usage-limit-policy, parameters: {threshold: 0.6}",
+                "priority-holdback-policy, parameters: {minCeiling: 0.5}",
+                "priority-holdback-policy, parameters: {minCeiling: 0.3, maxCeiling: 0.9, domain: value}",
+                "soft-reflective-ceiling-policy",
             ])
             let evicts = draw.isTrue(0.3)
             let share = draw.isTrue(0.3) ? [0.1, 0.25, 0.5][draw.number(0...2)] : 0
-            // Requests that wait for ever need servers that stay.
-            let ttl = "\(draw.number(50...3_000))ms"
+            // 0 is for ever.
+            let ttl = draw.isTrue(0.15) ? "0s" : "\(draw.number(50...3_000))ms"
             text = """
                 apiVersion: llm-d.ai/v1alpha1
                 kind: EndpointPickerConfig
@@ -137,12 +157,18 @@ package struct RandomWorld: Sendable {
                   defaultPriorityBand:
                     {maxRequests: \(draw.number(1...30)), fairnessPolicyRef: fairness, orderingPolicyRef: ordering}
                 """
-            let isStatic = usage == "static-usage-limit-policy"
-            promises.conservesWork = isStatic
+            let isStatic = usage.hasPrefix("static-usage-limit-policy")
+            let usesAll = usage == "static-usage-limit-policy"
+            promises.conservesWork = usesAll
+            promises.firstComeFirstServed = !ordering.hasPrefix("shortest")
+            if fairness == tokenCounter { promises.tokens = .leastFirst(mostOutput: RandomWorld.mostOutput) }
+            if fairness == rounds {
+                promises.tokens = .rounds(quantum: Double(quantum), mostOutput: RandomWorld.mostOutput)
+            }
             // A ceiling below a full pool, and a share for lower priorities, let lower ones go while higher ones wait.
             promises.strictPriorities = share == 0 && (isStatic || usage.hasPrefix("priority-holdback"))
             promises.takesTurns = fairness == roundRobin
-            promises.mostPassesOver = share > 0 && isStatic ? Int((1 / share).rounded(.up)) + 1 : nil
+            promises.mostPassesOver = share > 0 && usesAll ? Int((1 / share).rounded(.up)) + 1 : nil
         }
     }
 }
