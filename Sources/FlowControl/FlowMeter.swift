@@ -75,8 +75,8 @@ package final class FlowMeter: Sendable {
         metrics.revocations.child(FlowControlMetrics.Revocation.timedOut.rawValue, pool).increment(by: UInt64(count))
     }
 
-    /// A flow was forgotten.
-    func forget(_ flow: FlowEngine.ForgottenFlow) {
-        metrics.remove(fairnessID: flow.fairnessID, priority: String(flow.priority), pool: pool)
+    /// Flows were forgotten.
+    func forget(_ flows: [FlowEngine.ForgottenFlow]) {
+        metrics.remove(flows: Set(flows.map { [$0.fairnessID, String($0.priority)] }), pool: pool)
     }
 }
