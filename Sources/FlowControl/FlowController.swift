@@ -250,7 +250,8 @@ package final class FlowController: Sendable {
             }
         }
         if let begun { meter?.looked(for: clock.now.seconds(since: begun)) }
-        for flow in state.engine.takeForgotten() { meter?.forget(flow) }
+        let forgotten = state.engine.takeForgotten()
+        if !forgotten.isEmpty { meter?.forget(forgotten) }
         waiting.store(state.engine.waitingCount, ordering: .relaxed)
         state.nextWake = nextWake(of: state.engine, after: now)
         setAlarm(for: state.nextWake, &state)

@@ -70,13 +70,13 @@ package final class FlowMeter: Sendable {
         metrics.revocations.child(FlowControlMetrics.Revocation.timedOut.rawValue, pool).increment(by: UInt64(count))
     }
 
-    /// A flow was forgotten.
-    func forget(_ flow: FlowEngine.ForgottenFlow) {
+    /// Flows were forgotten.
+    func forget(_ flows: [FlowEngine.ForgottenFlow]) {
+        let gone = Set(flows.map { [$0.fairnessID, String($0.priority)] })
         kept.withLock { kept in
-            let isOfFlow = { (key: Key) in key.fairnessLabel == flow.fairnessID && key.priority == flow.priority }
-            kept = kept.filter { !isOfFlow($0.key) }
+            kept = kept.filter { !gone.contains([$0.key.fairnessLabel, String($0.key.priority)]) }
         }
-        metrics.remove(fairnessID: flow.fairnessID, priority: String(flow.priority), pool: pool)
+        metrics.remove(flows: gone, pool: pool)
     }
 }
 

@@ -23,7 +23,7 @@ struct FlowInstrumentsTests {
             #expect(page().contains("tenant-a"))
             instruments.left(byteCount: 100)
             instruments.decided(FlowDecision(outcome: .dispatched, waited: .seconds(1), retryAfterSeconds: 1))
-            meter.forget(FlowEngine.ForgottenFlow(fairnessID: "tenant-a", priority: 3))
+            meter.forget([FlowEngine.ForgottenFlow(fairnessID: "tenant-a", priority: 3)])
         }
         #expect(page().contains(#"outcome="Dispatched",priority="3""#), "decisions are kept, which name no flow")
     }

@@ -56,11 +56,16 @@ package struct FlowControlMetrics: Sendable {
         foldedRequests = try registry.counters(Names.foldedRequests)
     }
 
-    /// Takes the series of a flow that is gone off the page.
-    package func remove(fairnessID: String, priority: String, pool: String) {
-        queueDuration.remove { $0[0] == fairnessID && $0[1] == priority && $0[3] == pool }
+    /// Takes the series of flows that are gone off the page.
+    ///
+    /// - Parameters:
+    ///   - flows: the fairness id and the priority of each.
+    ///   - pool: the pool's name.
+    package func remove(flows: Set<[String]>, pool: String) {
+        // Flows go by the thousand at times: one pass over the series, and not one for each of them.
+        queueDuration.remove { $0[3] == pool && flows.contains(Array($0[0...1])) }
         for family in [queueSize, queueBytes] {
-            family.remove { $0[0] == fairnessID && $0[1] == priority && $0[2] == pool }
+            family.remove { $0[2] == pool && flows.contains(Array($0[0...1])) }
         }
     }
 }
