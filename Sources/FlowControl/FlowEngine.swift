@@ -105,7 +105,12 @@ package struct FlowEngine {
     /// When ``next(at:room:)`` has something to do by the time alone; `nil` for never.
     package var nextWake: MonotonicInstant? {
         guard table.count > 0 else { return nil }
-        return [nextExpiry, reclaim?.nextWake, nextLook].compactMap(\.self).min()
+        return Self.earlier(Self.earlier(nextExpiry, reclaim?.nextWake), nextLook)
+    }
+
+    private static func earlier(_ left: MonotonicInstant?, _ right: MonotonicInstant?) -> MonotonicInstant? {
+        guard let left, let right else { return left ?? right }
+        return min(left, right)
     }
 
     /// In how many seconds a request of `priority` that is refused now may find the queue drained: at least 1, at most

@@ -6,7 +6,7 @@ import Testing
 struct OverloadTests {
     @Test("at three times the capacity, interactive requests hardly wait and batch has what is left")
     func prioritiesHold() throws {
-        let capacity = try OverloadScenario.measureCapacity()
+        let capacity = try OverloadScenario.measureCapacity(seconds: 240)
         let scenario = OverloadScenario(capacity: capacity)
         let alone = try scenario.run(.interactive, OverloadScenario.concurrencyWithEviction)
         let both = try scenario.run(.both, OverloadScenario.concurrencyWithEviction)

@@ -93,12 +93,15 @@ package struct OverloadScenario: Sendable {
 
     /// Requests per second that the pool serves at saturation.
     ///
+    /// - Parameters:
+    ///   - seed: the seed.
+    ///   - seconds: for how long clients send; more than 60. A shorter run is less exact.
     /// - Throws: ``InvariantViolation`` for what does not hold.
-    package static func measureCapacity(seed: UInt64 = 1) throws -> Double {
+    package static func measureCapacity(seed: UInt64 = 1, seconds: Int = 600) throws -> Double {
         // More than it can be; a concurrency of twice the engines' own keeps their batches full.
         let setup = Setup(name: "", detector: "concurrency-detector, parameters: {maxConcurrency: 80}")
         var scenario = OverloadScenario(seed: seed, capacity: 5)
-        scenario.seconds = 240
+        scenario.seconds = seconds
         return try scenario.run(.batch, setup).batchRate
     }
 
