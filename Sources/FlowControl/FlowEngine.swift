@@ -77,14 +77,6 @@ package struct FlowEngine {
     /// The names of flows that were forgotten and not yet asked for.
     private var forgotten: [ForgottenFlow] = []
 
-    /// A flow that is forgotten: nothing is to be told of it any more.
-    package struct ForgottenFlow: Hashable, Sendable {
-        /// Its fairness id.
-        package let fairnessID: String
-        /// Its priority.
-        package let priority: Int
-    }
-
     /// Makes an engine without requests.
     ///
     /// - Parameters:

@@ -24,8 +24,8 @@ package final class FlowMeter: Sendable {
         self.pool = pool.name
     }
 
-    /// The instruments of a request, which does this one look-up. A request leaves the series that it entered, also when
-    /// its labels would give others by then, since the page keeps only so many apart.
+    /// The instruments of a request, which does this one look-up. A request leaves the series that it entered, also
+    /// when its labels would give others by then, since the page keeps only so many apart.
     ///
     /// - Parameter isFolded: whether it is in the flow of those that are not told apart.
     func instruments(of request: InferenceRequest, isFolded: Bool) -> FlowInstruments {
