@@ -3,9 +3,9 @@ import Synchronization
 
 /// A request's way through flow control, from its arrival to its end.
 ///
-/// Whoever has it calls ``close(usage:)`` when the request is over, however that came about: it leaves the queue, gives
-/// its place back, or ends. Closing twice does nothing; one that is dropped closes itself. It may move between threads,
-/// but one at a time uses it.
+/// Whoever has it calls ``close(usage:as:)`` when the request is over, however that came about: it leaves the queue,
+/// gives its place back, or ends. Closing twice does nothing; one that is dropped closes itself. It may move between
+/// threads, but one at a time uses it.
 package final class AdmissionTicket: Sendable {
     private enum Step {
         case waiting

@@ -264,9 +264,6 @@ package struct FlowEngine {
         guard let entry = table[id] else { return false }
         return bands[entry.band]?.name(of: entry.flow) != entry.request.request.fairnessID
     }
-
-    /// The request called `id`; `nil` when it does not wait.
-    package func request(_ id: WaitingID) -> QueuedRequest? { table[id]?.request }
 }
 
 // MARK: - Dispatch

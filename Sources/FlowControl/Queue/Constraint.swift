@@ -47,9 +47,6 @@ struct ConstraintTable {
     private var numbers: [RequestConstraint: Int] = [.none: 0]
     private var free: [Int] = []
 
-    /// How many there are beside none.
-    var isTrivial: Bool { constraints.count == free.count + 1 }
-
     subscript(id: ConstraintID) -> RequestConstraint { constraints[id.number] }
 
     /// The number of `constraint`, for one more request.

@@ -26,10 +26,7 @@ package struct PoolRooms: PoolRoomSource {
         var view = endpoints.current.available
         if constraint != .none {
             view = constraint.subset.map { subset in view.filter { subset.contains($0.address) } } ?? view
-            if !constraint.model.isEmpty {
-                let serving = view.filter { $0.mayServe(constraint.model) }
-                if !serving.isEmpty { view = serving }
-            }
+            view = view.serving(constraint.model)
         }
         if view.isEmpty { return PoolRoom(isEmpty: true, saturation: 1) }
         return PoolRoom(isEmpty: false, saturation: saturation(of: view, adding: pending, at: now))

@@ -31,10 +31,7 @@ enum CandidateSelection {
         var endpoints = view.available
         if let subset { endpoints = try allowed(by: subset, view, pool: pool) }
         if endpoints.isEmpty { throw down(view, pool: pool) }
-        if !model.isEmpty, !endpoints.allSatisfy({ $0.mayServe(model) }) {
-            let serving = endpoints.filter { $0.mayServe(model) }
-            if !serving.isEmpty { endpoints = serving }
-        }
+        endpoints = endpoints.serving(model)
         if !tried.isEmpty {
             endpoints.removeAll { tried.contains($0.id) }
             if endpoints.isEmpty { throw down(view, pool: pool) }
@@ -80,9 +77,18 @@ enum CandidateSelection {
     }
 }
 
+extension [EndpointSnapshot] {
+    /// Those that serve `model`, as far as they have told; all when it is empty, and when none does.
+    func serving(_ model: String) -> [EndpointSnapshot] {
+        if model.isEmpty || allSatisfy({ $0.mayServe(model) }) { return self }
+        let serving = filter { $0.mayServe(model) }
+        return serving.isEmpty ? self : serving
+    }
+}
+
 extension EndpointSnapshot {
     /// Whether the endpoint serves `model`, as far as it has told: by its list, or as an adapter that its metrics name.
-    func mayServe(_ model: String) -> Bool {
+    fileprivate func mayServe(_ model: String) -> Bool {
         guard let models else { return true }
         return models.contains(model) || metrics.activeModels.contains(model) || metrics.waitingModels.contains(model)
     }
