@@ -27,6 +27,9 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A product target under `Sources/`.
@@ -78,6 +81,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.0.0"),
         .package(url: "https://github.com/apple/swift-certificates.git", from: "1.17.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess.git", from: "1.0.0", traits: []),
     ],
     targets: [
         // In reading order: the order of a request. Arrows point down only; scripts/check-imports holds the same table.
@@ -92,8 +97,9 @@ let package = Package(
             [
                 "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
                 "ExtProcServer", "FlowControl",
-                "GatewayConfiguration", "GatewayCore", "ModelServerSimulator", "RequestControl", "RequestFormats",
-                "ReverseProxy", "Scheduling", "Telemetry",
+                "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery",
+                "ModelServerSimulator",
+                "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -113,6 +119,12 @@ let package = Package(
             "ReverseProxy", ["HTTP1Messages", "Transport", "GatewayCore", "RequestControl", "Telemetry"],
             [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL, nioTLS]
         ),
+        room(
+            "KubernetesDiscovery", ["GatewayConfiguration", "GatewayCore", "KubernetesClient"], [logging]
+        ),
+        room(
+            "KubernetesClient", [], [asyncHTTPClient, logging, nioCore, nioPosix, nioSSL, nioHTTP1, subprocess, yams]
+        ),
         room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
         room("EngineClient", ["HTTP1Messages", "Transport", "GatewayCore"], [nioCore, nioPosix, nioSSL]),
         room("HTTP1Messages", ["GatewayCore"], [nioCore]),
@@ -124,7 +136,7 @@ let package = Package(
         room("FlowControl", ["GatewayCore", "Telemetry"], [deque, heap]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats"]),
-        room("GatewayConfiguration", ["GatewayCore"], [.product(name: "Yams", package: "Yams")]),
+        room("GatewayConfiguration", ["GatewayCore"], [yams]),
         room("GatewayCore", []),
         room("RequestFormats", ["CStringScan"]),
         room("PrefixIndex", []),
@@ -137,7 +149,10 @@ let package = Package(
         room(
             "GatewayTesting",
             ["DataLayer", "FlowControl", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
-            [nioCore, nioPosix, nioHTTP2]
+            [nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]
+        ),
+        .executableTarget(
+            name: "scripted-kubernetes-api", dependencies: ["GatewayTesting"], swiftSettings: settings
         ),
         room(
             "Simulator",
@@ -171,6 +186,15 @@ let package = Package(
         tests(
             "EngineClientTests", ["EngineClient", "GatewayCore"], [nioCore, nioPosix, nioSSL],
             exclude: ["Fixtures"]
+        ),
+        tests(
+            "KubernetesClientTests", ["GatewayTesting", "KubernetesClient"],
+            [logging, nioCore, nioPosix, nioHTTP1, nioSSL]
+        ),
+        tests(
+            "KubernetesDiscoveryTests",
+            ["GatewayConfiguration", "GatewayCore", "GatewayTesting", "KubernetesClient", "KubernetesDiscovery"],
+            [logging, nioCore]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),

@@ -1,0 +1,4 @@
+@main
+enum ScriptedKubernetesAPICommand {
+    static func main() async throws {}
+}

@@ -1,0 +1,2 @@
+import KubernetesDiscovery
+import Testing
