@@ -12,6 +12,9 @@ package struct PluginSpecification: Sendable {
     /// Where messages say that it stands.
     let position: SourcePosition
 
+    /// Whether the plugin asks which base model an adapter belongs to.
+    package var readsModelMapping: Bool { type == BaseModelToHeader.type }
+
     /// The chain without any specification: the model's name, then its base model.
     package static let defaults = [
         PluginSpecification(

@@ -15,6 +15,14 @@ package enum RequestParserKind: String, Hashable, Sendable, CaseIterable {
     /// Takes every path that no other parser claims and reads nothing.
     case passthrough = "passthrough-parser"
 
+    /// Whether it can read what servers without HTTP/2 speak (`appProtocol: http`); all read `kubernetes.io/h2c`.
+    package var readsHTTP1: Bool {
+        switch self {
+        case .openAI, .anthropic, .vllmHTTP, .sglangHTTP, .passthrough: true
+        case .vllmGRPC, .vertexAI: false
+        }
+    }
+
     /// The paths that the parser claims, without slashes around them; none for the fallback.
     fileprivate var claims: [PathClaim] {
         switch self {

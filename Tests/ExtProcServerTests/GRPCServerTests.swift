@@ -22,7 +22,7 @@ import Testing
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
             let service = EchoService()
-            let health = HealthService(names: [""]) { $0.isEmpty ? .serving : nil }
+            let health = HealthService(names: { [""] }) { $0.isEmpty ? .serving : nil }
             var configuration = GRPCServerConfiguration()
             configuration.engine = engine
             let server = try await GRPCServer(group: group, configuration: configuration, services: [service, health])

@@ -13,7 +13,7 @@ import Testing
         var configuration = GRPCServerConfiguration()
         configuration.streamWindowBytes = 1 << 16
         let stream = GRPCStream(1, connection: connection, configuration: configuration)
-        let service = HealthService(names: [""]) { _ in .serving }
+        let service = HealthService(names: { [""] }) { _ in .serving }
         stream.start(try #require(service.makeCall(path: "/grpc.health.v1.Health/Watch", stream: stream)))
         stream.received(ByteBuffer(bytes: [0, 0, 0, 0, 0]))
         stream.handOver()

@@ -88,6 +88,8 @@ import Testing
         let proxy: ProxyMetrics
         let streams: StreamMetrics
         let bodyRouting: BodyRoutingMetrics
+        let cluster: ClusterMetrics
+        let election: ElectionMetrics
         let process: ProcessMetrics
 
         init() throws {
@@ -99,6 +101,8 @@ import Testing
             proxy = try ProxyMetrics(registry: registry)
             streams = try StreamMetrics(registry: registry)
             bodyRouting = try BodyRoutingMetrics(registry: registry, commit: "abc", buildRef: "main")
+            cluster = try ClusterMetrics(registry: registry)
+            election = try ElectionMetrics(registry: registry)
             process = try ProcessMetrics(registry: registry)
         }
 

@@ -3,16 +3,19 @@ import NIOCore
 
 /// grpc.health.v1.Health: Check, List and Watch.
 package struct HealthService: GRPCService {
-    private let names: [String]
+    private let names: @Sendable () -> [String]
     private let status: @Sendable (String) -> ServingStatus?
 
     /// Makes a service.
     ///
     /// - Parameters:
-    ///   - names: the services that List tells; an empty name is the server as a whole.
+    ///   - names: the services that List tells, asked each time; an empty name is the server as a whole.
     ///   - status: the present health of a service; `nil` for one that is not known. Called from any event loop, with
     ///     any text that a client sends.
-    package init(names: [String], status: @escaping @Sendable (_ service: String) -> ServingStatus?) {
+    package init(
+        names: @escaping @Sendable () -> [String],
+        status: @escaping @Sendable (_ service: String) -> ServingStatus?
+    ) {
         self.names = names
         self.status = status
     }
@@ -21,7 +24,7 @@ package struct HealthService: GRPCService {
     package func makeCall(path: String, stream: GRPCStream) -> (any GRPCCall)? {
         switch path {
         case "/grpc.health.v1.Health/Check": HealthCall(stream, status: status, kind: .check)
-        case "/grpc.health.v1.Health/List": HealthCall(stream, status: status, kind: .list(names))
+        case "/grpc.health.v1.Health/List": HealthCall(stream, status: status, kind: .list(names()))
         case "/grpc.health.v1.Health/Watch": HealthCall(stream, status: status, kind: .watch)
         default: nil
         }

@@ -18,6 +18,34 @@ extension ConfigurationSet {
     }
 }
 
+extension ConfigurationSet {
+    /// The one resource of a document that a cluster holds, by itself. The API server has checked it against the schema
+    /// of its own version, so what is not known here is told and passed over, instead of being a mistake.
+    ///
+    /// - Returns: a set of at most that resource, and the fields that are not known.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong with it.
+    package static func decode(
+        clusterObject document: ConfigurationValue
+    ) throws(ConfigurationError) -> (set: ConfigurationSet, unknownFields: [ConfigurationProblem]) {
+        var reader = ResourceReader()
+        let unknownFields = reader.readAlone(document)
+        guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems) }
+        return (reader.set, unknownFields)
+    }
+
+    /// The resources of all `sets`, in their order.
+    package init(merging sets: some Sequence<ConfigurationSet>) {
+        self.init()
+        for set in sets {
+            pools += set.pools
+            objectives += set.objectives
+            rewrites += set.rewrites
+            models += set.models
+            modelMaps += set.modelMaps
+        }
+    }
+}
+
 /// The kinds of document that a configuration may hold, and the `apiVersion`s of each.
 enum ResourceKind: String, CaseIterable {
     case gateway = "Gateway"
@@ -74,6 +102,19 @@ private struct ResourceReader {
         document.reportUnknownKeys()
         problems += document.problems
         warnings += document.warnings
+    }
+
+    /// Reads a resource of a cluster, and returns the fields that are not known.
+    mutating func readAlone(_ value: ConfigurationValue) -> [ConfigurationProblem] {
+        let document = ParameterDecoder(value: value)
+        guard let kind = kind(of: document) else {
+            problems += document.problems
+            return []
+        }
+        checkVersion(document, kind: kind)
+        readResource(document, kind: kind)
+        problems += document.problems
+        return document.takeUnknownKeys()
     }
 
     private func kind(of document: ParameterDecoder) -> ResourceKind? {

@@ -122,11 +122,7 @@ extension EndpointPickerConfiguration {
                     document.report(message, at: "featureGates", index: index, value: value)
                     return nil
                 }
-                let gate = FeatureGate(name: name, isEnabled: isEnabled, position: value.position)
-                if let reason = gate.reasonWithoutEffect {
-                    document.warn("\(ConfigurationProblem.quoted(text)) has no effect: \(reason)", at: "featureGates")
-                }
-                return gate
+                return FeatureGate(name: name, isEnabled: isEnabled, position: value.position)
             }
     }
 

@@ -58,14 +58,6 @@ package struct EndpointPickerConfiguration: Sendable {
         package let isEnabled: Bool
         /// Where it stands.
         package let position: SourcePosition
-
-        /// Why the gate changes nothing as it is set; `nil` when it does.
-        var reasonWithoutEffect: String? {
-            switch (name, isEnabled) {
-            case ("haPopulateNonLeaderDatastore", false): "replicas elect no leader"
-            default: nil
-            }
-        }
     }
 
     /// A source of what is known of endpoints, and what is taken from it.
@@ -117,6 +109,12 @@ package struct EndpointPickerConfiguration: Sendable {
     package static let knownFeatureGates: [(name: String, isEnabledByDefault: Bool)] = [
         ("flowControl", false), ("haPopulateNonLeaderDatastore", true),
     ]
+
+    /// Whether replicas that do not lead know the pool's endpoints as well, so that a request that reaches them anyway
+    /// is served.
+    package var populatesFollowers: Bool {
+        featureGates.last { $0.name == "haPopulateNonLeaderDatastore" }?.isEnabled ?? true
+    }
 
     /// The same configuration as that of `pool`.
     package func named(_ pool: ResourceName) -> EndpointPickerConfiguration {

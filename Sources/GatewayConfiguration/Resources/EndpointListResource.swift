@@ -174,40 +174,25 @@ extension EndpointEntry {
     private static func port(_ value: ConfigurationValue) -> Int? {
         switch value.content {
         case .int(let number): (1...65_535).contains(number) ? Int(number) : nil
-        case .string(let text): port(text[...])
+        case .string(let text): ActivePorts.port(text[...])
         default: nil
         }
     }
 
-    private static func port(_ text: Substring) -> Int? {
-        guard text.utf8.allSatisfy(NameSyntax.isDigit), let port = UInt16(text), port > 0 else { return nil }
-        return Int(port)
-    }
-
     // MARK: - Active ports
 
-    /// The annotation of llm-d, and the one of the Gateway API Inference Extension, which counts without the other.
-    private static let activePortsKeys = ["llm-d.ai/active-ports", "inference.networking.k8s.io/active-ports"]
-
-    /// The ports that an annotation calls active, `nil` without it. What is no port of the entry is left out; so an
-    /// annotation without a usable port leaves none.
+    /// The ports that an annotation calls active, `nil` without it.
     private static func activePorts(_ decoder: ParameterDecoder, of ports: Ports) -> Set<Int>? {
         let annotations = decoder.stringMap("annotations")
-        guard let key = activePortsKeys.first(where: { annotations[$0] != nil }), let text = annotations[key] else {
-            return nil
+        guard let active = ActivePorts(annotations: annotations, mayHave: ports.mayHave) else { return nil }
+        for stray in active.stray {
+            let quoted = ConfigurationProblem.quoted(stray)
+            decoder.warn("\(active.annotation): \(quoted) is no port of the endpoint", at: "annotations")
         }
-        var active: Set<Int> = []
-        for part in text.split(separator: ",") {
-            let number = part.drop { $0 == " " }.prefix { $0 != " " }
-            if let port = port(number), ports.mayHave(port) {
-                active.insert(port)
-            } else {
-                let quoted = ConfigurationProblem.quoted(String(part))
-                decoder.warn("\(key): \(quoted) is no port of the endpoint", at: "annotations")
-            }
+        if active.ports.isEmpty {
+            decoder.warn("\(active.annotation): no port is active, so none gets requests", at: "annotations")
         }
-        if active.isEmpty { decoder.warn("\(key): no port is active, so none gets requests", at: "annotations") }
-        return active
+        return active.ports
     }
 }
 

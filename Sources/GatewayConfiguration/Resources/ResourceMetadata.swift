@@ -89,6 +89,8 @@ package struct ResourceMetadata: Hashable, Sendable {
 package struct ResourceReference: Hashable, Sendable {
     /// What it names.
     package let target: ResourceName
+    /// The API group of what it names; empty where the kind says it.
+    package var group = ""
     /// Where it stands.
     package let position: SourcePosition
     /// Its path in the document.
@@ -96,11 +98,15 @@ package struct ResourceReference: Hashable, Sendable {
 }
 
 /// The API groups of the resources.
-enum APIGroup {
+package enum APIGroup {
+    /// Gateways and routes.
     static let gateway = "gateway.networking.k8s.io"
-    static let inference = "inference.networking.k8s.io"
-    static let inferenceAlpha = "inference.networking.x-k8s.io"
-    static let llmD = "llm-d.ai"
+    /// The InferencePool, since it is stable.
+    package static let inference = "inference.networking.k8s.io"
+    /// Everything of the Gateway API Inference Extension that is not stable.
+    package static let inferenceAlpha = "inference.networking.x-k8s.io"
+    /// The resources that moved to llm-d.
+    package static let llmD = "llm-d.ai"
 }
 
 extension ParameterDecoder {
@@ -124,6 +130,7 @@ extension ParameterDecoder {
         let name = reference.requiredName("name")
         return ResourceReference(
             target: ResourceName(namespace: namespace, name: name),
+            group: group,
             position: reference.position(of: "name"),
             path: reference.path(of: "name")
         )

@@ -237,15 +237,22 @@ public final class ParameterDecoder {
 
     /// Records every key that nobody has read, here and in the objects read from here.
     package func reportUnknownKeys() {
-        for child in children { child.reportUnknownKeys() }
-        guard !reportedUnknown else { return }
+        collector.problems += takeUnknownKeys()
+    }
+
+    /// The keys that nobody has read, here and in the objects read from here, for readers that go on without them. Each
+    /// is told once.
+    package func takeUnknownKeys() -> [ConfigurationProblem] {
+        let below = children.flatMap { $0.takeUnknownKeys() }
+        guard !reportedUnknown else { return below }
         reportedUnknown = true
-        for key in keys where !askedSet.contains(key) {
-            let suggestion = NearestName.find(key, in: asked.lazy.filter { self.members[$0] == nil } + asked)
-            var message = "unknown field \(ConfigurationProblem.quoted(key))"
-            if suggestion == nil { message += knownFields }
-            collector.problems.append(problem(message, at: key, value: nil, suggestion: suggestion))
-        }
+        return below
+            + keys.filter { !askedSet.contains($0) }.map { key in
+                let suggestion = NearestName.find(key, in: asked.lazy.filter { self.members[$0] == nil } + asked)
+                var message = "unknown field \(ConfigurationProblem.quoted(key))"
+                if suggestion == nil { message += knownFields }
+                return problem(message, at: key, value: nil, suggestion: suggestion)
+            }
     }
 
     private var knownFields: String {

@@ -90,12 +90,25 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
-        var request = AdminRequest(head)
+        let request = AdminRequest(head)
+        guard routes.isGuarded(request) else { return answer(request, head, context: context) }
+        let refusal = context.eventLoop.makeFutureWithTask { [routes] in await routes.refusal(request) }
+        refusal.assumeIsolated().whenSuccess { refusal in
+            guard let refusal else { return self.answer(request, head, context: context) }
+            self.body = .ignored
+            self.leavePlace()
+            self.respond(refusal, to: head, context: context)
+        }
+    }
+
+    /// Answers whoever may ask.
+    private func answer(_ request: AdminRequest, _ head: HTTPRequestHead, context: ChannelHandlerContext) {
         switch body {
         case .ignored: respond(routes.answer(request), to: head, context: context)
         case .refused(let response): respond(response, to: head, context: context)
         case .gathered(let bytes):
             body = .ignored
+            var request = request
             request.body = bytes
             let answered = context.eventLoop.makeFutureWithTask { [routes, request] in routes.answer(request) }
             answered.assumeIsolated().whenSuccess { response in
@@ -110,6 +123,7 @@ final class AdminHandler: ChannelInboundHandler {
         headers.add(name: "content-type", value: response.contentType)
         headers.add(name: "content-length", value: String(response.body.count))
         headers.add(name: "cache-control", value: "no-store")
+        if response.status == .unauthorized { headers.add(name: "www-authenticate", value: "Bearer") }
         if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
         let responseHead = HTTPResponseHead(version: head.version, status: response.status, headers: headers)
         context.write(wrapOutboundOut(.head(responseHead)), promise: nil)

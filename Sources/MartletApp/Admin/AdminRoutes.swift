@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOHTTP1
 import Telemetry
 
@@ -13,11 +14,32 @@ struct AdminRoutes: Sendable {
     var state: (@Sendable () -> [UInt8])?
     /// What is told of decisions; `nil` when none are made here.
     var decisions: DecisionRoutes?
+    /// Who may read what is no health; `nil` for everybody.
+    var access: MetricsAccess?
 
     /// Whether the answer to a request depends on its body, and may take long. The bodies of all others are passed
     /// over.
     func takesBody(_ request: AdminRequest) -> Bool {
         decisions != nil && request.method == .POST && request.path == DecisionRoutes.explainPath
+    }
+
+    /// Whether a request is only answered to those who may ask.
+    func isGuarded(_ request: AdminRequest) -> Bool {
+        // Probes have no credentials, and learn nothing that traffic does not show.
+        access != nil && !["/", Self.alivePath, Self.readyPath].contains(request.path)
+    }
+
+    /// Why whoever sends a request is not answered; `nil` when they are.
+    func refusal(_ request: AdminRequest) async -> AdminResponse? {
+        guard isGuarded(request), let access else { return nil }
+        switch await access.verdict(authorization: request.headers.first("authorization"), path: request.path) {
+        case .allowed: return nil
+        case .unauthenticated:
+            return .text("a bearer token of the cluster is needed to read \(request.path)", status: .unauthorized)
+        case .forbidden(let reason): return .text(reason, status: .forbidden)
+        case .unknown:
+            return .text("the cluster cannot be asked now who may read this", status: .serviceUnavailable)
+        }
     }
 
     /// The answer to a request.
@@ -26,8 +48,8 @@ struct AdminRoutes: Sendable {
         guard request.isRead else { return .text("only GET and HEAD are answered here", status: .methodNotAllowed) }
         switch request.path {
         case "/metrics": return metrics(accept: request.accept)
-        case "/healthz": return .text("ok")
-        case "/readyz": return ready()
+        case Self.alivePath: return .text("ok")
+        case Self.readyPath: return ready()
         case "/": return .text("martlet \(BuildInformation.version)\n\n\(paths.joined(separator: "\n"))")
         default:
             if request.path == Self.statePath, let state { return .json(state()) }
@@ -37,9 +59,11 @@ struct AdminRoutes: Sendable {
     }
 
     private static let statePath = "/api/state"
+    private static let alivePath = "/healthz"
+    private static let readyPath = "/readyz"
 
     private var paths: [String] {
-        ["/metrics", "/healthz", "/readyz"] + (state == nil ? [] : [Self.statePath])
+        ["/metrics", Self.alivePath, Self.readyPath] + (state == nil ? [] : [Self.statePath])
             + (decisions == nil ? [] : [DecisionRoutes.listPath, DecisionRoutes.explainPath])
     }
 

@@ -15,6 +15,18 @@ struct BbrOptions: ServesExtProc {
     var resourcesPath = ""
     /// The namespace whose ConfigMaps count; `nil` for all.
     var namespace: String?
+    /// Whether the environment says that there is a cluster.
+    var isNearCluster = false
+
+    /// Whether there is a cluster that was meant. A kubeconfig that merely lies around in a home folder is not.
+    var hasCluster: Bool { isNearCluster || !serving.kubeconfigPath.isEmpty }
+
+    /// Whether the ConfigMaps of the cluster are followed: there is one, files say nothing of models, and a plugin asks
+    /// for base models.
+    var followsModelMaps: Bool {
+        let needsMapping = plugins.isEmpty || plugins.contains(where: \.readsModelMapping)
+        return hasCluster && resourcesPath.isEmpty && needsMapping
+    }
 }
 
 extension BbrOptions {
@@ -38,13 +50,14 @@ extension BbrOptions {
                     ),
                     .text(
                         "config", \.resourcesPath,
-                        "A file or folder of ConfigMaps that say which base model an adapter belongs to; watched. With "
-                            + "$NAMESPACE only those of that namespace count."
+                        "A file or folder of ConfigMaps that say which base model an adapter belongs to; watched. "
+                            + "Without it those of the cluster count, where there is one. With $NAMESPACE only those "
+                            + "of that namespace count."
                     ),
                     .bytes("max-body-bytes", \.serving.maxBodyBytes, "The most bytes of a request body."),
                 ]
             ),
-            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: foreignFlags()),
+            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: clusterFlags() + foreignFlags()),
         ]
     )
 
@@ -71,6 +84,7 @@ extension BbrOptions {
             options.plugins.append(plugin)
         }
         options.namespace = environment["NAMESPACE"].flatMap { $0.isEmpty ? nil : $0 }
+        options.isNearCluster = ["KUBECONFIG", "KUBERNETES_SERVICE_HOST"].contains { environment[$0]?.isEmpty == false }
         return (options, warnings)
     }
 

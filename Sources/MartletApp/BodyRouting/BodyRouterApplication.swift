@@ -34,7 +34,13 @@ package enum BodyRouterApplication {
         // Before it is read, so that no change is missed.
         let fingerprint = ConfigurationWatcher.Fingerprint(path: path)
         let routing = try routing(options, registry: registry, logger: logger)
-        var services = try await services(options, routing, registry: registry, logger: logger)
+        let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let readiness = Readiness()
+        var routes = AdminRoutes(registry: registry, readiness: readiness)
+        routes.obstacle = { readiness.obstacle }
+        let cluster = try cluster(options, routing, routes: &routes, control: control, logger: logger)
+        var services = try await services(options, routing, routes: routes, control: control, logger: logger)
+        services = cluster + services
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
                 paths: { [path] },
@@ -61,6 +67,7 @@ package enum BodyRouterApplication {
     struct Routing: Sendable {
         let service: any GRPCService
         let reload: @Sendable () throws -> Void
+        let replaceMapping: @Sendable (ModelMapping) -> Void
     }
 
     /// Makes the router of `options.plugins` (none stands for the default two) and of the mapping at
@@ -83,34 +90,62 @@ package enum BodyRouterApplication {
         var limits = GatewayLimits()
         limits.maxBodyBytes = options.serving.maxBodyBytes
         let service = BodyRoutingService(router: router, isStreaming: options.isStreaming, limits: limits, clock: clock)
-        return Routing(service: service, reload: reload)
+        return Routing(service: service, reload: reload, replaceMapping: router.replaceMapping)
+    }
+
+    /// What asks the cluster: for the maps of models, and for who may read the metrics; empty where there is none to
+    /// ask.
+    private static func cluster(
+        _ options: BbrOptions,
+        _ routing: Routing,
+        routes: inout AdminRoutes,
+        control: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) throws -> [any Service] {
+        let readiness = routes.readiness
+        if !options.followsModelMaps { readiness.poolsAreFilled() }
+        guard options.hasCluster, options.followsModelMaps || options.serving.authenticatesMetrics else { return [] }
+        let path = options.serving.kubeconfigPath
+        let connection = try ClusterConnection(kubeconfigPath: path, group: control, logger: logger)
+        if options.serving.authenticatesMetrics {
+            routes.access = MetricsAccess(client: connection.client, logger: logger)
+        }
+        guard options.followsModelMaps else { return [connection] }
+        let maps = ModelMaps(
+            namespace: options.namespace,
+            client: connection.client,
+            readiness: readiness,
+            logger: logger,
+            onChange: routing.replaceMapping
+        )
+        return [connection, maps]
     }
 
     /// The services in the order in which they depend on each other; the shutdown goes backwards.
     private static func services(
         _ options: BbrOptions,
         _ routing: Routing,
-        registry: MetricRegistry,
+        routes: AdminRoutes,
+        control: MultiThreadedEventLoopGroup,
         logger: Logger
     ) async throws -> [any Service] {
-        let readiness = Readiness()
-        readiness.poolsAreFilled()
+        let readiness = routes.readiness
         var certificates = ExtProcPorts.Certificates()
         if options.serving.isSecure {
             certificates.serving = try ServingCertificate(options.serving.tls, protocols: ["h2"], logger: logger)
         }
         // Any name is answered: charts of several releases ask for different ones.
-        let health = HealthService(names: [""]) { _ in readiness.isReady ? ServingStatus.serving : .notServing }
+        let health = HealthService(names: { [""] }) { _ in readiness.isReady ? ServingStatus.serving : .notServing }
         let ports = try await ExtProcPorts(
             options.serving,
             ExtProcPorts.Contents(
                 services: [routing.service],
                 health: health,
-                routes: AdminRoutes(registry: registry, readiness: readiness)
+                routes: routes
             ),
             certificates: certificates,
             traffic: MultiThreadedEventLoopGroup(numberOfThreads: options.serving.threads ?? System.coreCount),
-            control: MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            control: control
         )
         let clock = SystemMonotonicClock()
         let drain = ExtProcDrain(

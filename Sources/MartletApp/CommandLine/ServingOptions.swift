@@ -21,6 +21,10 @@ struct ServingOptions: Sendable {
     var isSecure = true
     /// The TLS of ext_proc.
     var tls = ServingTLSOptions()
+    /// The kubeconfig that says how to reach a cluster; empty when the environment does.
+    var kubeconfigPath = ""
+    /// Whether the cluster is asked who may read metrics, where there is a cluster.
+    var authenticatesMetrics = true
     /// The log level in words; empty when ``zapLogLevel`` or ``verbosity`` says it.
     var logLevel = ""
     /// The log level in words or as a verbosity; empty when ``verbosity`` says it.
@@ -184,7 +188,7 @@ extension ServesExtProc {
         )
     }
 
-    /// The flags for what does not exist outside a cluster or in this program.
+    /// The flags for what does not exist in this program.
     static func foreignFlags() -> [Flag<Self>] {
         [
             .withoutEffect(
@@ -195,13 +199,21 @@ extension ServesExtProc {
                 "enable-pprof", .boolean, default: "true", "Profiles of a Go program.",
                 because: "there is no Go runtime to profile"
             ),
-            .withoutEffect(
-                "metrics-endpoint-auth", .boolean, default: "true",
-                "Whether /metrics asks the cluster who may read it.",
-                because: "without a cluster there is nobody to ask"
+        ]
+    }
+
+    /// The flags of the cluster.
+    static func clusterFlags() -> [Flag<Self>] {
+        [
+            .text(
+                "kubeconfig", \.serving.kubeconfigPath,
+                "The file that says how to reach the cluster; without it $KUBECONFIG, the account of the pod or "
+                    + "~/.kube/config says it."
             ),
-            .withoutEffect(
-                "kubeconfig", .text, "How to reach a cluster.", because: "this release does not talk to a cluster"
+            .boolean(
+                "metrics-endpoint-auth", \.serving.authenticatesMetrics,
+                "Whether the cluster is asked who may read the metrics port (TokenReview, SubjectAccessReview); health "
+                    + "is told to everybody, and without a cluster everything is."
             ),
         ]
     }

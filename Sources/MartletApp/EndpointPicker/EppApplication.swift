@@ -60,16 +60,37 @@ extension EppApplication {
             let resources = options.resourcesPath.isEmpty ? nil : options.resourcesPath
             let fingerprint = resources.map { ($0, ConfigurationWatcher.Fingerprint(path: $0)) }
             let plan = try source.make()
-            let parts = try GatewayParts(options.settings, plan: plan, control: control, logger: logger)
+            let connection = try source.scope.map { _ in
+                try ClusterConnection(kubeconfigPath: options.serving.kubeconfigPath, group: control, logger: logger)
+            }
+            let parts = try GatewayParts(
+                options.settings,
+                plan: plan,
+                isFilled: source.scope == nil,
+                control: control,
+                logger: logger
+            )
+            let cluster = try source.scope.flatMap { scope in
+                try connection.map { connection in
+                    try ClusterServices(
+                        scope, options, plan: source, client: connection.client, parts: parts, logger: logger)
+                }
+            }
             let certificates = try options.certificates(logger: logger)
+            var contents = try Self.contents(options, parts: parts)
+            if let connection, options.serving.authenticatesMetrics {
+                contents.routes.access = MetricsAccess(client: connection.client, logger: logger)
+            }
             let ports = try await ExtProcPorts(
                 options.serving,
-                try Self.contents(options, parts: parts),
+                contents,
                 certificates: certificates,
                 traffic: traffic,
                 control: control
             )
-            var services: [any Service] = [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            var services: [any Service] = connection.map { [$0] } ?? []
+            services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            if let cluster { services.append(cluster.pool) }
             services.append(parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
             services.append(
@@ -81,18 +102,19 @@ extension EppApplication {
                     logger: logger
                 )
             )
+            if let election = cluster?.election { services.append(election) }
             let counts = Banner.counts(
                 pools: plan.pools.count,
                 endpoints: parts.controller.state.pools.reduce(0) { $0 + $1.endpoints.current.endpoints.count }
             )
-            lines = [counts] + ports.lines
+            lines = [connection?.line(source.scope) ?? counts] + ports.lines
             services.append(BannerService(banner: Banner(lines: lines)))
             self.services = services
         }
 
         private static func contents(_ options: EppOptions, parts: GatewayParts) throws -> ExtProcPorts.Contents {
             let health = EppHealth(readiness: parts.readiness)
-            let healthService = HealthService(names: EppHealth.names, status: health.status)
+            let healthService = HealthService(names: { health.names }, status: health.status)
             var processing = ExternalProcessorConfiguration()
             processing.emitsEndpointScores = options.emitsEndpointScores
             processing.ignoresSubsetHints = options.ignoresSubsetHints

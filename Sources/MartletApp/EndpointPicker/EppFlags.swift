@@ -15,20 +15,29 @@ extension EppOptions {
         flags: [
             .text(
                 "pool-name", \.poolName,
-                "The pool. With a discovery file it is the name of that file's pool, without the flag "
-                    + "\(defaultPoolName); with --config and no routes, the pool that everything goes to."
+                "The pool: an InferencePool of the cluster. With a discovery file it is the name of that file's pool, "
+                    + "without the flag \(defaultPoolName); with --config and no routes, the pool that everything goes "
+                    + "to."
             ),
             .text(
                 "pool-namespace", \.poolNamespace,
                 "The pool's namespace; without it $NAMESPACE, else \(defaultNamespace)."
             ),
-            .withoutEffect(
-                "pool-group", .text, default: "inference.networking.k8s.io", "The API group of the pool's resource.",
-                because: "both groups of InferencePool are read"
+            .text(
+                "pool-group", \.poolGroup,
+                "The API group of the pool's resource in a cluster: inference.networking.k8s.io (v1) or "
+                    + "inference.networking.x-k8s.io (v1alpha2)."
             ),
-            .text("endpoint-selector", \.endpointSelector, "Labels of the pods of a cluster that are endpoints.")
-                .with(.none(because: "this release does not talk to a cluster")),
+            .text(
+                "endpoint-selector", \.endpointSelector,
+                "In place of --pool-name: the labels of the pods of the cluster that are endpoints, as kubectl's "
+                    + "--selector takes them. No custom resource is read."
+            ),
             .list("endpoint-target-ports", \.endpointTargetPorts, "1 to 8 ports of those pods."),
+            .boolean(
+                "ha-enable-leader-election", \.electsLeader,
+                "Whether of several replicas in a cluster only one is ready: the holder of a lease."
+            ),
         ]
     )
 
@@ -136,14 +145,10 @@ extension EppOptions {
 
     private static let otherFlags = FlagGroup<EppOptions>(
         title: "Other",
-        flags: foreignFlags() + [
+        flags: clusterFlags() + foreignFlags() + [
             .integer(
                 "keep-decisions", \.keptDecisions, in: 0...1_000_000,
                 "How many of the last decisions martlet explain can tell of; 0 keeps none."
-            ),
-            .withoutEffect(
-                "ha-enable-leader-election", .boolean, default: "false", "Whether only one replica is ready.",
-                because: "without a cluster there is no lease to hold"
             ),
             .withoutEffect(
                 "destination-endpoint-hint-key", .text, default: "x-gateway-destination-endpoint",

@@ -1,5 +1,6 @@
 import BuiltinPlugins
 import GatewayCore
+import KubernetesDiscovery
 
 /// What `martlet epp` was told by its flags: those of llm-d's endpoint picker, of its forerunners, and Martlet's own.
 struct EppOptions: ServesExtProc {
@@ -15,10 +16,18 @@ struct EppOptions: ServesExtProc {
     var poolName = ""
     /// The pool's namespace; empty when it was not given.
     var poolNamespace = ""
+    /// The API group of the pool's resource.
+    var poolGroup = "inference.networking.k8s.io"
     /// Which pods of a cluster are endpoints.
     var endpointSelector = ""
-    /// The ports of those pods.
+    /// The name of the process's pod, `POD_NAME`; empty outside a cluster.
+    var podName = ""
+    /// Whether replicas elect one of them.
+    var electsLeader = false
+    /// The ports of those pods as they are written.
     var endpointTargetPorts: [String] = []
+    /// The ports of those pods.
+    private(set) var targetPorts: [Int] = []
     /// Whether the subset that the proxy names is ignored.
     var ignoresSubsetHints = false
     /// Whether the streams of ext_proc are counted and timed.
@@ -73,7 +82,8 @@ extension EppOptions {
     ///
     /// - Parameters:
     ///   - arguments: the words.
-    ///   - environment: the process's; `NAMESPACE` stands in for `--pool-namespace`.
+    ///   - environment: the process's; `NAMESPACE` stands in for `--pool-namespace`, and `POD_NAME` says which
+    ///     Deployment the pool of `--endpoint-selector` is called after.
     /// - Returns: the options; `nil` when the user asks for help.
     /// - Throws: ``CommandError`` for what cannot be used.
     static func read(
@@ -90,6 +100,7 @@ extension EppOptions {
         warnings += try serving.check()
         if poolNamespace.isEmpty { poolNamespace = environment["NAMESPACE"] ?? "" }
         if poolNamespace.isEmpty { poolNamespace = Self.defaultNamespace }
+        podName = environment["POD_NAME"] ?? ""
         if !pickerPath.isEmpty, !pickerText.isEmpty {
             throw CommandError("--config-file and --config-text say the same thing twice: give one of them.")
         }
@@ -97,9 +108,15 @@ extension EppOptions {
         try checkMetrics(&warnings)
     }
 
-    private func checkPool(_ warnings: inout [String]) throws(CommandError) {
+    private mutating func checkPool(_ warnings: inout [String]) throws(CommandError) {
         if !poolName.isEmpty, !endpointSelector.isEmpty {
             throw CommandError("--pool-name and --endpoint-selector exclude each other: give one of them.")
+        }
+        guard ClusterResources.pools(group: poolGroup) != nil else {
+            throw CommandError(
+                "--pool-group '\(poolGroup)' has no InferencePools: it is inference.networking.k8s.io or "
+                    + "inference.networking.x-k8s.io."
+            )
         }
         var ports: [Int] = []
         for text in endpointTargetPorts {
@@ -111,6 +128,7 @@ extension EppOptions {
             if !ports.isEmpty { warnings.append("--endpoint-target-ports has no effect without --endpoint-selector.") }
             return
         }
+        targetPorts = ports
         guard (1...8).contains(ports.count) else {
             throw CommandError(
                 "--endpoint-selector needs 1 to 8 different --endpoint-target-ports, not \(ports.count).")

@@ -140,6 +140,16 @@ final class GatewayAssembly: Sendable {
         )
     }
 
+    /// Gives a pool other endpoints without touching anything else of it; a pool that does not run is left alone. Not
+    /// beside ``commit(_:)``.
+    func replaceEndpoints(of pool: PoolID, with endpoints: [EndpointDescription]) {
+        let store = running.withLock { running in
+            running[pool]?.endpoints = endpoints
+            return running[pool]?.store
+        }
+        store?.replaceEndpoints(endpoints)
+    }
+
     /// The pipeline of a pool that is new or whose configuration changed; `nil` for one that stays.
     private func pipelineIfChanged(_ pool: GatewayPlan.Pool) throws -> PluginPipeline? {
         let picker = CanonicalPrinter.print(pool.picker)

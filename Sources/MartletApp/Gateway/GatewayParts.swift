@@ -24,8 +24,16 @@ struct GatewayParts: Sendable {
 
     /// Joins them, and starts with `plan`; what it warns of is logged.
     ///
+    /// - Parameter isFilled: whether the plan has the endpoints of its pools, or says where they are; not before a
+    ///   cluster has told.
     /// - Throws: ``ConfigurationError`` for a pipeline or a discovery file that cannot be used.
-    init(_ settings: GatewaySettings, plan: GatewayPlan, control: MultiThreadedEventLoopGroup, logger: Logger) throws {
+    init(
+        _ settings: GatewaySettings,
+        plan: GatewayPlan,
+        isFilled: Bool = true,
+        control: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) throws {
         self.settings = settings
         self.logger = logger
         applicationMetrics = try ApplicationMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
@@ -58,7 +66,7 @@ struct GatewayParts: Sendable {
             metrics: metrics,
             clock: clock
         )
-        readiness.poolsAreFilled()
+        if isFilled { readiness.poolsAreFilled() }
     }
 
     /// What the admin address answers about this gateway.
@@ -80,6 +88,7 @@ struct GatewayParts: Sendable {
                 flowGauges.refresh()
             },
             obstacle: {
+                if let obstacle = readiness.obstacle { return obstacle }
                 // A pool that lets requests wait takes them without an endpoint too: that is how it grows from none.
                 let empty = controller.state.pools.first {
                     $0.flowControl == nil && $0.endpoints.current.available.isEmpty
@@ -90,6 +99,25 @@ struct GatewayParts: Sendable {
                 StateReport.json(controller: controller, isDraining: readiness.isDraining, startedAt: startedAt)
             },
             decisions: DecisionRoutes(controller: controller)
+        )
+    }
+
+    /// Brings what `plan` says into effect, whole or not at all.
+    ///
+    /// - Parameters:
+    ///   - plan: reads the configuration anew.
+    ///   - bind: brings into effect what only the front door knows; the last step that can fail.
+    func reloader(
+        plan: @escaping @Sendable () throws -> GatewayPlan,
+        bind: @escaping @Sendable (GatewayPlan) async throws -> Void = { _ in }
+    ) -> ConfigurationReloader {
+        ConfigurationReloader(
+            plan: plan,
+            bind: bind,
+            assembly: assembly,
+            controller: controller,
+            metrics: applicationMetrics,
+            logger: logger
         )
     }
 
@@ -104,14 +132,7 @@ struct GatewayParts: Sendable {
         plan: @escaping @Sendable () throws -> GatewayPlan,
         bind: @escaping @Sendable (GatewayPlan) async throws -> Void = { _ in }
     ) -> ConfigurationWatcher {
-        let reloader = ConfigurationReloader(
-            plan: plan,
-            bind: bind,
-            assembly: assembly,
-            controller: controller,
-            metrics: applicationMetrics,
-            logger: logger
-        )
+        let reloader = reloader(plan: plan, bind: bind)
         let fixed = path.map { [$0.path] } ?? []
         var initial = discoveryFiles
         if let path { initial[path.path] = path.initial }

@@ -76,7 +76,7 @@ extension GatewayPlan {
     }
 
     /// Adds what the configuration says of models: their base models, priorities and rewrites.
-    private mutating func addModels(_ configuration: ConfigurationSet) {
+    mutating func addModels(_ configuration: ConfigurationSet) {
         modelMapping = ModelMapping(configuration.modelMaps.map(\.entry))
         warnings += modelMapping.warnings
         for model in configuration.effectiveModels {
@@ -89,9 +89,10 @@ extension GatewayPlan {
             let pool = PoolID(objective.pool.target)
             objectives[pool, default: ObjectiveTable()].named[objective.metadata.id.name] = objective.priority
         }
-        for pool in configuration.pools {
-            let rules = configuration.rewrites(of: pool.metadata.id).flatMap(ModelRewriteRule.rules)
-            if !rules.isEmpty { rewrites[PoolID(pool.metadata.id)] = ModelRewriteTable(rules) }
+        for pool in pools.map(\.id) {
+            let name = ResourceName(namespace: pool.namespace, name: pool.name)
+            let rules = configuration.rewrites(of: name).flatMap(ModelRewriteRule.rules)
+            if !rules.isEmpty { rewrites[pool] = ModelRewriteTable(rules) }
         }
     }
 

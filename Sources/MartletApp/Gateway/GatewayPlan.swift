@@ -51,6 +51,24 @@ struct GatewayPlan: Sendable {
         listeners = []
     }
 
+    /// Everything to one pool, as a cluster has it.
+    ///
+    /// - Parameters:
+    ///   - endpoints: the pods of the pool.
+    ///   - targetPorts: their ports.
+    ///   - configuration: the objectives, rewrites and models of the pool.
+    init(
+        pool: PoolID,
+        picker: EndpointPickerConfiguration,
+        endpoints: [EndpointDescription],
+        targetPorts: [Int],
+        configuration: ConfigurationSet
+    ) {
+        self.init(pool: pool, picker: picker)
+        pools = [Pool(id: pool, endpoints: endpoints, targetPorts: targetPorts, picker: picker)]
+        addModels(configuration)
+    }
+
     /// One pool of the given endpoints behind one listener: the gateway of the short form.
     ///
     /// - Throws: ``CommandError`` for an argument that is no address, or a name that is used twice.

@@ -1,23 +1,64 @@
 import Synchronization
 
-/// Whether the gateway wants traffic. Liveness is another thing: a draining gateway is alive.
+/// Whether the gateway wants traffic, and whether it is alive: a draining gateway is. Safe from any thread.
 final class Readiness: Sendable {
-    private let draining = Atomic<Bool>(false)
-    private let filled = Atomic<Bool>(false)
+    private struct Facts {
+        var isDraining = false
+        var isFilled = false
+        var absence: String?
+        var fault: String?
+        var isLeading: Bool?
+    }
+
+    private let facts = Mutex(Facts())
 
     /// Whether the gateway is shutting down.
-    var isDraining: Bool { draining.load(ordering: .acquiring) }
+    var isDraining: Bool { facts.withLock { $0.isDraining } }
 
-    /// Whether every pool has had its endpoints once, and the shutdown has not begun.
-    var isReady: Bool { filled.load(ordering: .acquiring) && !isDraining }
+    /// Whether every pool has had its endpoints once, nothing speaks against traffic, and the shutdown has not begun.
+    var isReady: Bool { obstacle == nil && !isDraining }
+
+    /// Whether it is there and could be ready: its pool is there, and its parsers can read what the pool speaks. The
+    /// shutdown does not matter, and neither does who leads.
+    var isLive: Bool { facts.withLock { $0.absence == nil && $0.fault == nil } }
+
+    /// Whether one of several replicas is chosen to be the ready one.
+    var isElected: Bool { facts.withLock { $0.isLeading != nil } }
+
+    /// Whether this process may take traffic as far as an election decides it.
+    var isLeading: Bool { facts.withLock { $0.isLeading ?? true } }
+
+    /// Why the gateway is not ready, the shutdown aside; `nil` when it is.
+    var obstacle: String? {
+        facts.withLock { facts in
+            if let reason = facts.absence ?? facts.fault { return reason }
+            if !facts.isFilled { return "not everything about the pools is known yet" }
+            return facts.isLeading == false ? "another replica leads" : nil
+        }
+    }
 
     /// The endpoints of every pool are known, even when there are none.
     func poolsAreFilled() {
-        filled.store(true, ordering: .releasing)
+        facts.withLock { $0.isFilled = true }
     }
 
     /// From here on `/readyz` says no.
     func beginDraining() {
-        draining.store(true, ordering: .releasing)
+        facts.withLock { $0.isDraining = true }
+    }
+
+    /// The pool is not there, for this reason; `nil` when it is.
+    func setAbsence(_ reason: String?) {
+        facts.withLock { $0.absence = reason }
+    }
+
+    /// The pool cannot be served as it is configured, for this reason; `nil` when it can.
+    func setFault(_ reason: String?) {
+        facts.withLock { $0.fault = reason }
+    }
+
+    /// An election decides which replica is ready, and this process is the one or not.
+    func setLeading(_ isLeading: Bool) {
+        facts.withLock { $0.isLeading = isLeading }
     }
 }

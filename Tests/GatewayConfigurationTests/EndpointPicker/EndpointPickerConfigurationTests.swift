@@ -56,7 +56,6 @@ let testPlugins: [String: PluginRoles] = [
             """
 
     static let warningsOfComplete = [
-        #"epp.yaml:4:1: featureGates: "haPopulateNonLeaderDatastore = F" has no effect: replicas elect no leader"#,
         "epp.yaml:24:3: dataLayer.crossReplicaSyncInterval: has no effect: this release shares no state with other "
             + "replicas",
     ]

@@ -82,9 +82,54 @@ struct EppPlanTests {
 
     @Test("without resources and without a discovery file there is nothing to pick from")
     func cluster() {
-        #expect(refusal { _ in }.contains("give --config PATH"))
-        #expect(refusal { $0.poolName = "llama" }.contains("no endpoints in a cluster"))
+        #expect(refusal { _ in }.contains("Nothing says where endpoints are"))
         #expect(refusal { $0.pickerText = PickerText.head }.contains("dataLayer.discovery"))
+    }
+
+    /// The plan of the words behind `martlet epp`.
+    private func plan(_ words: [String], podName: String = "") throws -> EppPlan {
+        let environment = ["NAMESPACE": "serving", "POD_NAME": podName]
+        return try EppPlan(try #require(try EppOptions.read(words, environment: environment)).options)
+    }
+
+    @Test("a pool without files is one of the cluster, of which nothing is known yet")
+    func poolOfCluster() throws {
+        let source = try plan(["--pool-name=llama", "--pool-group=inference.networking.x-k8s.io"])
+        let name = ResourceName(namespace: "serving", name: "llama")
+        #expect(
+            source.scope
+                == PoolScope(pool: name, definition: .resource(group: "inference.networking.x-k8s.io")))
+        let first = try source.make()
+        #expect(first.pools.map(\.id) == [PoolID(namespace: "serving", name: "llama")])
+        #expect(first.pools[0].endpoints.isEmpty)
+        #expect(throws: CommandError.self) { try plan(["--pool-name=llama", "--pool-group=example.com"]) }
+    }
+
+    @Test("the pool of a selector is called after the Deployment of the pod")
+    func poolOfSelector() throws {
+        let words = ["--endpoint-selector=app in (a,b)", "--endpoint-target-ports=8000,8001,8000"]
+        let source = try plan(words, podName: "my-epp-5d4f7c9b8-x2x7q")
+        #expect(
+            source.scope
+                == PoolScope(
+                    pool: ResourceName(namespace: "serving", name: "my-epp"),
+                    definition: .selector(labels: "app in (a,b)", ports: [8000, 8001])
+                )
+        )
+    }
+
+    @Test("without the name of a Deployment's pod there is nothing to call it after", arguments: ["", "epp", "a-b"])
+    func noDeployment(podName: String) {
+        let words = ["--endpoint-selector=app=a", "--endpoint-target-ports=8000"]
+        #expect(throws: CommandError.self) { try plan(words, podName: podName) }
+    }
+
+    @Test("an election has no effect where files say everything")
+    func electionWithoutCluster() throws {
+        let path = try folder.write("pool.yaml", poolText("llama"))
+        let warnings = try plan(["--config=\(path)", "--ha-enable-leader-election"]).make().warnings
+        #expect(warnings.contains { $0.contains("--ha-enable-leader-election has no effect") })
+        #expect(try plan(["--config=\(path)"]).scope == nil)
     }
 
     @Test("an endpoint picker that cannot be read is refused with its place")

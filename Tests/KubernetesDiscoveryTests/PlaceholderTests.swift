@@ -1,2 +1,0 @@
-import KubernetesDiscovery
-import Testing
