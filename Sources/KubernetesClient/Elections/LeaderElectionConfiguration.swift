@@ -16,7 +16,8 @@ package struct LeaderElectionConfiguration: Hashable, Sendable {
 
     /// Makes a configuration.
     ///
-    /// - Throws: unless `leaseDuration` > `renewDeadline` > 1.2 × `retryPeriod` > 0 and `leaseDuration` is whole seconds.
+    /// - Throws: unless `leaseDuration` > `renewDeadline` > 1.2 × `retryPeriod` > 0 and `leaseDuration` is whole
+    ///   seconds.
     package init(
         leaseDuration: Duration,
         renewDeadline: Duration,
@@ -44,6 +45,7 @@ package struct LeaderElectionConfiguration: Hashable, Sendable {
 
 /// What is wrong with a configuration of a leader election.
 package struct LeaderElectionConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The sentence.
     package let description: String
 
     init(_ description: String) {

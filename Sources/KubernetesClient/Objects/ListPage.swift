@@ -39,6 +39,7 @@ package struct ListPage<Object: KubernetesObject>: Sendable {
 
 /// An object of which only the metadata matters: the answer to a write, or a check that something is there.
 package struct PartialObject: KubernetesObject, Hashable {
+    /// The object's metadata.
     package let metadata: ObjectMetadata
 
     /// Makes an object of metadata alone.

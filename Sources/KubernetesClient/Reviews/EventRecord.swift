@@ -57,3 +57,61 @@ package struct ObjectReference: Hashable, Sendable {
         self.uid = uid
     }
 }
+
+extension APIClient {
+    /// Writes an event about an object (`events.k8s.io/v1`), in the object's namespace; in `default` about an object
+    /// outside namespaces.
+    ///
+    /// - Parameter time: when it happened.
+    package func recordEvent(_ event: EventRecord, at time: MicroTime = .now) async throws(APIError) {
+        let namespace = event.regarding.name.namespace.isEmpty ? "default" : event.regarding.name.namespace
+        // Names of events must be new each time; the time and the object make them so, as others do.
+        let suffix = String(time.microseconds, radix: 16) + String(UInt16.random(in: .min ... .max), radix: 16)
+        let object = EventObject(
+            metadata: ["name": "\(event.regarding.name.name.prefix(200)).\(suffix)", "namespace": namespace],
+            eventTime: time.text,
+            type: event.kind.rawValue,
+            reason: String(event.reason.prefix(128)),
+            action: String(event.action.prefix(128)),
+            note: event.note.prefix(bytes: 1024),
+            regarding: [
+                "apiVersion": event.regarding.resource.apiVersion, "kind": event.regarding.resource.kind,
+                "namespace": event.regarding.name.namespace, "name": event.regarding.name.name,
+                "uid": event.regarding.uid,
+            ],
+            reportingController: event.reportingController,
+            reportingInstance: String(event.reportingInstance.prefix(128))
+        )
+        try await create(
+            APIResource(group: "events.k8s.io", version: "v1", plural: "events", kind: "Event"),
+            namespace: namespace, body: object
+        )
+    }
+}
+
+private struct EventObject: Encodable {
+    let apiVersion = "events.k8s.io/v1"
+    let kind = "Event"
+    let metadata: [String: String]
+    let eventTime: String
+    let type: String
+    let reason: String
+    let action: String
+    let note: String
+    let regarding: [String: String]
+    let reportingController: String
+    let reportingInstance: String
+}
+
+extension String {
+    /// As much of the beginning as fits into `bytes` bytes of UTF-8.
+    fileprivate func prefix(bytes: Int) -> String {
+        guard utf8.count > bytes else { return self }
+        var text = String()
+        for character in self {
+            guard text.utf8.count + character.utf8.count <= bytes else { break }
+            text.append(character)
+        }
+        return text
+    }
+}

@@ -49,3 +49,48 @@ package struct TokenReviewResult: Hashable, Sendable {
         self.error = error
     }
 }
+
+extension APIClient {
+    /// Asks who is behind a token.
+    ///
+    /// - Parameter audiences: whom the token must be meant for, one of them; none stands for the server itself.
+    package func reviewToken(_ token: String, audiences: [String] = []) async throws(APIError) -> TokenReviewResult {
+        let review = try await review(
+            APIResource(
+                group: "authentication.k8s.io", version: "v1", plural: "tokenreviews", kind: "TokenReview",
+                isNamespaced: false
+            ),
+            TokenReview(spec: .init(token: token, audiences: audiences.isEmpty ? nil : audiences)),
+            as: TokenReviewAnswer.self
+        )
+        let status = review.status
+        return TokenReviewResult(
+            isAuthenticated: status.authenticated ?? false,
+            user: status.user ?? UserInfo(username: ""),
+            audiences: status.audiences ?? [],
+            error: status.error ?? ""
+        )
+    }
+}
+
+private struct TokenReview: Encodable {
+    struct Spec: Encodable {
+        let token: String
+        let audiences: [String]?
+    }
+
+    let apiVersion = "authentication.k8s.io/v1"
+    let kind = "TokenReview"
+    let spec: Spec
+}
+
+private struct TokenReviewAnswer: Decodable {
+    struct Status: Decodable {
+        let authenticated: Bool?
+        let user: UserInfo?
+        let audiences: [String]?
+        let error: String?
+    }
+
+    let status: Status
+}

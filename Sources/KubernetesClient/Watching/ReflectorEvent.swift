@@ -18,13 +18,16 @@ package struct MalformedObject: Hashable, Sendable {
     package let name: ObjectName?
     /// Its version; empty when it cannot be read.
     package let resourceVersion: String
+    /// What tells it from an earlier one of the same name; empty when it cannot be read.
+    package let uid: String
     /// What is wrong with it, and where.
     package let reason: String
 
     /// Makes a report.
-    package init(name: ObjectName?, resourceVersion: String, reason: String) {
+    package init(name: ObjectName?, resourceVersion: String, uid: String = "", reason: String) {
         self.name = name
         self.resourceVersion = resourceVersion
+        self.uid = uid
         self.reason = reason
     }
 }
