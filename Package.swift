@@ -205,7 +205,10 @@ let package = Package(
         tests("SimulatorTests", requestPath + ["GatewayConfiguration", "ModelServerSimulator", "Simulator"]),
         tests(
             "MartletAppTests",
-            requestPath + ["BodyBasedRouting", "EngineClient", "ExtProcProto", "GatewayConfiguration", "MartletApp"],
+            requestPath + [
+                "BodyBasedRouting", "EngineClient", "ExtProcProto", "GatewayConfiguration", "KubernetesClient",
+                "KubernetesDiscovery", "MartletApp",
+            ],
             [asn1, crypto, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioTLS, x509],
             exclude: ["Check/Golden"]
         ),

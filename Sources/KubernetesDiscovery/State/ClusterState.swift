@@ -87,11 +87,10 @@ package struct ClusterState: Sendable {
     ) -> (changes: Changes, notes: [ClusterNote]) {
         guard var shelf = shelves.removeValue(forKey: resource) else { return ([], []) }
         let taken = shelf.apply(event)
-        var isChanged = taken.isChanged
         shelves[resource] = shelf
-        if event.settles { isChanged = settled.insert(resource).inserted || isChanged }
-        var changes: Changes = isChanged ? [.resources, .statuses] : .statuses
-        if isChanged, isPool(resource) { changes.formUnion(poolChanged()) }
+        if event.settles { settled.insert(resource) }
+        var changes: Changes = taken.isChanged ? [.resources, .statuses] : .statuses
+        if taken.isChanged, isPool(resource) { changes.formUnion(poolChanged()) }
         return (changes, taken.notes)
     }
 

@@ -21,8 +21,6 @@ package struct ResourceShelf: Sendable {
     package let resource: APIResource
     /// By name.
     package private(set) var entries: [ObjectName: Entry] = [:]
-    /// Whether all objects have been seen once.
-    package private(set) var isSynced = false
 
     /// An empty shelf.
     package init(_ resource: APIResource) {
@@ -39,8 +37,7 @@ package struct ResourceShelf: Sendable {
         switch event {
         case .replaced(let objects):
             let gone = Set(entries.keys).subtracting(objects.map(\.metadata.id))
-            var isChanged = gone.contains { entries[$0]?.set != nil } || !isSynced
-            isSynced = true
+            var isChanged = gone.contains { entries[$0]?.set != nil }
             for name in gone { entries[name] = nil }
             var notes: [ClusterNote] = []
             for object in objects {

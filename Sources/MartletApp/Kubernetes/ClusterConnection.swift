@@ -26,7 +26,7 @@ struct ClusterConnection: Service {
                 environment: environment,
                 homeFolder: environment["HOME"]
             )
-            transport = try HTTPTransport(
+            transport = HTTPTransport(
                 configuration: configuration,
                 group: group,
                 userAgent: "martlet/\(BuildInformation.version)",

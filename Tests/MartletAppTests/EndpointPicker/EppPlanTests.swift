@@ -1,6 +1,7 @@
 import GatewayConfiguration
 import GatewayCore
 import GatewayTesting
+import KubernetesDiscovery
 import RequestControl
 import Testing
 
