@@ -5,6 +5,11 @@ struct EndpointRecord {
     let life: EndpointLife
     var description: EndpointDescription
     var health: EjectionStateMachine
+
+    /// The same life as a source describes it now.
+    func with(_ description: EndpointDescription) -> EndpointRecord {
+        EndpointRecord(life: life, description: description, health: health)
+    }
 }
 
 /// The endpoints of a pool as a plain value: slots, records and snapshots. ``EndpointStore`` guards it.
@@ -18,6 +23,8 @@ struct EndpointTable {
     /// What was wrong with the last pages of endpoints, by type of source; endpoints and sources without faults are
     /// left out, so it is empty most of the time. Shared with the views like `snapshots`.
     private(set) var faults: [EndpointID: [String: [ScrapeFault]]] = [:]
+    /// The names of all endpoints.
+    private var names: Set<EndpointID> = []
     /// By slot: the position in `records`; `nil` while the slot is free or waits for its release.
     private var positions: [Int?] = []
     /// By slot: how many endpoints had it.
@@ -40,53 +47,79 @@ struct EndpointTable {
     ///
     /// - Returns: the endpoints that left, whose slots stay taken until ``release(_:)``; `nil` when nothing changed.
     mutating func replace(_ descriptions: [EndpointDescription]) -> [EndpointSnapshot]? {
-        if records.map(\.description) == descriptions { return nil }
+        let (changed, incoming) = difference(to: descriptions)
+        if changed.isEmpty, incoming.isEmpty { return nil }
         var old: [EndpointID: Int] = [:]
-        for (position, record) in records.enumerated() { old[record.description.id] = position }
+        for position in changed { old[records[position].description.id] = position }
         var seen: Set<EndpointID> = []
-        var newRecords: [EndpointRecord] = []
-        var newSnapshots: [EndpointSnapshot] = []
-        var newModelLists: [[ServedModel]?] = []
-        for description in descriptions where seen.insert(description.id).inserted {
+        var next = Run()
+        for description in incoming where seen.insert(description.id).inserted {
             if let position = old[description.id], records[position].description.address == description.address {
                 old[description.id] = nil
-                var record = records[position]
-                let snapshot = snapshots[position]
-                let isChanged = record.description != description
-                record.description = description
-                newRecords.append(record)
-                newSnapshots.append(isChanged ? snapshot.replacing(description) : snapshot)
-                newModelLists.append(modelLists[position])
+                next.append(
+                    records[position].with(description),
+                    snapshots[position].updated(to: description, from: records[position].description),
+                    modelLists[position]
+                )
             } else {
                 let life = takeSlot()
-                newRecords.append(
-                    EndpointRecord(
-                        life: life,
-                        description: description,
-                        health: EjectionStateMachine(configuration: ejection)
-                    )
-                )
-                newSnapshots.append(
-                    EndpointSnapshot(
-                        id: description.id,
-                        slot: life.slot,
-                        incarnation: life.incarnation,
-                        address: description.address,
-                        labels: description.labels,
-                        podName: description.podName
-                    )
-                )
-                newModelLists.append(nil)
+                let health = EjectionStateMachine(configuration: ejection)
+                let record = EndpointRecord(life: life, description: description, health: health)
+                next.append(record, EndpointSnapshot(description, life: life), nil)
             }
         }
         let left = old.values.sorted().map { snapshots[$0] }
         for snapshot in left where !faults.isEmpty { faults[snapshot.id] = nil }
-        records = newRecords
-        snapshots = newSnapshots
-        modelLists = newModelLists
-        for slot in positions.indices { positions[slot] = nil }
-        for (position, record) in records.enumerated() { positions[record.life.slot] = position }
+        put(next, at: changed)
         return left
+    }
+
+    /// Some endpoints in a row, as the table holds them.
+    private struct Run {
+        var records: [EndpointRecord] = []
+        var snapshots: [EndpointSnapshot] = []
+        var modelLists: [[ServedModel]?] = []
+
+        mutating func append(_ record: EndpointRecord, _ snapshot: EndpointSnapshot, _ models: [ServedModel]?) {
+            records.append(record)
+            snapshots.append(snapshot)
+            modelLists.append(models)
+        }
+    }
+
+    /// Where the table is not `descriptions`, and what should be there. A cluster tells of one pod among thousands at a
+    /// time, so what is the same at both ends is left alone.
+    private func difference(to descriptions: [EndpointDescription]) -> (Range<Int>, ArraySlice<EndpointDescription>) {
+        let shorter = min(records.count, descriptions.count)
+        var head = 0
+        while head < shorter, records[head].description == descriptions[head] { head += 1 }
+        var tail = 0
+        while tail < shorter - head,
+            records[records.count - 1 - tail].description == descriptions[descriptions.count - 1 - tail]
+        { tail += 1 }
+        let changed = head..<records.count - tail
+        let incoming = descriptions[head..<descriptions.count - tail]
+        let leaving = Set(changed.map { records[$0].description.id })
+        // A name that an end has already: which of the two counts is decided over everything.
+        if incoming.contains(where: { names.contains($0.id) && !leaving.contains($0.id) }) {
+            return (records.indices, descriptions[...])
+        }
+        return (changed, incoming)
+    }
+
+    /// Puts `next` where `range` is.
+    private mutating func put(_ next: Run, at range: Range<Int>) {
+        for record in records[range] {
+            positions[record.life.slot] = nil
+            names.remove(record.description.id)
+        }
+        records.replaceSubrange(range, with: next.records)
+        snapshots.replaceSubrange(range, with: next.snapshots)
+        modelLists.replaceSubrange(range, with: next.modelLists)
+        for record in next.records { names.insert(record.description.id) }
+        let isShifted = next.records.count != range.count
+        let end = isShifted ? records.count : range.upperBound
+        for position in range.lowerBound..<end { positions[records[position].life.slot] = position }
     }
 
     /// Gives the slots of endpoints that left back, after everyone who keeps state by slot was told.
@@ -156,9 +189,22 @@ struct EndpointTable {
 }
 
 extension EndpointSnapshot {
-    /// The same life as a source describes it now.
-    func replacing(_ description: EndpointDescription) -> EndpointSnapshot {
-        EndpointSnapshot(
+    /// The first snapshot of a life.
+    convenience init(_ description: EndpointDescription, life: EndpointLife) {
+        self.init(
+            id: description.id,
+            slot: life.slot,
+            incarnation: life.incarnation,
+            address: description.address,
+            labels: description.labels,
+            podName: description.podName
+        )
+    }
+
+    /// The same life as a source describes it now; `old` is how it did before.
+    func updated(to description: EndpointDescription, from old: EndpointDescription) -> EndpointSnapshot {
+        if description == old { return self }
+        return EndpointSnapshot(
             id: id, slot: slot, incarnation: incarnation, address: address, labels: description.labels,
             metrics: metrics, metricsUpdatedAt: metricsUpdatedAt, requestsAtMetrics: requestsAtMetrics,
             provenRequests: provenRequests, models: models, attributes: attributes, load: load,

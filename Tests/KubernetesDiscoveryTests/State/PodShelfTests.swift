@@ -80,7 +80,7 @@ struct PodShelfTests {
     /// The same events to a dictionary of pods: slower, and simple enough to be right.
     @Test("random events leave what a dictionary would have", arguments: 1...50)
     func randomEvents(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = RandomSource(seed: seed)
         var shelf = PodShelf(ports: [8000, 8001])
         var truth: [String: Pod] = [:]
         for _ in 0..<200 {
@@ -105,22 +105,5 @@ struct PodShelfTests {
             #expect(isChanged == (shelf.endpoints != before))
             #expect(shelf.count == truth.count)
         }
-    }
-}
-
-/// A generator whose sequence its seed decides (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
