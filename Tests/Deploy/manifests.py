@@ -19,8 +19,7 @@ KUBERNETES = "1.37"
 # with a name and a namespace that may be one. Each is listed here with who takes it.
 NOT_VALIDATED_BY_SCHEMA = {
     "gateway.networking.k8s.io/v1": {"Gateway", "GatewayClass", "HTTPRoute"},
-    "gateway.networking.k8s.io/v1beta1": {"ReferenceGrant"},
-    "gateway.envoyproxy.io/v1alpha1": {"EnvoyProxy", "EnvoyExtensionPolicy", "Backend", "BackendTrafficPolicy"},
+    "gateway.envoyproxy.io/v1alpha1": {"ClientTrafficPolicy", "EnvoyExtensionPolicy"},
     "networking.istio.io/v1": {"DestinationRule"},
     "networking.istio.io/v1alpha3": {"EnvoyFilter"},
     "networking.gke.io/v1": {"GCPBackendPolicy", "GCPRoutingExtension", "HealthCheckPolicy"},
