@@ -33,6 +33,16 @@ static_resources:
           request_headers_timeout: 10s
           # The longest silence within a request: a picker may queue, and a prefill may take minutes.
           stream_idle_timeout: 600s
+          # What only the picker may say. Without this a client could have Envoy connect to any address. Before a route is
+          # matched, which a filter would be too late for.
+          early_header_mutation_extensions:
+          - name: envoy.http.early_header_mutation.header_mutation
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation
+              mutations:
+              - remove_on_match: {key_matcher: {prefix: x-gateway-destination-endpoint, ignore_case: true}}
+              - remove: x-gateway-model-name
+              - remove: x-gateway-base-model-name
           route_config:
             virtual_hosts:
             - name: all
@@ -53,15 +63,6 @@ static_resources:
                 direct_response: {status: 503, body: {inline_string: "no endpoint was picked\n"}}
                 {{- end }}
           http_filters:
-          # What only the picker may say. Without this filter a client could have Envoy connect to any address.
-          - name: envoy.filters.http.header_mutation.forged
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
-              mutations:
-                request_mutations:
-                - remove_on_match: {key_matcher: {prefix: x-gateway-destination-endpoint, ignore_case: true}}
-                - remove: x-gateway-model-name
-                - remove: x-gateway-base-model-name
           - name: envoy.filters.http.ext_proc
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
