@@ -4,6 +4,7 @@ SWIFT ?= swift
 PYTHON ?= python3
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST = .venv/bin/python -m pytest Tests/EndToEnd
+PYTEST_DEPLOY = .venv-deploy/bin/python -m pytest Tests/Deploy
 RIG = .build-bench/release
 SEEDS ?= 10000
 FIRST_SEED ?= 1
@@ -13,7 +14,8 @@ RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
-	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden format clean
+	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden deploy test-deploy \
+	format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,18 @@ example: ## the package of plugins in Examples: its tests, and its gateway
 test-engines: .venv/installed .venv-engines/installed ## real vLLM and llama.cpp on the CPU; needs Python 3.11 and 4 GB of disk
 	$(SWIFT) build --product martlet -j $(JOBS)
 	.venv/bin/python -m pytest Tests/Engines $(PYTEST_ARGUMENTS)
+
+.venv-deploy/installed: Tests/Deploy/requirements.txt scripts/make-venv
+	scripts/make-venv .venv-deploy Tests/Deploy/requirements.txt
+	touch $@
+
+deploy: .venv-deploy/installed ## write what is made from other files in deploy/ anew: definitions, install files
+	$(SWIFT) build --product martlet -j $(JOBS)
+	scripts/write-deploy
+
+test-deploy: .venv-deploy/installed ## the files in deploy/: schemas, rules in CEL, kustomize, Helm, Envoy, the Dockerfile
+	$(SWIFT) build --product martlet -j $(JOBS)
+	$(PYTEST_DEPLOY) --promtool "$$(scripts/find-tool promtool prometheus)" $(PYTEST_ARGUMENTS)
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
 	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
@@ -111,4 +125,4 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 clean: ## remove everything that was built or installed
-	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-engines
+	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-deploy .venv-engines

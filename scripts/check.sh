@@ -18,7 +18,7 @@ curl=$(scripts/find-tool curl curl)
 openssl=$(scripts/find-tool openssl openssl)
 promtool=$(scripts/find-tool promtool prometheus)
 printf '%s\n' "$curl" "$openssl" "$promtool"
-make --no-print-directory .venv/installed
+make --no-print-directory .venv/installed .venv-deploy/installed
 
 step "house rules, imports, format"
 make --no-print-directory checks
@@ -30,6 +30,9 @@ step "unit and integration tests"
 # One after the other: on two processors, a suite that fuzzes keeps the others from the threads that their
 # deadlines count on.
 swift test --no-parallel --skip-build --explicit-target-dependency-import-check error -j "$jobs"
+
+step "what deploy/ installs"
+.venv-deploy/bin/python -m pytest Tests/Deploy --promtool "$promtool"
 
 step "the plugins of the example package"
 scripts/check-example
