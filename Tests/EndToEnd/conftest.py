@@ -8,6 +8,7 @@ from configurations import endpoint_list, picker_config, write
 from envoy_process import Bootstrap, Envoy
 from extproc_client import Stream, open_channel
 from harness import BodyBasedRouter, EndpointPicker, Gateway, Simulator
+from kubernetes_api import KubernetesAPI
 from model_servers import ModelServers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -89,16 +90,40 @@ class Services:
         self.started.append(service)
         return service.start(ready)
 
+    def kubernetes_api(self, *arguments, **options):
+        """A scripted Kubernetes API server."""
+        service = KubernetesAPI(self.martlet, self.folder, *arguments, **options)
+        self.started.append(service)
+        return service.start()
+
+    def cluster_picker(self, api, *arguments, pool="pool", config=None, token=None, environment=(), ready=True):
+        """`martlet epp` for a pool of a cluster; without `pool` the arguments say which pods are meant.
+
+        `config` is an EndpointPickerConfig. Everybody may read the metrics.
+        """
+        number = len(self.started)
+        named = ["--pool-name", pool] if pool else []
+        if config is not None:
+            named += ["--config-file", write(self.folder / f"picker-{number}.yaml", config)]
+        kubeconfig = api.kubeconfig(token=token, name=f"kubeconfig-{number}")
+        service = EndpointPicker(
+            self.martlet, self.folder, "--kubeconfig", kubeconfig, "--metrics-endpoint-auth=false", *named, *arguments
+        )
+        service.environment = dict(environment)
+        self.started.append(service)
+        return service.start(ready)
+
     def endpoint_picker_of(self, path, *arguments, **options):
         """`martlet epp` over resources, as `martlet serve` takes them: pools, routes, endpoints."""
         service = EndpointPicker(self.martlet, self.folder, "--config", path, *arguments, **options)
         self.started.append(service)
         return service.start()
 
-    def body_based_router(self, *arguments, **options):
+    def body_based_router(self, *arguments, environment=(), ready=True, **options):
         service = BodyBasedRouter(self.martlet, self.folder, *arguments, **options)
+        service.environment = dict(environment)
         self.started.append(service)
-        return service.start()
+        return service.start(ready)
 
     def envoy(self, bootstrap):
         """Envoy with a bootstrap as it is."""

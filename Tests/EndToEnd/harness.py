@@ -98,11 +98,14 @@ class Service:
         self.command = [str(part) for part in command]
         self.log_path = pathlib.Path(folder) / f"{name}-{os.urandom(3).hex()}.log"
         self.process = None
+        # Variables beside those of the tests' own environment.
+        self.environment = {}
 
     def launch(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=os.environ | self.environment,
             )
 
     @property
@@ -179,7 +182,10 @@ class Administered(Service):
     admin = None
 
     def await_ready(self):
-        eventually(lambda: fetch(self.admin + "/readyz")[0] == 200, "readiness", START_SECONDS)
+        eventually(self.is_ready, "readiness", START_SECONDS)
+
+    def is_ready(self):
+        return fetch(self.admin + "/readyz")[0] == 200
 
     def state(self):
         """What `/api/state` tells."""
