@@ -6,9 +6,10 @@ import subprocess
 import helm_python as helm
 import pytest
 import yaml
+from envoy_filter import assert_envoy_takes_filter
 from manifests import DEPLOY, ENVOY, ROOT, documents, pod_of
 from pods import (
-    LEADER, METRICS_READER, PICKER, READ, REVIEWS, ROUTER, assert_installable, granted, named, same,
+    LEADER, METRICS_READER, PICKER, POOLS, READ, REVIEWS, ROUTER, assert_installable, granted, named, same,
 )
 
 CHARTS = DEPLOY / "helm"
@@ -65,7 +66,8 @@ def test_roles(case):
         (deployment,) = named(found, "Deployment")
         arguments = pod_of(deployment)["containers"][0]["args"]
         leads = "--ha-enable-leader-election" in arguments
-        assert granted(found, "Role") == same(PICKER | (LEADER if leads else {}))
+        pools = POOLS if values["router"]["inferencePool"]["create"] else {}
+        assert granted(found, "Role") == same(PICKER | pools | (LEADER if leads else {}))
         assert granted(found, "ClusterRole") == same(cluster)
 
 
@@ -171,9 +173,27 @@ def test_the_pool_speaks_what_the_servers_speak():
 
 
 def test_the_chart_brings_the_definitions():
-    (crds,) = [entry for entry in chart("epp").crds]
-    assert len(documents(crds["data"])) >= 1
+    held = [document["metadata"]["name"] for entry in chart("epp").crds for document in documents(entry["data"])]
+    assert set(held) == {file.name.removesuffix(".yaml") for file in (DEPLOY / "crds").glob("*.*.yaml")}
     assert chart("standalone").crds == []
+    # A pool of the release is one of the kinds that come along.
+    assert "inferencepools.inference.networking.k8s.io" in held
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packaged_chart_is_whole(name, tmp_path):
+    archive = helm.package(CHARTS / f"martlet-{name}", destination=tmp_path)
+    packaged = helm.Chart.load(archive)
+    assert [entry["name"] for entry in packaged.dependencies] == ["martlet-library"]
+    arguments = {"name": "llama", "namespace": "inference", "is_install": True}
+    values = values_of(f"{name}/least")
+    assert packaged.render(values, **arguments) == chart(name).render(values, **arguments)
+
+
+@pytest.mark.parametrize("case", ["bbr/istio", "bbr/plain"])
+def test_envoy_takes_the_filter(case, tmp_path):
+    (document,) = named(rendered(case)[0], "EnvoyFilter")
+    assert_envoy_takes_filter(document, tmp_path)
 
 
 def test_the_router_and_bodies_in_pieces():
