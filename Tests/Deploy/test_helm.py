@@ -155,6 +155,21 @@ def test_leader_election_comes_with_replicas():
     assert named(found, "PodDisruptionBudget") == []
 
 
+def test_autoscaling_has_all_replicas_pick():
+    found, _ = rendered("epp/autoscaling")
+    (deployment,) = named(found, "Deployment")
+    (scaler,) = named(found, "HorizontalPodAutoscaler")
+    assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert [metric["resource"]["name"] for metric in scaler["spec"]["metrics"]] == ["cpu", "memory"]
+    # Two who decide on the number of replicas would undo each other's work.
+    assert "replicas" not in deployment["spec"]
+    assert "--ha-enable-leader-election" not in pod_of(deployment)["containers"][0]["args"]
+    values = values_of("epp/autoscaling")
+    values["router"]["epp"]["flags"] = {"ha-enable-leader-election": True}
+    with pytest.raises(helm.HelmError, match="router.epp.autoscaling needs replicas that all pick"):
+        chart("epp").render(values, name="llama", namespace="inference")
+
+
 def test_a_change_of_the_configuration_rolls_the_picker_out():
     def checksum(change):
         values = {"router": {"modelServers": {"matchLabels": {"app": "a"}}, "epp": change}}
