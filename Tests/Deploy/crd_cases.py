@@ -109,6 +109,7 @@ ACCEPTED = {
     "an objective": OBJECTIVE,
     "an objective without a priority": changed(OBJECTIVE, "spec.priority", None),
     "an objective of the older group": LEGACY_OBJECTIVE,
+    "a priority beyond 32 bits, of the older group": changed(LEGACY_OBJECTIVE, "spec.priority", 2**31),
     "a rewrite": REWRITE,
     "a rewrite of the older group": LEGACY_REWRITE,
     "a rewrite without targets": changed(REWRITE, "spec.rules.0.targets", None),

@@ -8,11 +8,13 @@ from manifests import fields, pod_of
 # this table in both directions.
 READ = ("get", "list", "watch")
 STATUS = ("patch",)
-PICKER = {
-    ("", "pods"): READ,
+POOLS = {
     ("inference.networking.k8s.io", "inferencepools"): READ,
     ("inference.networking.x-k8s.io", "inferencepools"): READ,
     ("inference.networking.x-k8s.io", "inferencepoolimports"): READ,
+}
+PICKER = {
+    ("", "pods"): READ,
     ("inference.networking.x-k8s.io", "inferencemodels"): READ,
     ("inference.networking.x-k8s.io", "inferencemodels/status"): STATUS,
     **{

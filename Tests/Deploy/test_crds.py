@@ -136,7 +136,7 @@ def test_the_files_are_what_the_program_prints(martlet):
 
 @pytest.mark.parametrize("words, count", [
     (["InferencePool"], 2), (["infpool"], 1), (["inferencepools"], 2), (["llm-d.ai"], 2),
-    (["inferencemodels.inference.networking.x-k8s.io"], 1), (["infpimp", "INFPOOL"], 2),
+    (["inferencemodels.inference.networking.x-k8s.io"], 1), (["infpimp", "INFPOOL"], 2), (["xinfpool"], 1),
 ])
 def test_words_select(martlet, words, count):
     assert len(documents(run(martlet, "crds", *words).stdout)) == count

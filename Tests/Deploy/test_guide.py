@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from manifests import DEPLOY, ROOT, documents, kustomize
-from pods import LEADER, PICKER, REVIEWS, ROUTER
+from pods import LEADER, PICKER, POOLS, REVIEWS, ROUTER
 
 GUIDE = (ROOT / "docs/kubernetes.md").read_text()
 
@@ -37,7 +37,7 @@ def test_every_file_to_install_is_in_the_table():
 
 def test_permissions_are_told():
     table = GUIDE[GUIDE.index("## Permissions") : GUIDE.index("## Several replicas")]
-    for _, resource in PICKER | LEADER | ROUTER | REVIEWS:
+    for _, resource in PICKER | POOLS | LEADER | ROUTER | REVIEWS:
         assert resource.partition("/")[0] in table
 
 

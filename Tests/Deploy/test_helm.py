@@ -6,9 +6,10 @@ import subprocess
 import helm_python as helm
 import pytest
 import yaml
+from envoy_filter import assert_envoy_takes_filter
 from manifests import DEPLOY, ENVOY, ROOT, documents, pod_of
 from pods import (
-    LEADER, METRICS_READER, PICKER, READ, REVIEWS, ROUTER, assert_installable, granted, named, same,
+    LEADER, METRICS_READER, PICKER, POOLS, READ, REVIEWS, ROUTER, assert_installable, granted, named, same,
 )
 
 CHARTS = DEPLOY / "helm"
@@ -65,7 +66,8 @@ def test_roles(case):
         (deployment,) = named(found, "Deployment")
         arguments = pod_of(deployment)["containers"][0]["args"]
         leads = "--ha-enable-leader-election" in arguments
-        assert granted(found, "Role") == same(PICKER | (LEADER if leads else {}))
+        pools = POOLS if values["router"]["inferencePool"]["create"] else {}
+        assert granted(found, "Role") == same(PICKER | pools | (LEADER if leads else {}))
         assert granted(found, "ClusterRole") == same(cluster)
 
 
@@ -153,6 +155,21 @@ def test_leader_election_comes_with_replicas():
     assert named(found, "PodDisruptionBudget") == []
 
 
+def test_autoscaling_has_all_replicas_pick():
+    found, _ = rendered("epp/autoscaling")
+    (deployment,) = named(found, "Deployment")
+    (scaler,) = named(found, "HorizontalPodAutoscaler")
+    assert scaler["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    assert [metric["resource"]["name"] for metric in scaler["spec"]["metrics"]] == ["cpu", "memory"]
+    # Two who decide on the number of replicas would undo each other's work.
+    assert "replicas" not in deployment["spec"]
+    assert "--ha-enable-leader-election" not in pod_of(deployment)["containers"][0]["args"]
+    values = values_of("epp/autoscaling")
+    values["router"]["epp"]["flags"] = {"ha-enable-leader-election": True}
+    with pytest.raises(helm.HelmError, match="router.epp.autoscaling needs replicas that all pick"):
+        chart("epp").render(values, name="llama", namespace="inference")
+
+
 def test_a_change_of_the_configuration_rolls_the_picker_out():
     def checksum(change):
         values = {"router": {"modelServers": {"matchLabels": {"app": "a"}}, "epp": change}}
@@ -171,9 +188,27 @@ def test_the_pool_speaks_what_the_servers_speak():
 
 
 def test_the_chart_brings_the_definitions():
-    (crds,) = [entry for entry in chart("epp").crds]
-    assert len(documents(crds["data"])) >= 1
+    held = [document["metadata"]["name"] for entry in chart("epp").crds for document in documents(entry["data"])]
+    assert set(held) == {file.name.removesuffix(".yaml") for file in (DEPLOY / "crds").glob("*.*.yaml")}
     assert chart("standalone").crds == []
+    # A pool of the release is one of the kinds that come along.
+    assert "inferencepools.inference.networking.k8s.io" in held
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_packaged_chart_is_whole(name, tmp_path):
+    archive = helm.package(CHARTS / f"martlet-{name}", destination=tmp_path)
+    packaged = helm.Chart.load(archive)
+    assert [entry["name"] for entry in packaged.dependencies] == ["martlet-library"]
+    arguments = {"name": "llama", "namespace": "inference", "is_install": True}
+    values = values_of(f"{name}/least")
+    assert packaged.render(values, **arguments) == chart(name).render(values, **arguments)
+
+
+@pytest.mark.parametrize("case", ["bbr/istio", "bbr/plain"])
+def test_envoy_takes_the_filter(case, tmp_path):
+    (document,) = named(rendered(case)[0], "EnvoyFilter")
+    assert_envoy_takes_filter(document, tmp_path)
 
 
 def test_the_router_and_bodies_in_pieces():

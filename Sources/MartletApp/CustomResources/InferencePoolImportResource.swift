@@ -87,7 +87,6 @@ extension CustomResource {
                 parents:
                   description: One entry for each parent that refers to the import.
                   type: array
-                  maxItems: 32
                   x-kubernetes-list-type: atomic
                   items:
                     \(SchemaFragment.parentStatus.indented(by: 12))

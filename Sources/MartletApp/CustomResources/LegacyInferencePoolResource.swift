@@ -4,7 +4,7 @@ extension CustomResource {
     package static let legacyInferencePool = CustomResource(
         kind: "InferencePool",
         plural: "inferencepools",
-        shortNames: [],
+        shortNames: ["xinfpool"],
         group: "inference.networking.x-k8s.io",
         version: "v1alpha2",
         isSuperseded: true,
@@ -23,6 +23,8 @@ extension CustomResource {
                 listKind: InferencePoolList
                 plural: inferencepools
                 singular: inferencepool
+                shortNames:
+                - xinfpool
               versions:
               - name: v1alpha2
                 served: true

@@ -11,6 +11,7 @@
 - bbr
 - --streaming={{ $bbr.streaming }}
 - --secure-serving={{ $bbr.secureServing }}
+- --tracing={{ $bbr.tracing.enabled }}
 - --grpc-port={{ $bbr.port }}
 - --grpc-health-port={{ $bbr.healthCheckPort }}
 {{- range $bbr.plugins }}

@@ -9,7 +9,9 @@ metadata:
   labels:
     {{- include "martlet.labels" . | nindent 4 }}
 spec:
+  {{- if not $epp.autoscaling.enabled }}
   replicas: {{ $epp.replicas }}
+  {{- end }}
   selector:
     matchLabels:
       {{- include "martlet.selectorLabels" . | nindent 6 }}
@@ -45,6 +47,51 @@ spec:
       {{- include "martlet.podSpec" . | nindent 6 }}
 {{- end }}
 
+{{/* More pickers for more load, all of which pick. */}}
+{{- define "martlet.autoscaler" -}}
+{{- $scaling := .Values.router.epp.autoscaling -}}
+{{- if include "martlet.leaderElection" . -}}
+{{- fail "router.epp.autoscaling needs replicas that all pick: router.epp.flags.ha-enable-leader-election is true" -}}
+{{- end -}}
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: {{ include "martlet.name" . }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "martlet.labels" . | nindent 4 }}
+spec:
+  scaleTargetRef:
+    apiVersion: apps/v1
+    kind: Deployment
+    name: {{ include "martlet.name" . }}
+  minReplicas: {{ $scaling.minReplicas }}
+  maxReplicas: {{ $scaling.maxReplicas }}
+  metrics:
+  {{- if $scaling.metrics }}
+  {{- toYaml $scaling.metrics | nindent 2 }}
+  {{- else }}
+  - type: Resource
+    resource:
+      name: cpu
+      target:
+        type: Utilization
+        averageUtilization: {{ $scaling.targetCPUUtilizationPercentage }}
+  {{- with $scaling.targetMemoryUtilizationPercentage }}
+  - type: Resource
+    resource:
+      name: memory
+      target:
+        type: Utilization
+        averageUtilization: {{ . }}
+  {{- end }}
+  {{- end }}
+  {{- with $scaling.behavior }}
+  behavior:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
 {{- define "martlet.podSpec" -}}
 {{- $epp := .Values.router.epp -}}
 serviceAccountName: {{ include "martlet.name" . }}
@@ -70,7 +117,7 @@ tolerations:
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if gt (int $epp.replicas) 1 }}
+{{- if or $epp.autoscaling.enabled (gt (int $epp.replicas) 1) }}
 topologySpreadConstraints:
 - maxSkew: 1
   topologyKey: kubernetes.io/hostname

@@ -52,7 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $flags := $epp.flags | default dict -}}
 {{- if hasKey $flags "ha-enable-leader-election" -}}
 {{- ternary "true" "" (eq (toString (index $flags "ha-enable-leader-election")) "true") -}}
-{{- else if gt (int $epp.replicas) 1 -}}
+{{- else if and (gt (int $epp.replicas) 1) (not $epp.autoscaling.enabled) -}}
 true
 {{- end -}}
 {{- end }}

@@ -20,14 +20,19 @@ rules:
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+{{- if .Values.router.inferencePool.create }}
 - apiGroups: [inference.networking.k8s.io]
   resources: [inferencepools]
   verbs: [get, list, watch]
+- apiGroups: [inference.networking.x-k8s.io]
+  resources: [inferencepoolimports, inferencepools]
+  verbs: [get, list, watch]
+{{- end }}
 - apiGroups: [llm-d.ai]
   resources: [inferencemodelrewrites, inferenceobjectives]
   verbs: [get, list, watch]
 - apiGroups: [inference.networking.x-k8s.io]
-  resources: [inferencemodelrewrites, inferencemodels, inferenceobjectives, inferencepoolimports, inferencepools]
+  resources: [inferencemodelrewrites, inferencemodels, inferenceobjectives]
   verbs: [get, list, watch]
 # Conditions, which the picker writes on objects that name its pool.
 - apiGroups: [llm-d.ai]
