@@ -160,6 +160,10 @@ struct KubeconfigTests {
         #expect("\(configuration.server)" == "https://h:1")
         #expect(configuration.trust.skipsVerification)
         #expect(configuration.namespace == "2001-01-01")
+        let words = try Kubeconfig.parse(
+            Array("\u{FEFF}users: [{name: a, user: {token: oN}}, {name: b, user: {token: ~}}]".utf8), file: "f")
+        #expect(words.users["a"]?.token == "oN")
+        #expect(words.users["b"]?.token == "")
         let json =
             #"{"current-context": "x",\#t"contexts": [{"name": "x", "context": {"cluster": "c", "user": ""}}], "#
             + #""clusters": [{"name": "c", "cluster": {"server": "127.0.0.1:80"}}], "users": null}"#

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import GatewayTesting
+import Logging
 import Testing
 
 @testable import KubernetesClient
@@ -211,7 +212,6 @@ struct ExecPluginTests {
     @Test("A plugin runs once for many requests, and again before its answer expires and after a 401")
     func renewal() async throws {
         let folder = try TemporaryFolder()
-        try folder.write("expiry", "2001-01-01T01:00:00Z")
         let command = try folder.write(
             "plugin",
             """
@@ -238,6 +238,47 @@ struct ExecPluginTests {
         }
         #expect(try folder.read("runs") == "run\nrun\n")
         try await server.stop()
+    }
+
+    @Test("What a plugin said is renewed shortly before it expires, and serves until then if that fails")
+    func expiry() async throws {
+        let folder = try TemporaryFolder()
+        let answer = { (token: String, expiry: String) in
+            try folder.write(
+                "answer", Self.credential(#""token":"\#(token)","expirationTimestamp":"\#(expiry)""#))
+        }
+        let command = try folder.write("plugin", "#!/bin/sh\ncat '\(folder.path)/answer'\n", isProgram: true)
+        let clock = TestClock()
+        var timing = CredentialSource.Timing()
+        timing.now = clock.now
+        timing.date = { Date(timeIntervalSince1970: 0) }
+        let source = CredentialSource(
+            .plain(port: 1, credentials: ClientCredentials(plugin: ExecPlugin(command: command))),
+            verifiesHostItself: false, timing: timing, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        _ = try answer("one", "1970-01-01T01:00:00+00:30")
+        #expect(try await source.current().authorization == "Bearer one")
+        _ = try answer("two", "1970-01-01T00:00:00Z")
+        // Half an hour of life; a minute before its end there is a new run.
+        clock.advance(by: .seconds(1739))
+        #expect(try await source.current().authorization == "Bearer one")
+        try folder.remove("answer")
+        clock.advance(by: .seconds(1))
+        #expect(try await source.current().authorization == "Bearer one")
+        _ = try answer("two", "1970-01-01T00:00:00Z")
+        clock.advance(by: .seconds(9))
+        #expect(try await source.current().authorization == "Bearer one")
+        clock.advance(by: .seconds(1))
+        #expect(try await source.current().authorization == "Bearer two")
+        // That one had expired before it came: it is tried for a while all the same.
+        _ = try answer("three", "1970-01-02T00:00:00Z")
+        clock.advance(by: .seconds(8))
+        #expect(try await source.current().authorization == "Bearer two")
+        clock.advance(by: .seconds(1))
+        #expect(try await source.current().authorization == "Bearer three")
+        // Nothing serves beyond its end.
+        try folder.remove("answer")
+        clock.advance(by: .seconds(86_400))
+        await #expect(throws: APIError.self) { _ = try await source.current() }
     }
 
     @Test("A plugin's certificate is shown in the handshake")

@@ -28,7 +28,8 @@ struct HTTPTransportTests {
         let seen = try #require(server.log.value.requests.first)
         #expect(
             seen.line
-                == "PATCH /prefix/api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29%2Cd%3D%C3%A9%26f&watch=1&empty= HTTP/1.1"
+                == "PATCH /prefix/api/v1/pods?labelSelector=a%20in%20%28b%2Cc%29%2Cd%3D%C3%A9%26f&watch=1&empty="
+                + " HTTP/1.1"
         )
         #expect(seen.body == "{}")
         #expect(seen.values("Host") == ["127.0.0.1:\(server.port)"])
