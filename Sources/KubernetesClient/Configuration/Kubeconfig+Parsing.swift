@@ -4,7 +4,9 @@ extension Kubeconfig {
 
     /// The content of one file.
     static func parse(_ bytes: [UInt8], file: String) throws(ClusterConfigurationError) -> Kubeconfig {
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        // Editors of some systems put a byte order mark first.
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        guard let text = String(validating: bytes.starts(with: mark) ? bytes[3...] : bytes[...], as: UTF8.self) else {
             throw ClusterConfigurationError(source: "kubeconfig '\(file)'", reason: "the file is not text in UTF-8")
         }
         var config = Kubeconfig()

@@ -158,7 +158,9 @@ struct KubeconfigValue {
         case "tag:yaml.org,2002:str", "!": return .text(text)
         default: break
         }
-        switch text.lowercased() {
+        // `Yes` and `YES` are words of YAML 1.1, `yEs` is text.
+        let isWord = [text.lowercased(), text.uppercased(), text.capitalized].contains(text)
+        switch isWord ? text.lowercased() : text {
         case "", "~", "null": return .null
         case "y", "yes", "true", "on": return .bool(true)
         case "n", "no", "false", "off": return .bool(false)

@@ -72,6 +72,8 @@ package struct ProxyURL: Hashable, Sendable, CustomStringConvertible, CustomDebu
     package let user: String?
     /// The user's password.
     package let password: String?
+    /// The URL as it was written, with the password.
+    let written: String
 
     /// Reads a URL, as `proxy-url` of a kubeconfig file has it.
     ///
@@ -96,6 +98,7 @@ package struct ProxyURL: Hashable, Sendable, CustomStringConvertible, CustomDebu
         port = parts.port ?? (kind == .http ? 80 : 1080)
         user = parts.user
         password = parts.password
+        written = text
     }
 
     /// The URL without the user.

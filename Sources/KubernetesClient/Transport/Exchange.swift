@@ -23,6 +23,8 @@ final class Exchange: HTTPClientResponseDelegate, NIOAsyncSequenceProducerDelega
         var task: HTTPClient.Task<Void>?
         var timer: Scheduled<Void>?
         var source: Body.Source?
+        /// The reader's end, until the reader takes it: a body that nobody holds ends the exchange.
+        var body: Body?
         /// Fulfilled when the reader wants more.
         var more: EventLoopPromise<Void>?
         /// Why this side ended it.
@@ -33,7 +35,7 @@ final class Exchange: HTTPClientResponseDelegate, NIOAsyncSequenceProducerDelega
     private let eventLoop: any EventLoop
     private let idleLimit: TimeAmount
     private let describe: @Sendable (any Error) -> any Error
-    private let head: EventLoopPromise<(HTTPResponseHead, Body)>
+    private let head: EventLoopPromise<HTTPResponseHead>
     private let state: Mutex<State>
 
     /// Makes an exchange that has not begun.
@@ -67,11 +69,18 @@ final class Exchange: HTTPClientResponseDelegate, NIOAsyncSequenceProducerDelega
             }
         }
         eventLoop.execute { self.look() }
-        return try await withTaskCancellationHandler {
-            try await head.futureResult.get()
+        let head = try await withTaskCancellationHandler {
+            try await self.head.futureResult.get()
         } onCancel: {
             abort(CancellationError())
         }
+        let body = state.withLock { state in
+            let body = state.body
+            state.body = nil
+            return body
+        }
+        guard let body else { throw HTTPClientError.cancelled }
+        return (head, body)
     }
 
     /// Ends the exchange for a reason of this side.
@@ -127,13 +136,14 @@ final class Exchange: HTTPClientResponseDelegate, NIOAsyncSequenceProducerDelega
         let timer = state.withLock { state in
             state.silence.headCame(at: .now(), limit: idleLimit)
             state.source = body.source
+            state.body = body.sequence
             let timer = state.timer
             state.timer = nil
             return timer
         }
         timer?.cancel()
         look()
-        self.head.succeed((head, body.sequence))
+        self.head.succeed(head)
         return task.eventLoop.makeSucceededVoidFuture()
     }
 

@@ -65,7 +65,7 @@ struct ExecCredential: Equatable, Sendable {
                 tlsServerName: cluster.trust.serverName,
                 skipsVerification: cluster.trust.skipsVerification ? true : nil,
                 authorities: authorities.map { Data($0).base64EncodedString() },
-                proxy: cluster.proxy.map { "\($0)" },
+                proxy: cluster.proxy?.written,
                 config: plugin.clusterExtension
             )
         }

@@ -6,6 +6,14 @@ import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Carries requests to an API server over HTTP/1.1, with TLS if the server's URL says so.
 ///
 /// Connections are kept for the next request; a response that lasts, such as a watch, has one for itself. Tokens and
@@ -100,25 +108,29 @@ package final class HTTPTransport: APITransport {
     /// Sends `request` and returns when the head of the response has come, whatever its status is.
     package func send(_ request: APIRequest) async throws(APIError) -> APIResponse {
         let shown = try await credentials.current()
-        let response = try await exchange(request, shown)
+        // The first attempt and those that follow it have this time together.
+        let deadline = ContinuousClock.now + request.timeout
+        let response = try await exchange(request, shown, until: deadline)
         guard response.status == 401, let next = await credentials.replacement(for: shown) else { return response }
         logger.debug("the API server did not accept the credentials; the request is sent again with new ones")
-        return try await exchange(request, next)
+        return try await exchange(request, next, until: deadline)
     }
 
     /// Sends `request`, a second time when it only reads and the connection was lost before an answer: the server
     /// may have closed one that was kept for too long while the request was on its way.
     private func exchange(
         _ request: APIRequest,
-        _ shown: CredentialSource.Shown
+        _ shown: CredentialSource.Shown,
+        until deadline: ContinuousClock.Instant
     ) async throws(APIError) -> APIResponse {
         let problem = ConnectionProblem(
-            server: "\(configuration.server) (\(configuration.source))", connectLimit: limits.connect,
+            server: "\(configuration.server) (\(configuration.source))",
+            host: configuration.trust.serverName ?? configuration.server.host, connectLimit: limits.connect,
             headLimit: request.timeout, idleLimit: request.idleTimeout)
         do {
-            return try await attempt(request, shown, problem)
+            return try await attempt(request, shown, until: deadline, problem)
         } catch  where request.method == .get && Self.isLostConnection(error) {
-            do { return try await attempt(request, shown, problem) } catch {
+            do { return try await attempt(request, shown, until: deadline, problem) } catch {
                 throw problem.error(error)
             }
         } catch {
@@ -130,6 +142,7 @@ package final class HTTPTransport: APITransport {
     private func attempt(
         _ request: APIRequest,
         _ shown: CredentialSource.Shown,
+        until deadline: ContinuousClock.Instant,
         _ problem: ConnectionProblem
     ) async throws -> APIResponse {
         var headers = fields
@@ -144,7 +157,7 @@ package final class HTTPTransport: APITransport {
         )
         let exchange = Exchange(
             eventLoop: group.any(),
-            headLimit: TimeAmount(request.timeout),
+            headLimit: TimeAmount(deadline - .now),
             idleLimit: TimeAmount(request.idleTimeout),
             describe: { problem.error($0) }
         )

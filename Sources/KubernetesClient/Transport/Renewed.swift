@@ -43,9 +43,7 @@ final class Renewed<Value: Sendable>: Sendable {
     /// - Throws: why there is none; ``APIError/unreachable(_:)`` when the task is cancelled while it waits.
     func current() async throws(APIError) -> Held {
         if let held = try heldNow() { return held }
-        do { try await gate.enter() } catch {
-            throw APIError.unreachable("The request was cancelled while it waited for credentials.")
-        }
+        do { try await gate.enter() } catch { throw Self.cancelled }
         defer { gate.leave() }
         // The task before this one may have done it.
         if let held = try heldNow() { return held }
@@ -70,6 +68,10 @@ final class Renewed<Value: Sendable>: Sendable {
         state.withLock { $0.refused(generation, at: instant) }
     }
 
+    private static var cancelled: APIError {
+        .unreachable("The request was cancelled while it waited for credentials.")
+    }
+
     private func heldNow() throws(APIError) -> Held? {
         let instant = now()
         switch state.withLock({ $0.next(at: instant) }) {
@@ -80,10 +82,11 @@ final class Renewed<Value: Sendable>: Sendable {
     }
 
     private func stale(_ error: APIError) throws(APIError) -> Held {
+        // The task that waits behind this one tries for itself.
+        guard !Task.isCancelled else { throw Self.cancelled }
         let instant = now()
         let decision = state.withLock { state in
-            // Nobody else must wait because one task was cancelled.
-            if !Task.isCancelled { state.failed(error, at: instant) }
+            state.failed(error, at: instant)
             return state.fallback(at: instant, error)
         }
         guard case .use(let held) = decision else { throw error }
