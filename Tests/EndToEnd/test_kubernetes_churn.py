@@ -22,7 +22,7 @@ class Pods:
         self.api, self.ports = api, ports
         self.ips = [f"127.2.7.{number + 1}" for number in range(hosts)]
         self.simulators = {
-            f"{ip}:{port}": services.simulator("--first-token-ms", 5, "--token-ms", 1, host=ip, port=port)
+            f"{ip}:{port}": services.simulator(host=ip, port=port)
             for ip in self.ips for port in ports
         }
         self.names = {ip: f"m-{number}" for number, ip in enumerate(self.ips)}
@@ -170,7 +170,7 @@ def test_only_requests_of_a_pod_that_dies_fail(services, api):
 
 def test_memory_stays_flat_over_ten_thousand_pod_events(services, api):
     api.put(inference_pool("pool", APP, [free_port()]))
-    picker = services.cluster_picker(api)
+    picker = services.cluster_picker(api, ready=False)
     names = [f"pod-{number}" for number in range(50)]
 
     def events(count, start):

@@ -197,38 +197,36 @@ def test_only_its_own_condition_is_written(services, api):
     eventually(lambda: accepted(api, "inferenceobjectives", "fast", LLMD), "the status")
     conditions = api.get("inferenceobjectives", "fast", LLMD)["status"]["conditions"]
     assert sorted(condition["type"] for condition in conditions) == ["Accepted", "Programmed"]
-    writes = len(api.requests(verb="patch"))
+    writes = len(api.requests(verb="patch", resource="inferenceobjectives"))
     api.put(pod("m-0", "127.2.1.1", labels=APP | {"more": "labels"}))
     api.put(objective("slow", 0, group=LLMD))
     eventually(lambda: accepted(api, "inferenceobjectives", "slow", LLMD), "the status of another one")
-    assert len(api.requests(verb="patch")) == writes + 1
+    assert len(api.requests(verb="patch", resource="inferenceobjectives")) == writes + 1
 
 
 def test_inference_models(services, api):
     servers, port = serve(services, api)
 
-    def model(name, model_name, created):
+    def model(name, model_name):
         return {
             "apiVersion": f"{INFERENCE_X}/v1alpha2", "kind": "InferenceModel",
-            "metadata": {"name": name, "namespace": "default", "creationTimestamp": created},
+            "metadata": {"name": name, "namespace": "default"},
             "spec": {
                 "modelName": model_name, "criticality": "Critical", "poolRef": {"name": "pool"},
                 "targetModels": [{"name": f"{name}-target", "weight": 100}],
             },
         }
 
-    api.put(
-        inference_pool("pool", APP, [port]), model("new", "m", "2026-02-01T00:00:00Z"),
-        model("old", "m", "2026-01-01T00:00:00Z"),
-    )
+    # The first one is the older, or as old and earlier by its name.
+    api.put(inference_pool("pool", APP, [port]), model("first", "m"), model("second", "m"))
     picker = services.cluster_picker(api)
     answer = pick(picker)
-    assert answer.endpoint == servers[0].address and b'"old-target"' in answer.body
+    assert answer.endpoint == servers[0].address and b'"first-target"' in answer.body
     reasons = {
         name: eventually(lambda: accepted(api, "inferencemodels", name, INFERENCE_X), f"the status of {name}")["reason"]
-        for name in ("new", "old")
+        for name in ("first", "second")
     }
-    assert reasons == {"new": "ModelNameInUse", "old": "Accepted"}
+    assert reasons == {"first": "Accepted", "second": "ModelNameInUse"}
 
 
 # What is missing, forbidden or wrong
