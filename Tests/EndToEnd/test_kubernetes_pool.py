@@ -197,11 +197,11 @@ def test_only_its_own_condition_is_written(services, api):
     eventually(lambda: accepted(api, "inferenceobjectives", "fast", LLMD), "the status")
     conditions = api.get("inferenceobjectives", "fast", LLMD)["status"]["conditions"]
     assert sorted(condition["type"] for condition in conditions) == ["Accepted", "Programmed"]
-    writes = len(api.requests(verb="patch", resource="inferenceobjectives"))
+    writes = len(api.requests(method="PATCH", resource="inferenceobjectives"))
     api.put(pod("m-0", "127.2.1.1", labels=APP | {"more": "labels"}))
     api.put(objective("slow", 0, group=LLMD))
     eventually(lambda: accepted(api, "inferenceobjectives", "slow", LLMD), "the status of another one")
-    assert len(api.requests(verb="patch", resource="inferenceobjectives")) == writes + 1
+    assert len(api.requests(method="PATCH", resource="inferenceobjectives")) == writes + 1
 
 
 def test_inference_models(services, api):
