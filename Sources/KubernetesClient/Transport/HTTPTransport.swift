@@ -269,7 +269,7 @@ struct HostIdentity {
 
     init(_ configuration: ClusterConfiguration) {
         let server = configuration.server
-        let name = configuration.trust.serverName ?? server.host
+        let name = configuration.trust.serverName?.lowercased() ?? server.host
         let address = try? SocketAddress(ipAddress: name, port: server.port)
         if let address {
             // TLS checks an address against the other end of the connection.
