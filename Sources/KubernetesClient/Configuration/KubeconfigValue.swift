@@ -16,8 +16,20 @@ struct KubeconfigValue {
             guard let node = try Parser(yaml: text, resolver: .basic, encoding: .utf8).nextRoot() else { return nil }
             return KubeconfigValue(node: node, file: file, place: "")
         } catch {
-            let text = "\(error)".replacing("\n", with: " ")
-            throw ClusterConfigurationError(source: "kubeconfig '\(file)'", reason: "not YAML: \(text)")
+            throw ClusterConfigurationError(source: "kubeconfig '\(file)'", reason: "not YAML: \(words(error))")
+        }
+    }
+
+    /// What the parser found, without the lines that it quotes: they may hold secrets.
+    private static func words(_ error: any Error) -> String {
+        switch error as? YamlError {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            "\(problem) at line \(mark.line), column \(mark.column)"
+        case .reader(let problem, _, _, _): problem
+        case .duplicatedKeysInMapping(let keys, let context):
+            "\(keys.map { "'\($0)'" }.joined(separator: ", ")) is written twice at line \(context.mark.line)"
+        default: "it cannot be parsed"
         }
     }
 
@@ -89,7 +101,8 @@ struct KubeconfigValue {
 
     private func text() throws(ClusterConfigurationError) -> String {
         guard case .text(let text) = scalar else {
-            throw problem("\(kind) where text is expected; quote it if it is text")
+            let isSecret = [".token", ".password", ".value"].contains { place.hasSuffix($0) }
+            throw problem("\(isSecret ? "no text" : kind) where text is expected; quote it if it is text")
         }
         return text
     }

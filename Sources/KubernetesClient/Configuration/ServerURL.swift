@@ -27,15 +27,15 @@ package struct ServerURL: Hashable, Sendable, CustomStringConvertible {
         let hasScheme = text.contains("://")
         let parts = try URLParts(hasScheme ? text : (isSecureByDefault ? "https://" : "http://") + text)
         guard parts.scheme == "https" || parts.scheme == "http" else {
-            throw URLProblem("the scheme of '\(text)' is not http or https")
+            throw URLProblem("the scheme of '\(shownURL(text))' is not http or https")
         }
         guard parts.user == nil, parts.password == nil else {
-            throw URLProblem("'\(parts.withoutPassword)' holds a user; the credentials belong to the user's entry")
+            throw URLProblem("'\(shownURL(text))' holds a user; the credentials belong to the user's entry")
         }
         var path = parts.path
         while path.hasSuffix("/") { path.removeLast() }
         guard hasScheme || path.isEmpty else {
-            throw URLProblem("'\(text)' must be a URL, or a host with a port")
+            throw URLProblem("'\(shownURL(text))' must be a URL, or a host with a port")
         }
         isSecure = parts.scheme == "https"
         host = parts.host
@@ -81,10 +81,10 @@ package struct ProxyURL: Hashable, Sendable, CustomStringConvertible, CustomDebu
     ///   supported.
     package init(_ text: String) throws(URLProblem) {
         guard text.contains("://") else {
-            throw URLProblem("'\(text)' is not a URL; it must begin with http:// or socks5://")
+            throw URLProblem("'\(shownURL(text))' is not a URL; it must begin with http:// or socks5://")
         }
         let parts = try URLParts(text)
-        let url = parts.withoutPassword
+        let url = shownURL(text)
         switch parts.scheme {
         case "http": kind = .http
         case "socks5": kind = .socks5
@@ -118,6 +118,14 @@ package struct URLProblem: Error, Hashable, Sendable {
     }
 }
 
+/// What texts show of something that should be a URL: not what stands between its scheme and its last `@`, which may be
+/// a password, however odd the rest is.
+private func shownURL(_ text: String) -> String {
+    guard let end = text.lastIndex(of: "@") else { return text }
+    let scheme = text[..<end].firstRange(of: "://").map { text[..<$0.upperBound] } ?? ""
+    return scheme.count > "socks5://".count ? "…" + text[end...] : scheme + "…" + text[end...]
+}
+
 /// The parts of a URL that say where a connection goes.
 private struct URLParts {
     let scheme: String
@@ -127,26 +135,21 @@ private struct URLParts {
     let password: String?
     /// Percent-encoded.
     let path: String
-    /// For texts.
-    let withoutPassword: String
 
     init(_ text: String) throws(URLProblem) {
         guard let components = URLComponents(string: text), let scheme = components.scheme else {
-            // Whatever it is, it may hold a password.
-            throw URLProblem(text.contains("@") ? "the value is not a URL" : "'\(text)' is not a URL")
+            throw URLProblem("'\(shownURL(text))' is not a URL")
         }
-        var shown = components
-        if shown.password != nil { shown.password = "xxxxx" }
-        withoutPassword = shown.string ?? scheme
+        let shown = shownURL(text)
         guard var host = components.host, !host.isEmpty else {
-            throw URLProblem("'\(withoutPassword)' has no host")
+            throw URLProblem("'\(shown)' has no host")
         }
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         if let port = components.port, !(1...65_535).contains(port) {
-            throw URLProblem("'\(withoutPassword)': \(port) is not a port")
+            throw URLProblem("'\(shown)': \(port) is not a port")
         }
         guard components.query == nil, components.fragment == nil else {
-            throw URLProblem("'\(withoutPassword)' has a query or a fragment, which mean nothing here")
+            throw URLProblem("'\(shown)' has a query or a fragment, which mean nothing here")
         }
         self.scheme = scheme.lowercased()
         self.host = host

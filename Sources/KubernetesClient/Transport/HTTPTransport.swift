@@ -129,12 +129,11 @@ package final class HTTPTransport: APITransport {
             headLimit: request.timeout, idleLimit: request.idleTimeout)
         do {
             return try await attempt(request, shown, until: deadline, problem)
-        } catch  where request.method == .get && Self.isLostConnection(error) {
-            do { return try await attempt(request, shown, until: deadline, problem) } catch {
-                throw problem.error(error)
-            }
         } catch {
             if Self.isTLS(error) { credentials.tlsFailed(with: shown) }
+            guard request.method == .get, Self.isLostConnection(error) else { throw problem.error(error) }
+        }
+        do { return try await attempt(request, shown, until: deadline, problem) } catch {
             throw problem.error(error)
         }
     }
@@ -269,7 +268,7 @@ struct HostIdentity {
 
     init(_ configuration: ClusterConfiguration) {
         let server = configuration.server
-        let name = configuration.trust.serverName ?? server.host
+        let name = configuration.trust.serverName?.lowercased() ?? server.host
         let address = try? SocketAddress(ipAddress: name, port: server.port)
         if let address {
             // TLS checks an address against the other end of the connection.

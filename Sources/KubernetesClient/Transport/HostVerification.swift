@@ -23,6 +23,7 @@ enum HostVerification {
         }
     }
 
+    // The accessor's underscore says that its shape may change; the alternative is to parse certificates here.
     /// Whether the address is one of those of the certificate (RFC 5280 §4.2.1.6: 4 or 16 bytes in network order).
     private static func isFor(_ address: SocketAddress, _ certificate: NIOSSLCertificate) -> Bool {
         certificate._subjectAlternativeNames().contains { name in

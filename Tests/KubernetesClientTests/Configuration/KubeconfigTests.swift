@@ -177,9 +177,9 @@ struct KubeconfigTests {
     @Test(
         "What is wrong is said, with where it stands and what stands there",
         arguments: [
-            ("{token: 123}", #"users["u"].user.token: the number 123 where text is expected; quote it if it is text"#),
-            ("{token: yes}", #"users["u"].user.token: true where text is expected; quote it if it is text"#),
-            ("{token: [a]}", #"users["u"].user.token: a list where text is expected; quote it if it is text"#),
+            ("{token: 123}", #"users["u"].user.token: no text where text is expected; quote it if it is text"#),
+            ("{as: yes}", #"users["u"].user.as: true where text is expected; quote it if it is text"#),
+            ("{as-uid: [a]}", #"users["u"].user.as-uid: a list where text is expected; quote it if it is text"#),
             ("[a]", #"users["u"].user: a list where an object is expected"#),
             ("{client-key-data: '!'}", #"users["u"].user.client-key-data: the text, of 1 bytes, is not base64"#),
             ("{client-certificate-data: YQ==}", #"users["u"].user: a client-certificate without a client-key"#),
@@ -238,7 +238,7 @@ struct KubeconfigTests {
             ("{server: 'https://'}", #"clusters["c"].cluster: server: 'https://' has no host"#),
             (
                 "{server: 'https://me:pass@a'}",
-                #"clusters["c"].cluster: server: 'https://me:xxxxx@a' holds a user; "#
+                #"clusters["c"].cluster: server: 'https://…@a' holds a user; "#
                     + "the credentials belong to the user's entry"
             ),
             (
@@ -255,7 +255,7 @@ struct KubeconfigTests {
             ),
             (
                 "{server: a, proxy-url: 'https://me:pass@p'}",
-                #"clusters["c"].cluster: proxy-url: 'https://me:xxxxx@p': TLS to a proxy is not supported, "#
+                #"clusters["c"].cluster: proxy-url: 'https://…@p': TLS to a proxy is not supported, "#
                     + "only http and socks5 are"
             ),
             (
@@ -268,7 +268,7 @@ struct KubeconfigTests {
             ),
             (
                 "{server: a, proxy-url: 'socks5://me@p'}",
-                #"clusters["c"].cluster: proxy-url: 'socks5://me@p': a user of a SOCKS proxy is not supported"#
+                #"clusters["c"].cluster: proxy-url: 'socks5://…@p': a user of a SOCKS proxy is not supported"#
             ),
         ])
     func wrongCluster(cluster: String, expected: String) throws {
@@ -280,7 +280,9 @@ struct KubeconfigTests {
         #expect(try outcome("apiVersion: v2\nkind: Config") == "the file is a 'Config' of 'v2', not a 'Config' of 'v1'")
         #expect(try outcome("hello") == "the text 'hello' where an object is expected")
         #expect(try outcome("users: {a: b}") == "users: an object where a list is expected")
-        #expect(try outcome("a: [").hasPrefix("not YAML: "))
+        #expect(try outcome("a: SECRET\n  b: [").hasPrefix("not YAML: mapping values are not allowed"))
+        #expect(try !outcome("a: SECRET\n  b: [").contains("SECRET"))
+        #expect(try outcome("a: 1\na: 2") == "not YAML: 'a' is written twice at line 1")
         #expect(try outcome("") == "current-context: no context is chosen")
         #expect(try outcome("current-context: z") == "contexts: there is no context 'z'")
         let dangling = "current-context: x\ncontexts: [{name: x, context: {cluster: c}}]"

@@ -209,6 +209,35 @@ struct ExecPluginTests {
         #expect(after.token == "free")
     }
 
+    @Test("A request that is cancelled ends the plugin that it runs, and the next request runs it anew")
+    func cancelled() async throws {
+        let folder = try TemporaryFolder()
+        let credential = Self.credential(#""token":"t""#)
+        let command = try folder.write(
+            "plugin",
+            """
+            #!/bin/sh
+            mkdir '\(folder.path)/first' 2>/dev/null && exec tail -f /dev/null
+            echo '\(credential)'
+            """,
+            isProgram: true)
+        let server = try await ScriptedServer.start { _ in [.send(KubernetesClientTests.answer("200 OK", "x"))] }
+        let credentials = ClientCredentials(plugin: ExecPlugin(command: command))
+        try await withTransport(.plain(port: server.port, credentials: credentials)) { transport in
+            await withTaskGroup(of: String.self) { group in
+                group.addTask {
+                    do { return try await transport.text() } catch { return unreachable(error) }
+                }
+                // A program that ends when the other one has begun.
+                _ = try? await run("until [ -d '\(folder.path)/first' ]; do :; done; echo '\(credential)'")
+                group.cancelAll()
+                #expect(await group.next() == "The request was cancelled while it waited for credentials.")
+            }
+            try await transport.expect("200 x")
+        }
+        try await server.stop()
+    }
+
     @Test("A plugin runs once for many requests, and again before its answer expires and after a 401")
     func renewal() async throws {
         let folder = try TemporaryFolder()

@@ -60,7 +60,7 @@ struct TLSTests {
     @Test(
         "The name of the configuration counts, not that of the URL; or none at all",
         arguments: [
-            (TestCertificate.namedServer, ServerTrust(authorities: authority, serverName: "api.test")),
+            (TestCertificate.namedServer, ServerTrust(authorities: authority, serverName: "API.test")),
             (.namedServer, ServerTrust(skipsVerification: true)),
             (.otherServer, ServerTrust(skipsVerification: true)),
             (.server, ServerTrust(authorities: authority, serverName: "::1")),
