@@ -117,9 +117,9 @@ package struct LeaderElection: Sendable {
             let read = try await limited { () async throws(APIError) in
                 try await client.get(Lease.resource, lease, as: Lease.self)
             }
-            room.change { $0.read(read, at: $1) }
+            room.change { $0.read(read, sentAt: sentAt, at: $1) }
         } catch .notFound {
-            room.change { $0.read(nil, at: $1) }
+            room.change { $0.read(nil, sentAt: sentAt, at: $1) }
         } catch {
             logger.debug("cannot read lease \(lease)", metadata: ["error": "\(error)"])
             room.change { $0.readFailed(error, sentAt: sentAt, at: $1) }
@@ -210,8 +210,9 @@ package struct LeaderElection: Sendable {
             // A second time when a renewal that nobody waited for came first.
             for _ in 0..<2 {
                 if room.machine.withLock({ $0.isUnsure }) {
+                    let sentAt = room.time.elapsed
                     let read = try await client.get(Lease.resource, lease, as: Lease.self)
-                    room.machine.withLock { $0.read(read, at: room.time.elapsed) }
+                    room.machine.withLock { $0.read(read, sentAt: sentAt, at: room.time.elapsed) }
                 }
                 guard let given = room.machine.withLock({ $0.release(at: .now) }) else { return true }
                 do throws(APIError) {

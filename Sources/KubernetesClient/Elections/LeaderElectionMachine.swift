@@ -12,7 +12,7 @@
 struct LeaderElectionMachine {
     /// What is to be done.
     enum Step: Hashable {
-        /// Read the lease, then ``read(_:at:)`` or ``readFailed(_:sentAt:at:)``.
+        /// Read the lease, then ``read(_:sentAt:at:)`` or ``readFailed(_:sentAt:at:)``.
         case read
         /// Make the lease, then ``wrote(_:sentAt:at:)`` or ``writeFailed(_:sentAt:at:)``.
         case create(Lease)
@@ -30,6 +30,8 @@ struct LeaderElectionMachine {
     private var observed: Lease?
     /// When its record was first seen as it is.
     private var observedAt = Duration.zero
+    /// When it was last seen.
+    private var seenAt = Duration.zero
     /// Whether it is not there.
     private var isMissing = false
     /// Whether nothing may be written before the lease is read.
@@ -159,11 +161,20 @@ struct LeaderElectionMachine {
     // MARK: What comes
 
     /// The lease was read; `nil` when there is none.
-    mutating func read(_ lease: Lease?, at now: Duration) {
+    mutating func read(_ lease: Lease?, sentAt: Duration, at now: Duration) {
         learned()
-        if let lease { observe(lease, at: now) } else { isMissing = true }
+        if !isOutdated(lease, sentAt: sentAt) {
+            if let lease { observe(lease, at: now) } else { isMissing = true }
+        }
         // Whoever holds it and has to read it is late already.
-        nextTry = lease?.record.holder == identity ? now : now + retryPeriod()
+        nextTry = observed?.record.holder == identity ? now : now + retryPeriod()
+    }
+
+    /// Whether a watch told something newer while the lease was read.
+    private func isOutdated(_ lease: Lease?, sentAt: Duration) -> Bool {
+        guard let observed, !isMissing, seenAt >= sentAt else { return false }
+        guard let lease else { return true }
+        return ResourceVersion.is(lease.metadata.resourceVersion, before: observed.metadata.resourceVersion)
     }
 
     /// The lease cannot be read.
@@ -178,8 +189,8 @@ struct LeaderElectionMachine {
     ///   - sentAt: when it was sent.
     mutating func wrote(_ lease: Lease, sentAt: Duration, at now: Duration) {
         learned()
-        observe(lease, at: now)
-        guard lease.record.holder == identity else { return }
+        if !isOutdated(lease, sentAt: sentAt) { observe(lease, at: now) }
+        guard observed?.record.holder == identity else { return }
         nextTry = sentAt + configuration.retryPeriod
         let until = sentAt + configuration.renewDeadline
         // An answer that comes too late proves nothing: others may have counted to the end.
@@ -222,6 +233,7 @@ struct LeaderElectionMachine {
 
     private mutating func observe(_ lease: Lease, at now: Duration) {
         isMissing = false
+        seenAt = now
         if observed?.record != lease.record { observedAt = now }
         observed = lease
         if lease.record.holder != identity { leadsUntil = nil }

@@ -51,6 +51,14 @@ struct Lease: KubernetesObject, Encodable, Hashable {
         record = try container.decodeIfPresent(LeaseRecord.self, forKey: .record) ?? LeaseRecord()
     }
 
+    /// The lease as a server keeps it.
+    func stored(as version: String) -> Lease {
+        var lease = self
+        lease.written.resourceVersion = version
+        return lease
+    }
+
+    /// The parts of the metadata that matter here.
     var metadata: ObjectMetadata {
         ObjectMetadata(
             name: written.name, namespace: written.namespace ?? "", uid: written.uid ?? "",

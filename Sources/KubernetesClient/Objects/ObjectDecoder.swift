@@ -18,7 +18,7 @@ struct ObjectDecoder<Object: KubernetesObject> {
     /// Reads an object that stands alone.
     func decode(_ value: JSONMemberScanner.Value) -> Result {
         guard !value.isTruncated else {
-            return .malformed(tooLong(SalvagedMetadata(ofBeginning: value.bytes)))
+            return .malformed(MalformedObject(SalvagedMetadata(ofBeginning: value.bytes), reason: tooLong))
         }
         do {
             return check(try decoder.decode(Object.self, from: value.bytes))
@@ -50,9 +50,7 @@ struct ObjectDecoder<Object: KubernetesObject> {
     }
 
     /// What is said of an object that is longer than may be kept.
-    func tooLong(_ metadata: SalvagedMetadata) -> MalformedObject {
-        MalformedObject(metadata, reason: "longer than the \(maximumBytes) bytes that an object may have")
-    }
+    var tooLong: String { "longer than the \(maximumBytes) bytes that an object may have" }
 
     /// An object without a name cannot be told from others.
     private func check(_ object: Object) -> Result { Self.check(object) }

@@ -166,8 +166,10 @@ struct ReflectorMachine<Object: KubernetesObject> {
 
     private mutating func changed(_ object: Object) -> [ReflectorEvent<Object>] {
         let name = object.metadata.id
-        unreadable[name] = nil
-        if let last = known[name]?.metadata, !last.uid.isEmpty, last.uid == object.metadata.uid,
+        let wasUnreadable = unreadable.removeValue(forKey: name) != nil
+        // The same version once more. After another one that could not be read it is told: a server that went back
+        // gives a version out twice.
+        if !wasUnreadable, let last = known[name]?.metadata, !last.uid.isEmpty, last.uid == object.metadata.uid,
             !last.resourceVersion.isEmpty, last.resourceVersion == object.metadata.resourceVersion
         {
             return []

@@ -5,11 +5,13 @@ import NIOCore
 struct WatchDecoder<Object: KubernetesObject> {
     private let decoder = JSONDecoder()
     private let objectDecoder: ObjectDecoder<Object>
+    private let limits: APILimits
     private let subject: String
     private var lines: LineSplitter
 
     /// Makes a decoder of the watch that `subject` asks for.
     init(limits: APILimits, subject: String) {
+        self.limits = limits
         self.subject = subject
         objectDecoder = ObjectDecoder(maximumBytes: limits.objectBytes)
         // What stands around the object is short.
@@ -40,14 +42,14 @@ struct WatchDecoder<Object: KubernetesObject> {
     }
 
     private func event(_ line: JSONMemberScanner.Value) throws(APIError) -> WatchEvent<Object> {
-        if line.isTruncated { return tooLong(line.bytes) }
+        if line.isTruncated || isObjectTooLong(line.bytes) {
+            return salvaged(line.bytes, reason: objectDecoder.tooLong)
+        }
         let envelope: WatchEnvelope<Object>
         do {
             envelope = try decoder.decode(WatchEnvelope<Object>.self, from: line.bytes)
         } catch {
-            return .malformed(
-                MalformedObject(SalvagedMetadata(), reason: "an event of a watch: \(DecodingReason.text(of: error))")
-            )
+            return salvaged(line.bytes, reason: "an event of a watch: \(DecodingReason.text(of: error))")
         }
         switch envelope.content {
         case .event(let event): return event
@@ -59,8 +61,18 @@ struct WatchDecoder<Object: KubernetesObject> {
         }
     }
 
-    /// Even of an event that is too long the type and the name are read: they stand at its beginning.
-    private func tooLong(_ beginning: Data) -> WatchEvent<Object> {
+    /// Whether the object alone is longer than may be: lists and watches must judge it alike.
+    private func isObjectTooLong(_ line: Data) -> Bool {
+        guard line.count > limits.objectBytes else { return false }
+        var scanner = JSONMemberScanner(keeping: ["object"], maximumValueBytes: limits.objectBytes)
+        // What is no JSON is not read whatever its length.
+        try? scanner.scan(line.span)
+        return scanner.members["object"]?.isTruncated ?? true
+    }
+
+    /// Even of an event that is too long, or is no JSON somewhere, the type and the name are read if they can be: they
+    /// stand at its beginning.
+    private func salvaged(_ beginning: Data, reason: String) -> WatchEvent<Object> {
         var scanner = JSONMemberScanner(keeping: ["type", "object"], maximumValueBytes: beginning.count)
         // A beginning that is not JSON has no name either.
         try? scanner.scan(beginning.span)
@@ -68,7 +80,7 @@ struct WatchDecoder<Object: KubernetesObject> {
         let object = scanner.unfinished.flatMap { $0.name == "object" ? $0.value : nil } ?? scanner.members["object"]
         let metadata = object.map { SalvagedMetadata(ofBeginning: $0.bytes) } ?? SalvagedMetadata()
         if type == "DELETED", let deleted = metadata.identified { return .deleted(deleted) }
-        return .malformed(objectDecoder.tooLong(metadata))
+        return .malformed(MalformedObject(metadata, reason: reason))
     }
 }
 
@@ -111,7 +123,9 @@ private struct WatchEnvelope<Object: KubernetesObject>: Decodable {
         case "ERROR":
             content = .failure(try? container.decode(ResponseStatus.self, forKey: .object))
         default:
-            let metadata = SalvagedMetadata(CodingKeys.object, of: container)
+            // Nothing is concluded from it, not even that the object is another one.
+            var metadata = SalvagedMetadata(CodingKeys.object, of: container)
+            metadata.uid = ""
             content = .event(
                 .malformed(MalformedObject(metadata, reason: "an event of the unknown type \"\(type.prefix(40))\""))
             )
