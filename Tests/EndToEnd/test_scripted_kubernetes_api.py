@@ -5,10 +5,14 @@ import json
 import subprocess
 
 import pytest
+import urllib3
 from harness import eventually
 from kubernetes import client, watch
 from kubernetes.client.rest import ApiException
-from kubernetes_api import INFERENCE, KUBECTL, adapter_map, definition, definitions, inference_pool, pod, start_api
+from kubernetes_api import (
+    INFERENCE, KUBECTL, LLMD, adapter_map, definition, definitions, inference_pool, make_certificate, model_rewrite,
+    objective, old_inference_pool, pod, start_api,
+)
 
 POOLS = {"group": INFERENCE, "version": "v1", "plural": "inferencepools"}
 
@@ -39,8 +43,8 @@ def custom(api):
 class Kubectl:
     """`kubectl` as a user of a server."""
 
-    def __init__(self, api, folder, token=None, name="kubeconfig"):
-        self.command = [KUBECTL, "--kubeconfig", api.kubeconfig(token, name=name), "--cache-dir", folder / "cache"]
+    def __init__(self, api, folder, token=None, **user):
+        self.command = [KUBECTL, "--kubeconfig", api.kubeconfig(token, **user), "--cache-dir", folder / "cache"]
 
     def __call__(self, *arguments, stdin=None, code=0):
         """Runs it to its end; `stdin` is an object. Gives what it printed."""
@@ -206,6 +210,76 @@ def test_client_meets_a_restart_and_faults(api, core):
     assert [request["status"] for request in api.requests(verb="list")] == [200, 429, 200]
 
 
+def test_client_meets_broken_watches(api, core):
+    version = api.put(pod("a"))
+
+    def events(during):
+        """What a watch that lasts a second tells, with something that happens as soon as it is there."""
+        seen = []
+        for event in watch.Watch().stream(
+            core.list_namespaced_pod, "default", resource_version=str(version), timeout_seconds=1
+        ):
+            if not seen:
+                during()
+            # What this client cannot read it gives as None.
+            seen.append(event and (event["type"], event["object"].metadata.name))
+        return seen
+
+    api.put(pod("b"))
+    assert events(lambda: api.disturb("duplicate", "pods")) == [("ADDED", "b"), ("ADDED", "b")]
+
+    def cut():
+        assert api.disturb("cutNextEvent", "pods", afterBytes=30) == 1
+        api.put(pod("c"))
+
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        events(cut)
+    broken = events(lambda: api.disturb("line", "pods", text='{"type": "ADD'))
+    assert broken == [("ADDED", "b"), ("ADDED", "c"), None]
+    with pytest.raises(ApiException) as gone:
+        events(lambda: api.disturb("error", "pods", code=410))
+    assert gone.value.status == 410
+    api.fault("stallBody", afterBytes=10, verb="list")
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        core.list_namespaced_pod("default", _request_timeout=0.5)
+    api.fault("staleRead", versionsBehind=1, verb="list")
+    assert names(core.list_namespaced_pod("default", resource_version="0").items) == ["a", "b"]
+    assert names(core.list_namespaced_pod("default", resource_version="0").items) == ["a", "b", "c"]
+
+
+def test_a_script_that_makes_no_sense_is_refused(api):
+    for path, body in [
+        ("faults", {"action": "explode"}), ("faults", {"action": "status"}), ("watches", {"action": "cutNextEvent"}),
+        ("objects", {"kind": "Pod"}), ("objects", [{"kind": "Widget", "apiVersion": "v1"}]),
+        ("deletions", {"resource": "pods", "name": "none"}), ("settings", {"tooOldWatch": "never"}), ("nothing", {}),
+    ]:
+        with pytest.raises(AssertionError, match="40[04]"):
+            api.script("POST", path, body)
+
+
+def test_helpers_make_what_the_picker_reads(api, custom):
+    api.define()
+    api.put(
+        inference_pool("pool", {"app": "x"}, [8000, 8001]), old_inference_pool("old", {"app": "x"}),
+        objective("urgent", 5), objective("other", None, group=LLMD), model_rewrite("canary", [(["a"], {"b": 1})]),
+        adapter_map("adapters", "base", ["one"]), pod("a", "127.0.7.1"),
+    )
+    pools = custom.list_namespaced_custom_object(namespace="default", **POOLS)
+    assert pools["items"][0]["spec"]["targetPorts"] == [{"number": 8000}, {"number": 8001}]
+    assert [item["kind"] for item in api.objects("inferencemodelrewrites", "inference.networking.x-k8s.io")] == [
+        "InferenceModelRewrite"
+    ]
+    api.set_ready("a", False)
+    api.set_labels("a", {"app": "z"})
+    changed = api.get("pods", "a")
+    assert changed["status"]["conditions"] == [{"type": "Ready", "status": "False"}]
+    assert changed["metadata"]["labels"] == {"app": "z"} and changed["status"]["podIP"] == "127.0.7.1"
+    api.remove_type("inferenceobjectives", LLMD)
+    with pytest.raises(ApiException) as missing:
+        custom.list_cluster_custom_object(LLMD, "v1alpha2", "inferenceobjectives")
+    assert missing.value.status == 404 and missing.value.body == "404 page not found\n"
+
+
 # kubectl
 
 
@@ -280,7 +354,7 @@ def test_kubectl_deletes(api, kubectl):
 def test_kubectl_asks_about_access(services, tmp_path):
     api = start_api(services, "--token", "admin=first", secure=True)
     api.allow("second", "reader", [{"verbs": ["get", "list"], "groups": [""], "resources": ["pods"]}])
-    admin, reader = (Kubectl(api, tmp_path, token, token) for token in ("first", "second"))
+    admin, reader = (Kubectl(api, tmp_path, token, name=token) for token in ("first", "second"))
     admin("create", "-f", "-", stdin=pod("a") | {"status": {}})
     assert reader("get", "pods", "-o", "name") == "pod/a\n"
     assert reader("auth", "can-i", "list", "pods") == "yes\n"
@@ -289,3 +363,21 @@ def test_kubectl_asks_about_access(services, tmp_path):
     assert 'User "reader" cannot create resource "pods" in API group "" in the namespace "default"' in refused
     api.expire("second")
     assert "must be logged in" in reader("get", "pods", code=1)
+
+
+def test_kubectl_shows_a_certificate(services, tmp_path):
+    certificate, key = make_certificate(tmp_path, "client")
+    api = start_api(services, secure=True, client=(certificate, key))
+    api.put(pod("a"))
+    known = Kubectl(api, tmp_path, certificate=certificate, key=key)
+    assert known("get", "pods", "-o", "name") == "pod/a\n"
+    assert {request["user"] for request in api.requests(verb="list")} == {"client-certificate"}
+    unknown = Kubectl(api, tmp_path, "token", name="unknown")
+    assert "certificate required" in unknown("get", "pods", code=1)
+
+
+def test_kubectl_tries_again(api, kubectl):
+    api.put(pod("a"))
+    api.fault("status", code=429, retryAfter=1, resource="pods", verb="list")
+    assert kubectl("get", "pods", "-o", "name") == "pod/a\n"
+    assert [request["status"] for request in api.requests(verb="list")] == [429, 200]
