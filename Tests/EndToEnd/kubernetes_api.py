@@ -169,12 +169,12 @@ def definitions():
     ]
 
 
-def make_certificate(folder):
+def make_certificate(folder, name):
     """Makes a certificate for 127.0.0.1 that vouches for itself; gives its path and that of its key."""
-    certificate, key = folder / "api-certificate.pem", folder / "api-key.pem"
+    certificate, key = folder / f"{name}-certificate.pem", folder / f"{name}-key.pem"
     command = [
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-        "-subj", "/CN=kubernetes", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
     ]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
     return certificate, key
@@ -184,17 +184,20 @@ class KubernetesAPI(Service):
     """`scripted-kubernetes-api`. It is built beside `martlet`.
 
     With `secure` it speaks TLS with a certificate of its own. Clients of the official libraries send a token over
-    nothing else.
+    nothing else. With `client`, a certificate and its key, it takes those who have that certificate, and nobody else.
     """
 
-    def __init__(self, martlet, folder, *arguments, secure=False):
+    def __init__(self, martlet, folder, *arguments, secure=False, client=None):
         binary = pathlib.Path(martlet).with_name("scripted-kubernetes-api")
         self.folder = pathlib.Path(folder)
         self.authority = self.context = None
         if secure:
-            self.authority, key = make_certificate(self.folder)
+            self.authority, key = make_certificate(self.folder, "api")
             self.context = ssl.create_default_context(cafile=self.authority)
             arguments = [*arguments, "--tls-cert", self.authority, "--tls-key", key]
+            if client is not None:
+                arguments += ["--client-ca", client[0]]
+                self.context.load_cert_chain(*client)
         super().__init__("kubernetes-api", [binary, *arguments], folder)
 
     def start(self):
@@ -203,17 +206,20 @@ class KubernetesAPI(Service):
         self.port = int(self.url.rpartition(":")[2])
         return self
 
-    def kubeconfig(self, token=None, namespace="default", name="kubeconfig"):
-        """Writes a kubeconfig for this server, and gives its path."""
+    def kubeconfig(self, token=None, namespace="default", name="kubeconfig", certificate=None, key=None):
+        """Writes a kubeconfig for this server with a token or a client certificate, and gives its path."""
         cluster = {"server": self.url}
         if self.authority is not None:
             cluster["certificate-authority"] = str(self.authority)
+        user = {} if token is None else {"token": token}
+        if certificate is not None:
+            user |= {"client-certificate": str(certificate), "client-key": str(key)}
         context = {"cluster": "scripted", "user": "tester", "namespace": namespace}
         document = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "scripted", "cluster": cluster}],
-            "users": [{"name": "tester", "user": {} if token is None else {"token": token}}],
+            "users": [{"name": "tester", "user": user}],
             "contexts": [{"name": "scripted", "context": context}],
             "current-context": "scripted",
         }

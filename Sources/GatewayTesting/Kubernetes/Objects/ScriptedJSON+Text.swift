@@ -58,20 +58,29 @@ extension ScriptedJSON {
     }
 
     private static func write(_ text: String, to output: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
         output.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): output += [UInt8(ascii: "\\"), byte]
-            case UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
-            case 0x0A: output += "\\n".utf8
-            case 0x0D: output += "\\r".utf8
-            case 0x09: output += "\\t".utf8
-            case 0..<0x20: output += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            default: output.append(byte)
-            }
+        var rest = Substring(text).utf8
+        // Whole stretches at once: an object of a test may be many megabytes.
+        while let special = rest.firstIndex(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }
+        ) {
+            output += rest[..<special]
+            output += escaped(rest[special])
+            rest = rest[rest.index(after: special)...]
         }
+        output += rest
         output.append(UInt8(ascii: "\""))
+    }
+
+    private static func escaped(_ byte: UInt8) -> [UInt8] {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): return [UInt8(ascii: "\\"), byte]
+        case 0x0A: return Array("\\n".utf8)
+        case 0x0D: return Array("\\r".utf8)
+        case 0x09: return Array("\\t".utf8)
+        default:
+            let digits = String(byte, radix: 16)
+            return Array((byte < 16 ? "\\u000" : "\\u00").utf8) + Array(digits.utf8)
+        }
     }
 }
 

@@ -56,6 +56,9 @@ package struct ScriptedResourceType: Hashable, Sendable {
     /// The `apiVersion` of its objects in one of its versions.
     func apiVersion(_ version: String) -> String { group.isEmpty ? version : "\(group)/\(version)" }
 
+    /// Whether it is answered about the user who asks.
+    var isSelfReview: Bool { isAnswerOnly && plural.hasPrefix("self") }
+
     /// The status that the server gives a new object.
     var firstStatus: ScriptedJSON? { name == GroupResource(group: "", plural: "pods") ? ["phase": "Pending"] : nil }
 

@@ -170,7 +170,10 @@ final class APIConnection: ChannelInboundHandler {
             body?.end()
         case .watch(let watch, let lines, let timeout):
             begin(200, "application/json", length: nil, retryAfter: nil, actions)
-            for line in lines { body?.send(ByteBuffer(bytes: line)) }
+            // At once: thousands of objects are one write.
+            var all = ByteBuffer()
+            for line in lines { all.writeBytes(line) }
+            body?.send(all)
             lastLine = lines.last ?? []
             guard let watch else {
                 body?.end()

@@ -10,6 +10,8 @@ package struct ScriptedAPIRequest: Sendable {
     package let query: [String: String]
     /// The header fields in order, names in lower case.
     package let fields: [(name: String, value: String)]
+    /// The length of the body in bytes.
+    package let bodyBytes: Int
     /// The body as JSON; `nil` when there was none, or it was no JSON.
     package let body: ScriptedJSON?
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `apply`, `delete` or `deletecollection`; empty for a path
@@ -44,6 +46,7 @@ package struct ScriptedAPIRequest: Sendable {
     ) {
         self.method = method
         self.fields = fields
+        bodyBytes = body.count
         // By its first bytes, not by its media type: a wrong media type is refused later.
         self.body = body.isEmpty ? nil : ProtobufBody.document(body) ?? (try? ScriptedJSON(bytes: body))
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

@@ -5,6 +5,8 @@ import Synchronization
 extension ScriptedKubernetesAPI {
     private static let requestsKept = 10_000
     private static let scriptPath = "/_script/"
+    /// As much as the real server takes of one object.
+    private static let largestBody = 3 * 1_024 * 1_024
 
     /// Finds out what a request is about, writes it into the log, and looks up what goes wrong with it.
     func register(_ request: ScriptedAPIRequest) -> (ScriptedAPIRequest, number: Int, [ScriptedFault.Action]) {
@@ -71,42 +73,50 @@ extension ScriptedKubernetesAPI {
             return .whole(
                 status: 200, contentType: "text/plain; charset=utf-8", body: Array("ok".utf8), retryAfter: nil)
         }
-        let (state, access) = guarded.withLock { ($0.state, $0.access) }
+        // No copy of the state outlives its use: it would make the next write copy all objects.
+        let (types, access, target) = guarded.withLock { guarded in
+            (guarded.state.types, guarded.access, request.target(in: guarded.state))
+        }
         let user = try access.user(authorization: request.value("authorization"), hasCertificate: hasCertificate)
         request.user = user.name
-        if request.method == "GET", let document = DiscoveryDocuments(types: state.types).document(request.segments) {
+        if request.method == "GET", let document = DiscoveryDocuments(types: types).document(request.segments) {
             return .json(document)
         }
-        guard let target = request.target(in: state) else { throw .unknownPath }
+        guard let target else { throw .unknownPath }
         let verb = request.verb(for: target)
         guard !verb.isEmpty, target.type.verbs.contains(verb) else { throw .methodNotAllowed() }
         guard target.subresource == nil || (target.subresource == "status" && target.type.hasStatus) else {
             throw .unknownPath
         }
-        try AccessRules.check(
-            user,
-            ResourceAccess(
-                verb: verb, group: target.type.group, resource: target.type.plural, subresource: target.subresource,
-                namespace: target.namespace, name: target.name
-            )
+        let wanted = ResourceAccess(
+            verb: verb, group: target.type.group, resource: target.type.plural, subresource: target.subresource,
+            namespace: target.namespace, name: target.name
         )
+        // What they may do themselves, all who are known may ask, as by the role `system:basic-user`.
+        if !target.type.isSelfReview { try AccessRules.check(user, wanted) }
         try Self.checkAccept(request.value("accept"))
-        if target.type.isAnswerOnly {
-            let body = try Self.body(of: request)
-            try state.check(body, target)
-            let isSelf = target.type.plural.hasPrefix("self")
-            let answer =
-                target.type.plural == "tokenreviews"
-                ? access.review(token: body) : access.review(access: body, by: isSelf ? user : nil)
-            return .json(answer, status: 201)
-        }
+        if target.type.isAnswerOnly { return try review(request, target, access, by: user) }
         switch verb {
-        case "get": return Self.object(try state.get(target), target)
-        case "list": return try list(request, target, state, actions)
+        case "get": return Self.object(try change { state, _ throws(APIFailure) in try state.get(target) }, target)
+        case "list": return try list(request, target, guarded.withLock { $0.state }, actions)
         case "watch": return try watch(request, target, connection)
         case "delete", "deletecollection": return try delete(request, target)
         default: return try write(request, target, verb)
         }
+    }
+
+    private func review(
+        _ request: ScriptedAPIRequest,
+        _ target: ResourceTarget,
+        _ access: AccessRules,
+        by user: ScriptedAPIUser
+    ) throws(APIFailure) -> APIAnswer {
+        let body = try Self.body(of: request)
+        try ClusterState.check(body, target)
+        let answer =
+            target.type.plural == "tokenreviews"
+            ? access.review(token: body) : access.review(access: body, by: target.type.isSelfReview ? user : nil)
+        return .json(answer, status: 201)
     }
 
     // MARK: - Reads
@@ -326,6 +336,12 @@ extension ScriptedKubernetesAPI {
         let isRead = type == "application/json" || (type == ProtobufBody.mediaType && request.body != nil)
         guard isPatch || isRead else {
             throw .unsupportedMediaType(type, accepted: ["application/json"])
+        }
+        guard request.bodyBytes <= largestBody else {
+            throw APIFailure(
+                code: 413, reason: "RequestEntityTooLarge",
+                message: "Request entity too large: limit is \(largestBody)"
+            )
         }
         guard let body = request.body else {
             throw .badRequest("the body of the request is no JSON; this server reads no YAML")

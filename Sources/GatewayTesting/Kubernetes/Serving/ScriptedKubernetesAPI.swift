@@ -88,6 +88,8 @@ package final class ScriptedKubernetesAPI: Sendable {
         var watches: [Int: OpenWatch] = [:]
         var watchCount = 0
         var listener: (any Channel)?
+        /// Whether new connections are reset: between two listeners the last may still hand some over.
+        var isDown = false
         var connections: [ObjectIdentifier: (channel: any Channel, connection: NIOLoopBound<APIConnection>)] = [:]
         var snapshots: [String: ClusterState] = [:]
     }
@@ -182,7 +184,8 @@ package final class ScriptedKubernetesAPI: Sendable {
     package func listen() async throws { try await startListening().get() }
 
     func startListening() -> EventLoopFuture<Void> {
-        Self.bind(port: port) { [weak self] channel in try self?.accept(channel) }.map { listener in
+        guarded.withLock { $0.isDown = false }
+        return Self.bind(port: port) { [weak self] channel in try self?.accept(channel) }.map { listener in
             self.guarded.withLock { $0.listener = listener }
         }
     }
@@ -194,6 +197,7 @@ package final class ScriptedKubernetesAPI: Sendable {
     func endListening(sparing spared: APIConnection?) -> EventLoopFuture<Void> {
         let (listener, connections) = guarded.withLock { guarded in
             defer { guarded.listener = nil }
+            guarded.isDown = true
             return (guarded.listener, Array(guarded.connections.values))
         }
         let loop = MultiThreadedEventLoopGroup.singleton.any()
@@ -231,7 +235,11 @@ package final class ScriptedKubernetesAPI: Sendable {
 
     func opened(_ channel: any Channel, _ connection: APIConnection) {
         let bound = NIOLoopBound(connection, eventLoop: channel.eventLoop)
-        guarded.withLock { $0.connections[ObjectIdentifier(channel)] = (channel, bound) }
+        let isDown = guarded.withLock { guarded in
+            guarded.connections[ObjectIdentifier(channel)] = (channel, bound)
+            return guarded.isDown
+        }
+        if isDown { channel.eventLoop.execute { bound.value.reset() } }
         log.update {
             $0.connections += 1
             $0.accepted += 1

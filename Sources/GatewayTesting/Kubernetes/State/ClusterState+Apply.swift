@@ -29,7 +29,7 @@ extension ClusterState {
         } else if target.type.hasStatus {
             configuration["status"] = nil
         }
-        try check(configuration, target)
+        try Self.check(configuration, target)
         var mine = FieldOwner(
             manager: writer.manager, operation: "Apply", apiVersion: target.type.apiVersion(target.version),
             subresource: target.subresource ?? "", fields: Fields.paths(of: configuration)

@@ -22,7 +22,7 @@ extension ClusterState {
         _ writer: Writer
     ) throws(APIFailure) -> StoredObject {
         let type = target.type
-        try check(body, target)
+        try Self.check(body, target)
         var object = body
         if (object[path: "metadata", "name"]?.text ?? "").isEmpty,
             let prefix = object[path: "metadata", "generateName"]?.text, !prefix.isEmpty
@@ -58,7 +58,7 @@ extension ClusterState {
         _ body: ScriptedJSON,
         _ writer: Writer
     ) throws(APIFailure) -> StoredObject {
-        try check(body, target)
+        try Self.check(body, target)
         let old = try get(target)
         if (body[path: "metadata", "resourceVersion"]?.text ?? "").isEmpty, !target.type.allowsBlindWrites {
             throw .invalid(
@@ -99,7 +99,7 @@ extension ClusterState {
                 ]
             )
         }
-        try check(new, target)
+        try Self.check(new, target)
         return try update(target, old, new, writer)
     }
 
@@ -290,7 +290,7 @@ extension ClusterState {
     }
 
     /// Refuses a body that the real server could not read.
-    func check(_ body: ScriptedJSON, _ target: ResourceTarget) throws(APIFailure) {
+    static func check(_ body: ScriptedJSON, _ target: ResourceTarget) throws(APIFailure) {
         guard body.members != nil else { throw .badRequest("the body of the request is no object") }
         let apiVersion = target.type.apiVersion(target.version)
         for (name, wanted) in [("apiVersion", apiVersion), ("kind", target.type.kind)] {

@@ -5,7 +5,7 @@ struct ObjectStore: Sendable {
     /// The oldest version that can still be listed or watched from.
     private(set) var compactedVersion: Int64
     /// How many changes are kept before the oldest are compacted away.
-    var historyLimit = 100_000
+    var historyLimit = 20_000
     private var objects: [GroupResource: [ObjectKey: StoredObject]] = [:]
     private var history: [Change] = []
     private var unseen: [Change] = []
