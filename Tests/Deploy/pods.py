@@ -8,13 +8,12 @@ from manifests import fields, pod_of
 # this table in both directions.
 READ = ("get", "list", "watch")
 STATUS = ("patch",)
+PICKER = {("", "pods"): READ}
+# What belongs to a pool; a picker that finds pods by a selector reads none of it.
 POOLS = {
     ("inference.networking.k8s.io", "inferencepools"): READ,
     ("inference.networking.x-k8s.io", "inferencepools"): READ,
     ("inference.networking.x-k8s.io", "inferencepoolimports"): READ,
-}
-PICKER = {
-    ("", "pods"): READ,
     ("inference.networking.x-k8s.io", "inferencemodels"): READ,
     ("inference.networking.x-k8s.io", "inferencemodels/status"): STATUS,
     **{
@@ -27,9 +26,11 @@ PICKER = {
         for group in ("llm-d.ai", "inference.networking.x-k8s.io")
         for resource in ("inferenceobjectives", "inferencemodelrewrites")
     },
+}
+LEADER = {
+    ("coordination.k8s.io", "leases"): ("create", "get", "list", "patch", "update", "watch"),
     ("events.k8s.io", "events"): ("create", "patch"),
 }
-LEADER = {("coordination.k8s.io", "leases"): ("create", "get", "patch", "update")}
 ROUTER = {("", "configmaps"): READ}
 REVIEWS = {
     ("authentication.k8s.io", "tokenreviews"): ("create",),

@@ -27,7 +27,6 @@ rules:
 - apiGroups: [inference.networking.x-k8s.io]
   resources: [inferencepoolimports, inferencepools]
   verbs: [get, list, watch]
-{{- end }}
 - apiGroups: [llm-d.ai]
   resources: [inferencemodelrewrites, inferenceobjectives]
   verbs: [get, list, watch]
@@ -41,14 +40,15 @@ rules:
 - apiGroups: [inference.networking.x-k8s.io]
   resources: [inferencemodelrewrites/status, inferencemodels/status, inferenceobjectives/status]
   verbs: [patch]
+{{- end }}
+{{- if include "martlet.leaderElection" . }}
+# The lease that the leader holds and the others watch, and the event that tells of a new leader.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, update, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-{{- if include "martlet.leaderElection" . }}
-# The lease that the leader holds.
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [get, create, update, patch]
 {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
