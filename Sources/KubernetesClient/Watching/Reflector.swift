@@ -56,7 +56,8 @@ package import Logging
 /// minute. Every failure that leads to a wait is told by ``ReflectorEvent/waiting(_:)``, the same one only once until a
 /// watch has lasted a second.
 ///
-/// Nothing is asked again without need: there is no periodic list.
+/// Nothing is asked again without need: there is no periodic list. The objects that were told are kept, as the same
+/// values, so they share the storage of whoever keeps them too.
 package struct Reflector<Object: KubernetesObject>: Sendable {
     private let client: APIClient
     private let query: ResourceQuery
