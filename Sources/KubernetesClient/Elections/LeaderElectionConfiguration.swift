@@ -14,13 +14,6 @@ package struct LeaderElectionConfiguration: Hashable, Sendable {
         retryPeriod = .seconds(2)
     }
 
-    /// Makes a configuration that may be wrong, to show what comes of it.
-    init(unchecked leaseDuration: Duration, renewDeadline: Duration, retryPeriod: Duration) {
-        self.leaseDuration = leaseDuration
-        self.renewDeadline = renewDeadline
-        self.retryPeriod = retryPeriod
-    }
-
     /// Makes a configuration.
     ///
     /// - Throws: unless `leaseDuration` > `renewDeadline` > 1.2 × `retryPeriod` > 0 and `leaseDuration` is whole

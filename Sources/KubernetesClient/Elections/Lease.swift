@@ -5,7 +5,7 @@ struct Lease: KubernetesObject, Encodable, Hashable {
     )
 
     /// The parts of the metadata that a writer has to give back.
-    private struct Metadata: Codable, Hashable {
+    struct Metadata: Codable, Hashable {
         struct Owner: Codable, Hashable {
             var apiVersion: String
             var kind: String
@@ -31,7 +31,8 @@ struct Lease: KubernetesObject, Encodable, Hashable {
 
     private var apiVersion: String?
     private var kind: String?
-    private var written: Metadata
+    /// The metadata as it is written back.
+    var written: Metadata
     /// Who holds the lease.
     var record: LeaseRecord
 
@@ -49,13 +50,6 @@ struct Lease: KubernetesObject, Encodable, Hashable {
         kind = Self.resource.kind
         written = try container.decode(Metadata.self, forKey: .written)
         record = try container.decodeIfPresent(LeaseRecord.self, forKey: .record) ?? LeaseRecord()
-    }
-
-    /// The lease as a server keeps it.
-    func stored(as version: String) -> Lease {
-        var lease = self
-        lease.written.resourceVersion = version
-        return lease
     }
 
     /// The parts of the metadata that matter here.

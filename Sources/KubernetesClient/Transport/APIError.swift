@@ -10,7 +10,8 @@ package enum APIError: Error, Hashable, Sendable, CustomStringConvertible {
     case notFound(String)
     /// The object is there already, or has changed since it was read (409).
     case conflict(String)
-    /// The resource version is too old to go on from (410).
+    /// The resource version is too old to go on from (410), or one that the server has not reached (its store was
+    /// restored, for instance): there is nothing to go on from.
     case expired(String)
     /// The server has too much to do (429, 503), and says when to come back.
     case busy(String, retryAfter: Duration?)

@@ -29,8 +29,9 @@ package import Logging
 /// - How an object was at its end.
 /// - How old all this is: while the server cannot be reached, what was told stays. Versions of objects cannot be
 ///   compared, except for equality, by whoever is told.
-/// - Changes of a server that went back to a version that is higher than the one reached, sends no bookmarks and
-///   accepts to go on from a version that it never had. No server that is known to us does all three.
+/// - Changes of a server whose store was restored, when nothing tells of it: it counted on to the version followed so
+///   far before the reflector asked again; or it accepts to go on from a version that it never had and sends no
+///   bookmarks. Whoever restores a store avoids both by raising its version (`--bump-revision` of `etcdutl`).
 ///
 /// ## Objects that cannot be read
 ///
@@ -54,9 +55,10 @@ package import Logging
 /// Waits double from ``ReflectorConfiguration/initialBackoff`` to ``ReflectorConfiguration/maximumBackoff``, are
 /// shortened by up to half by chance, and begin anew once a watch has lasted a second. `Retry-After` counts up to a
 /// minute. Every failure that leads to a wait is told by ``ReflectorEvent/waiting(_:)``, the same one only once until a
-/// watch has lasted a second.
+/// watch has lasted a second; that a version is too old is no failure.
 ///
-/// Nothing is asked again without need: there is no periodic list.
+/// Nothing is asked again without need: there is no periodic list. The objects that were told are kept, as the same
+/// values, so they share the storage of whoever keeps them too.
 package struct Reflector<Object: KubernetesObject>: Sendable {
     private let client: APIClient
     private let query: ResourceQuery

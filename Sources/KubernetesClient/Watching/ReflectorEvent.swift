@@ -1,6 +1,7 @@
 /// What a reflector tells of the objects that it follows.
 package enum ReflectorEvent<Object: KubernetesObject>: Sendable {
-    /// These are all objects: after the first list, and after each one that became necessary since.
+    /// These are all objects, sorted by namespace and name: after the first list, and after each one that became
+    /// necessary since.
     case replaced([Object])
     /// The object is new or has changed.
     case changed(Object)

@@ -93,7 +93,9 @@ struct ReflectorMachine<Object: KubernetesObject> {
         }
         known = objects
         version = list.version
-        var events: [ReflectorEvent<Object>] = [.replaced(Array(objects.values))]
+        var events: [ReflectorEvent<Object>] = [
+            .replaced(objects.sorted { $0.key < $1.key }.map(\.value))
+        ]
         let before = unreadable
         unreadable = [:]
         for malformed in list.malformed {

@@ -7,7 +7,7 @@ struct ElectionSimulation {
     enum Defect: CaseIterable {
         /// Counts its time from the answer, not from the question, and waits for it as long as it takes.
         case countsFromAnswers
-        /// Leads on for longer than the lease lasts.
+        /// Does not step down in time.
         case leadsTooLong
         /// Takes the lease over by the time that is written in it.
         case trustsWrittenTimes
@@ -55,6 +55,8 @@ struct ElectionSimulation {
         /// The request that it waits for.
         var pending: Int?
         var nextLook = 0
+        /// When it last led, by its clock.
+        var lastLed: Duration?
         /// When it was started, which is where its clock begins: what was meant for an earlier one is lost.
         var born = Duration.zero
     }
@@ -92,7 +94,7 @@ struct ElectionSimulation {
         let identity = "p\(index)-\(lastNumber)"
         return Participant(
             machine: LeaderElectionMachine(
-                name: name, identity: identity, configuration: machineConfiguration,
+                name: name, identity: identity, configuration: configuration,
                 random: SeededRandom(seed: random.next())),
             identity: identity,
             // Clocks differ in pace by less than lease and deadline do (12 to 8).
@@ -101,13 +103,6 @@ struct ElectionSimulation {
             hasWatch: random.chance(70),
             born: now
         )
-    }
-
-    private var machineConfiguration: LeaderElectionConfiguration {
-        guard defect == .leadsTooLong else { return configuration }
-        // What no configuration may say: the deadline is beyond the lease.
-        return LeaderElectionConfiguration(
-            unchecked: .seconds(12), renewDeadline: .seconds(18), retryPeriod: .seconds(2))
     }
 
     /// Runs it for some minutes, the last of which is quiet.
@@ -280,7 +275,7 @@ struct ElectionSimulation {
         case 8: participants[index].isParted = false
         case 1: isServerAway.toggle()
         case 9: isServerAway = false
-        case 2: slowness = .milliseconds(Int.random(in: 1...4000, using: &random))
+        case 2: slowness = .milliseconds(Int.random(in: 1...10_000, using: &random))
         case 3: slowness = .milliseconds(Int.random(in: 1...50, using: &random))
         case 4 where participants[index].isRunning:
             // It crashes.
@@ -313,14 +308,21 @@ struct ElectionSimulation {
     // MARK: What must hold
 
     private var leaders: [Int] {
-        participants.indices.filter {
-            participants[$0].isRunning && participants[$0].machine.standing(at: local($0)) == .leading
+        participants.indices.filter { index in
+            guard participants[index].isRunning else { return false }
+            let time = local(index)
+            if participants[index].machine.standing(at: time) == .leading { return true }
+            guard defect == .leadsTooLong, let last = participants[index].lastLed else { return false }
+            return time < last + .seconds(6)
         }
     }
 
     private mutating func check() {
         let leaders = leaders
         if leaders.count > 1 { violations.append("\(now): \(leaders) lead") }
+        for index in participants.indices where participants[index].machine.standing(at: local(index)) == .leading {
+            participants[index].lastLed = local(index)
+        }
         if let first = leaders.first, first != leader {
             leader = first
             terms += 1

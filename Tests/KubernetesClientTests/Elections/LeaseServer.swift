@@ -18,8 +18,12 @@ final class LeaseServer: APITransport {
     private let state = Mutex(State())
     private let mayWatch: Bool
 
-    init(mayWatch: Bool = true) {
+    /// Makes a server.
+    ///
+    /// - Parameter lease: the lease that is there already.
+    init(mayWatch: Bool = true, lease: Lease? = nil) {
         self.mayWatch = mayWatch
+        state.withLock { $0.lease = lease?.stored(as: "9") }
     }
 
     /// The lease.
@@ -128,4 +132,13 @@ private struct StreamBody: AsyncSequence, Sendable {
     let body: AsyncStream<ByteBuffer>
 
     func makeAsyncIterator() -> Iterator { Iterator(base: body.makeAsyncIterator()) }
+}
+
+extension Lease {
+    /// The lease as a server keeps it.
+    func stored(as version: String) -> Lease {
+        var lease = self
+        lease.written.resourceVersion = version
+        return lease
+    }
 }

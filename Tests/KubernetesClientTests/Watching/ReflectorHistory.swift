@@ -68,7 +68,12 @@ struct ReflectorHistory {
     }
 
     private var isTrue: Bool {
-        guard isSynced, delivered == server.version else { return false }
+        delivered == server.version && isConsistent
+    }
+
+    /// Whether the store is what the server has.
+    private var isConsistent: Bool {
+        guard isSynced else { return false }
         for thing in server.things.values {
             let told = store[ObjectName(namespace: "ns", name: thing.name)]
             if thing.flaw == nil {
@@ -181,6 +186,10 @@ struct ReflectorHistory {
             for change in server.changes where change.version > told {
                 try send(change, &decoder)
                 told = change.version
+            }
+            // Whatever went wrong before: who has reached the server's version has its objects.
+            if seen == server.version, case .watch = machine.next, !isConsistent {
+                violations.append("at version \(server.version) \(store.values) is not \(server.things.values)")
             }
             let isQuiet = !faults && told >= server.version
             if isQuiet || random.chance(20) {

@@ -20,7 +20,7 @@ struct ReflectorMachineTests {
             switch event {
             case .replaced(let gadgets):
                 "replaced "
-                    + gadgets.map { "\($0.metadata.name)@\($0.metadata.resourceVersion)" }.sorted().joined(
+                    + gadgets.map { "\($0.metadata.name)@\($0.metadata.resourceVersion)" }.joined(
                         separator: " ")
             case .changed(let gadget): "changed \(gadget.metadata.name)@\(gadget.metadata.resourceVersion)"
             case .removed(let name): "removed \(name.name)"

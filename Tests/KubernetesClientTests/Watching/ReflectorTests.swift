@@ -46,7 +46,7 @@ struct ReflectorTests {
 
     private static func words(_ event: ReflectorEvent<Gadget>) -> String {
         switch event {
-        case .replaced(let gadgets): "replaced " + gadgets.map(\.metadata.name).sorted().joined(separator: " ")
+        case .replaced(let gadgets): "replaced " + gadgets.map(\.metadata.name).joined(separator: " ")
         case .changed(let gadget): "changed \(gadget.metadata.name)@\(gadget.metadata.resourceVersion)"
         case .removed(let name): "removed \(name.name)"
         case .malformed(let object): "malformed \(object.name?.name ?? "?")"
