@@ -49,8 +49,8 @@ enum ObjectPatch {
 
     /// RFC 6902: a list of operations, all or none.
     ///
-    /// - Throws: ``APIFailure`` with status 422.
-    static func apply(_ operations: ScriptedJSON, to target: ScriptedJSON) throws(APIFailure) -> ScriptedJSON {
+    /// - Throws: ``ScriptedAPIFailure`` with status 422.
+    static func apply(_ operations: ScriptedJSON, to target: ScriptedJSON) throws(ScriptedAPIFailure) -> ScriptedJSON {
         guard let operations = operations.elements else {
             throw .badRequest("a JSON patch is a list of operations")
         }
@@ -82,7 +82,7 @@ enum ObjectPatch {
         case remove
     }
 
-    private static let rejected = APIFailure(
+    private static let rejected = ScriptedAPIFailure(
         code: 422, reason: "Invalid", message: "the server rejected our request due to an error in our request"
     )
 
@@ -109,7 +109,7 @@ enum ObjectPatch {
         _ target: inout ScriptedJSON,
         _ path: ArraySlice<String>,
         _ change: Edit
-    ) throws(APIFailure) {
+    ) throws(ScriptedAPIFailure) {
         guard let first = path.first else {
             if case .remove = change { throw rejected }
             target = change.value ?? .null

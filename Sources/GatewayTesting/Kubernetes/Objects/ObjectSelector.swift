@@ -55,19 +55,19 @@ struct ObjectSelector: Hashable, Sendable {
 extension ObjectSelector {
     /// Reads the two parameters of a query.
     ///
-    /// - Throws: ``APIFailure`` with status 400.
+    /// - Throws: ``ScriptedAPIFailure`` with status 400.
     init(
         namespace: String?,
         labelSelector: String,
         fieldSelector: String,
         type: ScriptedResourceType
-    ) throws(APIFailure) {
+    ) throws(ScriptedAPIFailure) {
         self.namespace = namespace
         labels = try Self.requirements(labelSelector)
         fields = try Self.demands(fieldSelector, type)
     }
 
-    private static func requirements(_ text: String) throws(APIFailure) -> [Requirement] {
+    private static func requirements(_ text: String) throws(ScriptedAPIFailure) -> [Requirement] {
         var result: [Requirement] = []
         for part in split(text) {
             guard let requirement = requirement(part) else {
@@ -143,7 +143,9 @@ extension ObjectSelector {
         String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
     }
 
-    private static func demands(_ text: String, _ type: ScriptedResourceType) throws(APIFailure) -> [FieldDemand] {
+    private static func demands(_ text: String, _ type: ScriptedResourceType) throws(ScriptedAPIFailure)
+        -> [FieldDemand]
+    {
         var allowed: Set = ["metadata.name", "metadata.namespace"]
         switch type.plural {
         case "pods": allowed.formUnion(["status.phase", "status.podIP", "spec.nodeName"])

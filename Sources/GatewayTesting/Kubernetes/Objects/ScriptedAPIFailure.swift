@@ -30,35 +30,33 @@ package struct ScriptedAPIFailure: Error, Hashable, Sendable, CustomStringConver
     }
 }
 
-typealias APIFailure = ScriptedAPIFailure
-
-extension APIFailure {
+extension ScriptedAPIFailure {
     /// The path belongs to no type.
-    static let unknownPath = APIFailure(
+    static let unknownPath = ScriptedAPIFailure(
         code: 404, reason: "NotFound", message: "404 page not found", isUnknownPath: true
     )
 
-    static let unauthorized = APIFailure(code: 401, reason: "Unauthorized", message: "Unauthorized")
+    static let unauthorized = ScriptedAPIFailure(code: 401, reason: "Unauthorized", message: "Unauthorized")
 
-    static func badRequest(_ message: String) -> APIFailure {
-        APIFailure(code: 400, reason: "BadRequest", message: message)
+    static func badRequest(_ message: String) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(code: 400, reason: "BadRequest", message: message)
     }
 
-    static func notFound(_ type: GroupResource, _ name: String) -> APIFailure {
-        APIFailure(
+    static func notFound(_ type: GroupResource, _ name: String) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 404, reason: "NotFound", message: "\(type) \"\(name)\" not found", details: details(type, name)
         )
     }
 
-    static func alreadyExists(_ type: GroupResource, _ name: String) -> APIFailure {
-        APIFailure(
+    static func alreadyExists(_ type: GroupResource, _ name: String) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 409, reason: "AlreadyExists", message: "\(type) \"\(name)\" already exists",
             details: details(type, name)
         )
     }
 
-    static func conflict(_ type: GroupResource, _ name: String, _ why: String = staleVersion) -> APIFailure {
-        APIFailure(
+    static func conflict(_ type: GroupResource, _ name: String, _ why: String = staleVersion) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 409, reason: "Conflict",
             message: "Operation cannot be fulfilled on \(type) \"\(name)\": \(why)", details: details(type, name)
         )
@@ -74,25 +72,25 @@ extension APIFailure {
         field: String,
         _ why: String,
         reason: String = "FieldValueInvalid"
-    ) -> APIFailure {
+    ) -> ScriptedAPIFailure {
         var details = details(type.name, name)
         details["kind"] = .string(type.kind)
         details["causes"] = [["reason": .string(reason), "message": .string(why), "field": .string(field)]]
         let kind = type.group.isEmpty ? type.kind : "\(type.kind).\(type.group)"
-        return APIFailure(
+        return ScriptedAPIFailure(
             code: 422, reason: "Invalid", message: "\(kind) \"\(name)\" is invalid: \(field): \(why)", details: details
         )
     }
 
-    static func methodNotAllowed() -> APIFailure {
-        APIFailure(
+    static func methodNotAllowed() -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 405, reason: "MethodNotAllowed",
             message: "the server does not allow this method on the requested resource"
         )
     }
 
-    static func unsupportedMediaType(_ given: String, accepted: [String]) -> APIFailure {
-        APIFailure(
+    static func unsupportedMediaType(_ given: String, accepted: [String]) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 415, reason: "UnsupportedMediaType",
             message: "the body of the request was in an unknown format - accepted media types include: "
                 + accepted.joined(separator: ", ")
@@ -100,13 +98,13 @@ extension APIFailure {
     }
 
     /// A version that compaction has taken.
-    static func expired(_ message: String, continueToken: String? = nil) -> APIFailure {
-        APIFailure(code: 410, reason: "Expired", message: message, continueToken: continueToken)
+    static func expired(_ message: String, continueToken: String? = nil) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(code: 410, reason: "Expired", message: message, continueToken: continueToken)
     }
 
     /// A version that the server has not reached.
-    static func tooLarge(_ asked: Int64, present: Int64) -> APIFailure {
-        APIFailure(
+    static func tooLarge(_ asked: Int64, present: Int64) -> ScriptedAPIFailure {
+        ScriptedAPIFailure(
             code: 504, reason: "Timeout",
             message: "Timeout: Too large resource version: \(asked), current: \(present)",
             details: [
@@ -118,12 +116,12 @@ extension APIFailure {
     }
 
     /// A user may not do something.
-    static func forbidden(_ access: ResourceAccess, user: String) -> APIFailure {
+    static func forbidden(_ access: ResourceAccess, user: String) -> ScriptedAPIFailure {
         let type = GroupResource(group: access.group, plural: access.resource)
         let named = access.name.map { "\(type) \"\($0)\"" } ?? "\(type)"
         let resource = access.subresource.map { "\(access.resource)/\($0)" } ?? access.resource
         let scope = access.namespace.map { "in the namespace \"\($0)\"" } ?? "at the cluster scope"
-        return APIFailure(
+        return ScriptedAPIFailure(
             code: 403, reason: "Forbidden",
             message: "\(named) is forbidden: User \"\(user)\" cannot \(access.verb) resource \"\(resource)\" in API "
                 + "group \"\(access.group)\" \(scope)",
@@ -132,7 +130,7 @@ extension APIFailure {
     }
 
     /// A status that a script asks for.
-    static func scripted(_ code: Int, retryAfter: Int?) -> APIFailure {
+    static func scripted(_ code: Int, retryAfter: Int?) -> ScriptedAPIFailure {
         let known = [
             401: ("Unauthorized", "Unauthorized"),
             403: ("Forbidden", "forbidden"),
@@ -145,7 +143,7 @@ extension APIFailure {
             504: ("Timeout", "Timeout: request did not complete within the allotted timeout"),
         ]
         let (reason, message) = known[code] ?? ("", "scripted status \(code)")
-        return APIFailure(
+        return ScriptedAPIFailure(
             code: code, reason: reason, message: message,
             details: retryAfter.map { ["retryAfterSeconds": .int(Int64($0))] }, retryAfter: retryAfter
         )

@@ -22,7 +22,7 @@ enum APIAnswer {
         .whole(status: status, contentType: "application/json", body: value.bytes, retryAfter: nil)
     }
 
-    static func failure(_ failure: APIFailure) -> APIAnswer {
+    static func failure(_ failure: ScriptedAPIFailure) -> APIAnswer {
         if failure.isUnknownPath {
             return .whole(
                 status: failure.code, contentType: "text/plain; charset=utf-8",
@@ -292,7 +292,7 @@ final class APIConnection: ChannelInboundHandler {
             guard let version else { return server.sendBookmark(watch) }
             body.send(ByteBuffer(bytes: WatchEvent.bookmark(watch.type, watch.version, version: version)))
         case .error(let code):
-            let status = APIFailure.scripted(code, retryAfter: nil).status
+            let status = ScriptedAPIFailure.scripted(code, retryAfter: nil).status
             body.send(ByteBuffer(bytes: WatchEvent.line("ERROR", status)))
             body.end()
         case .cutNextEvent(let bytes): cutsNextEventAfter = bytes

@@ -100,9 +100,6 @@ struct FaultList: Sendable {
 
     private var entries: [Entry] = []
 
-    /// How many can still happen.
-    var count: Int { entries.count }
-
     mutating func add(_ fault: ScriptedFault, now: ContinuousClock.Instant) {
         entries.append(Entry(fault: fault, left: fault.times, end: fault.lasting.map { now + $0 }))
     }

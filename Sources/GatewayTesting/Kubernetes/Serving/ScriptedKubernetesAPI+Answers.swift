@@ -45,7 +45,7 @@ extension ScriptedKubernetesAPI {
         guard !request.path.hasPrefix(Self.scriptPath) else { return answerScript(request, connection) }
         var request = request
         var answer: APIAnswer
-        do throws(APIFailure) {
+        do throws(ScriptedAPIFailure) {
             answer = try find(&request, actions, connection: connection, hasCertificate: hasCertificate)
         } catch {
             answer = .failure(error)
@@ -67,7 +67,7 @@ extension ScriptedKubernetesAPI {
         _ actions: [ScriptedFault.Action],
         connection: NIOLoopBound<APIConnection>,
         hasCertificate: Bool
-    ) throws(APIFailure) -> APIAnswer {
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
         for case .status(let code, let retryAfter) in actions { throw .scripted(code, retryAfter: retryAfter) }
         if ["/healthz", "/livez", "/readyz"].contains(request.path) {
             return .whole(
@@ -97,7 +97,10 @@ extension ScriptedKubernetesAPI {
         try Self.checkAccept(request.value("accept"))
         if target.type.isAnswerOnly { return try review(request, target, access, by: user) }
         switch verb {
-        case "get": return Self.object(try change { state, _ throws(APIFailure) in try state.get(target) }, target)
+        case "get":
+            let found = guarded.withLock { $0.state.store.object(target.type.name, target.key) }
+            guard let found else { throw .notFound(target.type.name, target.key.name) }
+            return Self.object(found, target)
         case "list": return try list(request, target, guarded.withLock { $0.state }, actions)
         case "watch": return try watch(request, target, connection)
         case "delete", "deletecollection": return try delete(request, target)
@@ -110,7 +113,7 @@ extension ScriptedKubernetesAPI {
         _ target: ResourceTarget,
         _ access: AccessRules,
         by user: ScriptedAPIUser
-    ) throws(APIFailure) -> APIAnswer {
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
         let body = try Self.body(of: request)
         try ClusterState.check(body, target)
         let answer =
@@ -130,7 +133,7 @@ extension ScriptedKubernetesAPI {
     private static func selector(
         _ request: ScriptedAPIRequest,
         _ target: ResourceTarget
-    ) throws(APIFailure) -> ObjectSelector {
+    ) throws(ScriptedAPIFailure) -> ObjectSelector {
         try ObjectSelector(
             namespace: target.namespace, labelSelector: request.query["labelSelector"] ?? "",
             fieldSelector: request.query["fieldSelector"] ?? "", type: target.type
@@ -142,7 +145,7 @@ extension ScriptedKubernetesAPI {
         _ target: ResourceTarget,
         _ state: ClusterState,
         _ actions: [ScriptedFault.Action]
-    ) throws(APIFailure) -> APIAnswer {
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
         var query = ListQuery(selector: try Self.selector(request, target))
         query.limit = request.query["limit"].flatMap(Int.init) ?? 0
         query.continueToken = request.query["continue"] ?? ""
@@ -176,14 +179,14 @@ extension ScriptedKubernetesAPI {
         _ request: ScriptedAPIRequest,
         _ target: ResourceTarget,
         _ connection: NIOLoopBound<APIConnection>
-    ) throws(APIFailure) -> APIAnswer {
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
         var query = WatchQuery(selector: try Self.selector(request, target))
         query.resourceVersion = request.query["resourceVersion"] ?? ""
         let settings = settings
         if request.isSet("sendInitialEvents") {
             switch settings.initialEvents {
             case .invalid:
-                throw APIFailure(
+                throw ScriptedAPIFailure(
                     code: 422, reason: "Invalid",
                     message: "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents "
                         + "is forbidden for watch unless the WatchList feature gate is enabled"
@@ -194,7 +197,7 @@ extension ScriptedKubernetesAPI {
         }
         let allowsBookmarks = request.isSet("allowWatchBookmarks")
         let timeout = request.query["timeoutSeconds"].flatMap(Int.init).map { Duration.seconds($0) }
-        do throws(APIFailure) {
+        do throws(ScriptedAPIFailure) {
             let (watch, events) = try open(target, query, allowsBookmarks: allowsBookmarks, connection)
             var lines = events.map { $0.line(target.type, target.version) }
             if query.sendInitialEvents, allowsBookmarks {
@@ -214,9 +217,9 @@ extension ScriptedKubernetesAPI {
         _ query: WatchQuery,
         allowsBookmarks: Bool,
         _ connection: NIOLoopBound<APIConnection>
-    ) throws(APIFailure) -> (OpenWatch, [WatchEvent]) {
-        let outcome: Result<(OpenWatch, [WatchEvent]), APIFailure> = guarded.withLock { guarded in
-            do throws(APIFailure) {
+    ) throws(ScriptedAPIFailure) -> (OpenWatch, [WatchEvent]) {
+        let outcome: Result<(OpenWatch, [WatchEvent]), ScriptedAPIFailure> = guarded.withLock { guarded in
+            do throws(ScriptedAPIFailure) {
                 let (events, after) = try guarded.state.openWatch(target.type, query)
                 guarded.watchCount += 1
                 let watch = OpenWatch(
@@ -240,7 +243,7 @@ extension ScriptedKubernetesAPI {
         _ request: ScriptedAPIRequest,
         _ target: ResourceTarget,
         _ verb: String
-    ) throws(APIFailure) -> APIAnswer {
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
         let body = try Self.body(of: request)
         let contentType = Self.mediaType(request.value("content-type"))
         let agent = request.value("user-agent")?.split(separator: "/").first.map(String.init)
@@ -249,7 +252,7 @@ extension ScriptedKubernetesAPI {
             throw .badRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value")
         }
         let isDry = request.query["dryRun"] == "All"
-        let (object, isNew) = try change(isDry: isDry) { state, writer throws(APIFailure) in
+        let (object, isNew) = try change(isDry: isDry) { state, writer throws(ScriptedAPIFailure) in
             var writer = writer
             writer.manager = manager
             switch verb {
@@ -266,7 +269,8 @@ extension ScriptedKubernetesAPI {
         return Self.object(object, target, status: isNew ? 201 : 200)
     }
 
-    private func delete(_ request: ScriptedAPIRequest, _ target: ResourceTarget) throws(APIFailure) -> APIAnswer {
+    private func delete(_ request: ScriptedAPIRequest, _ target: ResourceTarget) throws(ScriptedAPIFailure) -> APIAnswer
+    {
         var options = request.body ?? [:]
         if let grace = request.query["gracePeriodSeconds"].flatMap(Int64.init) {
             options["gracePeriodSeconds"] = .int(grace)
@@ -293,8 +297,8 @@ extension ScriptedKubernetesAPI {
         _ target: ResourceTarget,
         _ options: ScriptedJSON,
         isDry: Bool
-    ) throws(APIFailure) -> APIAnswer {
-        let outcome = try change(isDry: isDry) { state, writer throws(APIFailure) in
+    ) throws(ScriptedAPIFailure) -> APIAnswer {
+        let outcome = try change(isDry: isDry) { state, writer throws(ScriptedAPIFailure) in
             try state.delete(target, options, writer)
         }
         switch outcome {
@@ -321,16 +325,16 @@ extension ScriptedKubernetesAPI {
         String((field ?? "application/json").prefix { $0 != ";" }).lowercased()
     }
 
-    private static func checkAccept(_ field: String?) throws(APIFailure) {
+    private static func checkAccept(_ field: String?) throws(ScriptedAPIFailure) {
         let types = (field ?? "*/*").split(separator: ",").map { mediaType(String($0.drop { $0 == " " })) }
         guard !types.contains(where: { ["application/json", "application/*", "*/*"].contains($0) }) else { return }
-        throw APIFailure(
+        throw ScriptedAPIFailure(
             code: 406, reason: "NotAcceptable", message: "only the following media types are accepted: application/json"
         )
     }
 
     /// The body of a write.
-    private static func body(of request: ScriptedAPIRequest) throws(APIFailure) -> ScriptedJSON {
+    private static func body(of request: ScriptedAPIRequest) throws(ScriptedAPIFailure) -> ScriptedJSON {
         let type = mediaType(request.value("content-type"))
         let isPatch = request.method == "PATCH"
         let isRead = type == "application/json" || (type == ProtobufBody.mediaType && request.body != nil)
@@ -338,7 +342,7 @@ extension ScriptedKubernetesAPI {
             throw .unsupportedMediaType(type, accepted: ["application/json"])
         }
         guard request.bodyBytes <= largestBody else {
-            throw APIFailure(
+            throw ScriptedAPIFailure(
                 code: 413, reason: "RequestEntityTooLarge",
                 message: "Request entity too large: limit is \(largestBody)"
             )

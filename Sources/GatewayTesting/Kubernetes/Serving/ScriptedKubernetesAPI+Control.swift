@@ -32,7 +32,7 @@ extension ScriptedKubernetesAPI {
     func answerScript(_ request: ScriptedAPIRequest, _ connection: NIOLoopBound<APIConnection>) -> APIAnswer {
         let what = request.segments.dropFirst().joined(separator: "/")
         let body = request.body ?? [:]
-        do throws(APIFailure) {
+        do throws(ScriptedAPIFailure) {
             switch (request.method, what) {
             case ("GET", "state"): return .json(stateDocument)
             case ("GET", "requests"): return .json(requestsDocument(after: Int(request.query["after"] ?? "") ?? 0))
@@ -41,7 +41,7 @@ extension ScriptedKubernetesAPI {
                 return .json(["items": .array(found)])
             case ("POST", "objects"):
                 for object in body.elements ?? [body] {
-                    try change { state, writer throws(APIFailure) in _ = try state.put(object, writer) }
+                    try change { state, writer throws(ScriptedAPIFailure) in _ = try state.put(object, writer) }
                 }
             case ("POST", "deletions"): for deletion in body.elements ?? [body] { try delete(deletion) }
             case ("POST", "types"): register(try Self.type(body))
@@ -104,7 +104,7 @@ extension ScriptedKubernetesAPI {
         return ["requests": .array(requests), "next": .int(Int64(log.requestCount))]
     }
 
-    private func delete(_ body: ScriptedJSON) throws(APIFailure) {
+    private func delete(_ body: ScriptedJSON) throws(ScriptedAPIFailure) {
         let resource = try Self.word(body, "resource")
         let group = body["group"]?.text ?? ""
         let namespace = body["namespace"]?.text ?? "default"
@@ -117,8 +117,10 @@ extension ScriptedKubernetesAPI {
         }
     }
 
-    private func configure(from body: ScriptedJSON) throws(APIFailure) {
-        func choice<Choice: RawRepresentable<String>>(_ name: String, _: Choice.Type) throws(APIFailure) -> Choice? {
+    private func configure(from body: ScriptedJSON) throws(ScriptedAPIFailure) {
+        func choice<Choice: RawRepresentable<String>>(_ name: String, _: Choice.Type) throws(ScriptedAPIFailure)
+            -> Choice?
+        {
             guard let text = body[name]?.text else { return nil }
             guard let choice = Choice(rawValue: text) else { throw .badRequest("\(name): \(text) is no choice") }
             return choice
@@ -139,12 +141,12 @@ extension ScriptedKubernetesAPI {
 
     // MARK: - Reading
 
-    private static func word(_ body: ScriptedJSON, _ name: String) throws(APIFailure) -> String {
+    private static func word(_ body: ScriptedJSON, _ name: String) throws(ScriptedAPIFailure) -> String {
         guard let word = body[name]?.text else { throw .badRequest("\(name) is missing or no text: \(body)") }
         return word
     }
 
-    private static func number(_ body: ScriptedJSON, _ name: String) throws(APIFailure) -> Int {
+    private static func number(_ body: ScriptedJSON, _ name: String) throws(ScriptedAPIFailure) -> Int {
         guard let number = body[name]?.integer.flatMap({ Int(exactly: $0) }), number >= 0 else {
             throw .badRequest("\(name) is missing or no whole number: \(body)")
         }
@@ -153,7 +155,7 @@ extension ScriptedKubernetesAPI {
 
     private static func words(_ value: ScriptedJSON?) -> [String] { (value?.elements ?? []).compactMap(\.text) }
 
-    private static func type(_ body: ScriptedJSON) throws(APIFailure) -> ScriptedResourceType {
+    private static func type(_ body: ScriptedJSON) throws(ScriptedAPIFailure) -> ScriptedResourceType {
         ScriptedResourceType(
             group: body["group"]?.text ?? "", versions: words(body["versions"]), plural: try word(body, "plural"),
             kind: try word(body, "kind"), isNamespaced: body["namespaced"]?.flag ?? true,
@@ -161,7 +163,7 @@ extension ScriptedKubernetesAPI {
         )
     }
 
-    private static func user(_ body: ScriptedJSON) throws(APIFailure) -> ScriptedAPIUser {
+    private static func user(_ body: ScriptedJSON) throws(ScriptedAPIFailure) -> ScriptedAPIUser {
         var user = ScriptedAPIUser(name: try word(body, "name"))
         if let groups = body["groups"] { user.groups = words(groups) }
         user.rules = body["rules"]?.elements?.map { rule in
@@ -176,7 +178,7 @@ extension ScriptedKubernetesAPI {
         return user
     }
 
-    private static func fault(_ body: ScriptedJSON) throws(APIFailure) -> ScriptedFault {
+    private static func fault(_ body: ScriptedJSON) throws(ScriptedAPIFailure) -> ScriptedFault {
         let action: ScriptedFault.Action
         switch try word(body, "action") {
         case "status":
@@ -201,7 +203,7 @@ extension ScriptedKubernetesAPI {
         return fault
     }
 
-    private static func disturbance(_ body: ScriptedJSON) throws(APIFailure) -> WatchDisturbance {
+    private static func disturbance(_ body: ScriptedJSON) throws(ScriptedAPIFailure) -> WatchDisturbance {
         switch try word(body, "action") {
         case "line": return .line(try word(body, "text"))
         case "event": return .event(try word(body, "type"), body["object"] ?? .null)

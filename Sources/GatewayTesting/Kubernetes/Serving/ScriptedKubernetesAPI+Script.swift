@@ -16,7 +16,7 @@ extension ScriptedKubernetesAPI {
     /// - Throws: a sentence, when the object has no name or no type.
     @discardableResult
     package func apply(_ object: ScriptedJSON) throws(ScriptedAPIFailure) -> ScriptedJSON {
-        try change { state, writer throws(APIFailure) in
+        try change { state, writer throws(ScriptedAPIFailure) in
             let stored = try state.put(object, writer)
             guard let (type, version) = state.type(of: object) else { return stored.value }
             return stored.value(as: type, version)
@@ -36,7 +36,7 @@ extension ScriptedKubernetesAPI {
         namespace: String? = "default",
         name: String
     ) throws(ScriptedAPIFailure) {
-        try change { state, _ throws(APIFailure) in
+        try change { state, _ throws(ScriptedAPIFailure) in
             let target = try Self.target(resource, group, namespace, name, in: state)
             guard state.remove(target.type, target.key) != nil else { throw .notFound(target.type.name, name) }
         }
@@ -52,7 +52,7 @@ extension ScriptedKubernetesAPI {
         namespace: String? = "default",
         name: String
     ) throws(ScriptedAPIFailure) {
-        let (target, outcome) = try change { state, writer throws(APIFailure) in
+        let (target, outcome) = try change { state, writer throws(ScriptedAPIFailure) in
             let target = try Self.target(resource, group, namespace, name, in: state)
             return (target, try state.delete(target, [:], writer))
         }
@@ -68,7 +68,7 @@ extension ScriptedKubernetesAPI {
         namespace: String? = "default",
         name: String
     ) throws(ScriptedAPIFailure) {
-        try change { state, _ throws(APIFailure) in
+        try change { state, _ throws(ScriptedAPIFailure) in
             let target = try Self.target(resource, group, namespace, name, in: state)
             guard state.finishDeletion(target) != nil else { throw .notFound(target.type.name, name) }
         }
@@ -101,7 +101,7 @@ extension ScriptedKubernetesAPI {
         _ namespace: String?,
         _ name: String,
         in state: ClusterState
-    ) throws(APIFailure) -> ResourceTarget {
+    ) throws(ScriptedAPIFailure) -> ResourceTarget {
         guard let type = state.type(GroupResource(group: group, plural: resource)) else { throw .unknownPath }
         return ResourceTarget(
             type: type, version: type.versions.first ?? "v1", namespace: type.isNamespaced ? namespace : nil,
@@ -115,7 +115,7 @@ extension ScriptedKubernetesAPI {
         let uid = object.metadata["uid"]
         MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: .nanoseconds(Int64(delay / .nanoseconds(1)))) {
             [weak self] in
-            try? self?.change { state, _ throws(APIFailure) in
+            try? self?.change { state, _ throws(ScriptedAPIFailure) in
                 // Another pod of the same name may be there by now.
                 guard state.store.object(target.type.name, target.key)?.metadata["uid"] == uid else { return }
                 _ = state.finishDeletion(target)

@@ -281,12 +281,12 @@ package final class ScriptedKubernetesAPI: Sendable {
     /// - Parameter isDry: whether everything is as if nothing had happened.
     func change<Result>(
         isDry: Bool = false,
-        _ body: (inout ClusterState, Writer) throws(APIFailure) -> Result
-    ) throws(APIFailure) -> Result {
-        let outcome: Swift.Result<Result, APIFailure> = guarded.withLock { guarded in
+        _ body: (inout ClusterState, Writer) throws(ScriptedAPIFailure) -> Result
+    ) throws(ScriptedAPIFailure) -> Result {
+        let outcome: Swift.Result<Result, ScriptedAPIFailure> = guarded.withLock { guarded in
             let writer = Writer(now: Self.now(guarded.settings))
             defer { Self.deliver(&guarded) }
-            do throws(APIFailure) {
+            do throws(ScriptedAPIFailure) {
                 guard !isDry else {
                     var copy = guarded.state
                     return .success(try body(&copy, writer))

@@ -78,8 +78,8 @@ struct AccessRules: Hashable, Sendable {
 
     /// Who sends a request.
     ///
-    /// - Throws: ``APIFailure`` with status 401.
-    func user(authorization: String?, hasCertificate: Bool) throws(APIFailure) -> ScriptedAPIUser {
+    /// - Throws: ``ScriptedAPIFailure`` with status 401.
+    func user(authorization: String?, hasCertificate: Bool) throws(ScriptedAPIFailure) -> ScriptedAPIUser {
         if hasCertificate, let certificateUser { return certificateUser }
         guard !users.isEmpty else { return Self.everybody }
         guard let authorization, authorization.lowercased().hasPrefix("bearer "),
@@ -88,8 +88,8 @@ struct AccessRules: Hashable, Sendable {
         return user
     }
 
-    /// - Throws: ``APIFailure`` with status 403 when the user may not.
-    static func check(_ user: ScriptedAPIUser, _ access: ResourceAccess) throws(APIFailure) {
+    /// - Throws: ``ScriptedAPIFailure`` with status 403 when the user may not.
+    static func check(_ user: ScriptedAPIUser, _ access: ResourceAccess) throws(ScriptedAPIFailure) {
         guard let rules = user.rules, !rules.contains(where: { $0.allows(access) }) else { return }
         throw .forbidden(access, user: user.name)
     }

@@ -5,13 +5,14 @@ extension ClusterState {
     /// wanted before and does no more.
     ///
     /// - Returns: the object, and whether it is new.
-    /// - Throws: ``APIFailure``: 409 when another manager owns a field with another value and `force` is not set.
+    /// - Throws: ``ScriptedAPIFailure``: 409 when another manager owns a field with another value and `force` is not
+    ///   set.
     mutating func apply(
         _ target: ResourceTarget,
         _ configuration: ScriptedJSON,
         force: Bool,
         _ writer: Writer
-    ) throws(APIFailure) -> (object: StoredObject, isNew: Bool) {
+    ) throws(ScriptedAPIFailure) -> (object: StoredObject, isNew: Bool) {
         var configuration = configuration
         guard configuration[path: "metadata", "managedFields"] == nil else {
             throw .badRequest("metadata.managedFields must be nil")
@@ -64,7 +65,7 @@ extension ClusterState {
         _ configuration: ScriptedJSON,
         force: Bool,
         _ target: ResourceTarget
-    ) throws(APIFailure) {
+    ) throws(ScriptedAPIFailure) {
         let differing = mine.fields.filter { Fields.value($0, in: live) != Fields.value($0, in: configuration) }
         var causes: [ScriptedJSON] = []
         for index in owners.indices {
@@ -79,7 +80,7 @@ extension ClusterState {
         }
         guard !force, !causes.isEmpty else { return }
         let list = causes.map { "\($0["message"]?.text ?? ""): \($0["field"]?.text ?? "")" }
-        throw APIFailure(
+        throw ScriptedAPIFailure(
             code: 409, reason: "Conflict",
             message: "Apply failed with \(causes.count) conflict\(causes.count == 1 ? "" : "s"): "
                 + list.joined(separator: "\n"),

@@ -14,12 +14,12 @@ extension ClusterState {
     /// A pod that is on a node and has not ended stays with `metadata.deletionTimestamp` until ``finishDeletion(_:)``;
     /// one that is on no node is gone at once, as on a real server.
     ///
-    /// - Throws: ``APIFailure``: 404 when there is none, 409 when a precondition does not hold.
+    /// - Throws: ``ScriptedAPIFailure``: 404 when there is none, 409 when a precondition does not hold.
     mutating func delete(
         _ target: ResourceTarget,
         _ options: ScriptedJSON,
         _ writer: Writer
-    ) throws(APIFailure) -> DeleteOutcome {
+    ) throws(ScriptedAPIFailure) -> DeleteOutcome {
         let old = try get(target)
         try checkPreconditions(options["preconditions"] ?? [:], old, target)
         let grace = gracePeriod(of: old, options, target)
@@ -52,7 +52,7 @@ extension ClusterState {
         _ wanted: ScriptedJSON,
         _ object: StoredObject,
         _ target: ResourceTarget
-    ) throws(APIFailure) {
+    ) throws(ScriptedAPIFailure) {
         if let uid = wanted["uid"]?.text, uid != object.metadata["uid"]?.text {
             throw .conflict(
                 target.type.name, target.key.name,

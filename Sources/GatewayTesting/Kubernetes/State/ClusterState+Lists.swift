@@ -54,9 +54,9 @@ private struct ContinueToken {
 extension ClusterState {
     /// Lists objects of a type.
     ///
-    /// - Throws: ``APIFailure``: 410 when the version is compacted, 504 when it is still to come, 400 and 422 for
-    ///   parameters that cannot be.
-    func list(_ type: ScriptedResourceType, _ query: ListQuery) throws(APIFailure) -> ListPage {
+    /// - Throws: ``ScriptedAPIFailure``: 410 when the version is compacted, 504 when it is still to come, 400 and 422
+    ///   for parameters that cannot be.
+    func list(_ type: ScriptedResourceType, _ query: ListQuery) throws(ScriptedAPIFailure) -> ListPage {
         guard query.continueToken.isEmpty else { return try nextPage(type, query) }
         let asked = try Self.version(query.resourceVersion)
         if !query.match.isEmpty, query.resourceVersion.isEmpty {
@@ -82,7 +82,7 @@ extension ClusterState {
         return page(objects, at: version, after: nil, limit: query.limit, query.selector)
     }
 
-    private func nextPage(_ type: ScriptedResourceType, _ query: ListQuery) throws(APIFailure) -> ListPage {
+    private func nextPage(_ type: ScriptedResourceType, _ query: ListQuery) throws(ScriptedAPIFailure) -> ListPage {
         guard query.resourceVersion.isEmpty || query.resourceVersion == "0" else {
             throw .badRequest("specifying resource version is not allowed when using continue")
         }
@@ -123,7 +123,7 @@ extension ClusterState {
     }
 
     /// Reads a resource version of a query.
-    static func version(_ text: String) throws(APIFailure) -> Int64 {
+    static func version(_ text: String) throws(ScriptedAPIFailure) -> Int64 {
         guard !text.isEmpty else { return 0 }
         guard let version = Int64(text), version >= 0 else {
             throw .badRequest("resourceVersion: Invalid value: \"\(text)\": strconv.ParseUint: invalid syntax")

@@ -52,11 +52,11 @@ struct WatchEvent: Hashable, Sendable {
 extension ClusterState {
     /// What a new watch is told at once, and the version after which it is told more.
     ///
-    /// - Throws: ``APIFailure``: 410 when the version is compacted.
+    /// - Throws: ``ScriptedAPIFailure``: 410 when the version is compacted.
     func openWatch(
         _ type: ScriptedResourceType,
         _ query: WatchQuery
-    ) throws(APIFailure) -> (events: [WatchEvent], after: Int64) {
+    ) throws(ScriptedAPIFailure) -> (events: [WatchEvent], after: Int64) {
         let asked = try Self.version(query.resourceVersion)
         if asked == 0 || query.sendInitialEvents {
             guard asked <= store.version else { throw .tooLarge(asked, present: store.version) }

@@ -5,8 +5,8 @@ extension ClusterState {
 
     /// The object of a target.
     ///
-    /// - Throws: ``APIFailure`` with status 404.
-    func get(_ target: ResourceTarget) throws(APIFailure) -> StoredObject {
+    /// - Throws: ``ScriptedAPIFailure`` with status 404.
+    func get(_ target: ResourceTarget) throws(ScriptedAPIFailure) -> StoredObject {
         guard let object = store.object(target.type.name, target.key) else {
             throw .notFound(target.type.name, target.key.name)
         }
@@ -15,12 +15,12 @@ extension ClusterState {
 
     /// Creates an object.
     ///
-    /// - Throws: ``APIFailure``: 409 when there is one of that name, 400 or 422 for one that cannot be.
+    /// - Throws: ``ScriptedAPIFailure``: 409 when there is one of that name, 400 or 422 for one that cannot be.
     mutating func create(
         _ target: ResourceTarget,
         _ body: ScriptedJSON,
         _ writer: Writer
-    ) throws(APIFailure) -> StoredObject {
+    ) throws(ScriptedAPIFailure) -> StoredObject {
         let type = target.type
         try Self.check(body, target)
         var object = body
@@ -51,13 +51,13 @@ extension ClusterState {
 
     /// Replaces an object, or its status.
     ///
-    /// - Throws: ``APIFailure``: 404 when there is none, 409 when the body has an old version, 400 or 422 for one that
-    ///   cannot be.
+    /// - Throws: ``ScriptedAPIFailure``: 404 when there is none, 409 when the body has an old version, 400 or 422 for
+    ///   one that cannot be.
     mutating func replace(
         _ target: ResourceTarget,
         _ body: ScriptedJSON,
         _ writer: Writer
-    ) throws(APIFailure) -> StoredObject {
+    ) throws(ScriptedAPIFailure) -> StoredObject {
         try Self.check(body, target)
         let old = try get(target)
         if (body[path: "metadata", "resourceVersion"]?.text ?? "").isEmpty, !target.type.allowsBlindWrites {
@@ -71,14 +71,14 @@ extension ClusterState {
 
     /// Patches an object, or its status.
     ///
-    /// - Throws: ``APIFailure``: 404 when there is none, 415 for a kind of patch that the type does not take, 409 when
-    ///   the patch names an old version, 422 when it does not fit.
+    /// - Throws: ``ScriptedAPIFailure``: 404 when there is none, 415 for a kind of patch that the type does not take,
+    ///   409 when the patch names an old version, 422 when it does not fit.
     mutating func patch(
         _ target: ResourceTarget,
         _ contentType: String,
         _ patch: ScriptedJSON,
         _ writer: Writer
-    ) throws(APIFailure) -> StoredObject {
+    ) throws(ScriptedAPIFailure) -> StoredObject {
         let old = try get(target)
         var present = old.value(as: target.type, target.version)
         // A patch without a version fits every version.
@@ -105,9 +105,9 @@ extension ClusterState {
 
     /// Writes an object as a test wants it, whether there was one or not: spec and status together, valid or not.
     ///
-    /// - Throws: ``APIFailure`` when the object has no name, or no type that is served.
+    /// - Throws: ``ScriptedAPIFailure`` when the object has no name, or no type that is served.
     @discardableResult
-    mutating func put(_ object: ScriptedJSON, _ writer: Writer) throws(APIFailure) -> StoredObject {
+    mutating func put(_ object: ScriptedJSON, _ writer: Writer) throws(ScriptedAPIFailure) -> StoredObject {
         guard let (type, version) = type(of: object) else {
             throw .badRequest("no type is served for \(object["apiVersion"] ?? .null) \(object["kind"] ?? .null)")
         }
@@ -135,7 +135,7 @@ extension ClusterState {
         _ proposal: ScriptedJSON,
         _ writer: Writer,
         owners: [FieldOwner]? = nil
-    ) throws(APIFailure) -> StoredObject {
+    ) throws(ScriptedAPIFailure) -> StoredObject {
         let given = proposal["metadata"]
         if let version = given?["resourceVersion"]?.text, !version.isEmpty, version != String(old.version) {
             throw .conflict(target.type.name, target.key.name)
@@ -290,7 +290,7 @@ extension ClusterState {
     }
 
     /// Refuses a body that the real server could not read.
-    static func check(_ body: ScriptedJSON, _ target: ResourceTarget) throws(APIFailure) {
+    static func check(_ body: ScriptedJSON, _ target: ResourceTarget) throws(ScriptedAPIFailure) {
         guard body.members != nil else { throw .badRequest("the body of the request is no object") }
         let apiVersion = target.type.apiVersion(target.version)
         for (name, wanted) in [("apiVersion", apiVersion), ("kind", target.type.kind)] {

@@ -15,9 +15,6 @@ struct ObjectStore: Sendable {
         compactedVersion = version
     }
 
-    /// The version that the next change will have.
-    var nextVersion: Int64 { version + 1 }
-
     /// An object, if there is one.
     func object(_ type: GroupResource, _ key: ObjectKey) -> StoredObject? { objects[type]?[key] }
 

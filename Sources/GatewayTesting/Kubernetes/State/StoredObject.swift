@@ -8,8 +8,6 @@ struct ObjectKey: Hashable, Comparable, Sendable {
     static func < (left: ObjectKey, right: ObjectKey) -> Bool {
         (left.namespace, left.name) < (right.namespace, right.name)
     }
-
-    var path: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
 }
 
 /// One version of an object. `apiVersion` and `kind` are not in it: they depend on the version that a client asks for.
