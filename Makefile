@@ -43,6 +43,7 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	scripts/find-tool curl curl >/dev/null
 	scripts/find-tool openssl openssl >/dev/null
 	$(SWIFT) build --product martlet -j $(JOBS)
+	$(SWIFT) build --product scripted-kubernetes-api -j $(JOBS)
 	$(PYTEST) $(PYTEST_ARGUMENTS)
 
 example: ## the package of plugins in Examples: its tests, and its gateway

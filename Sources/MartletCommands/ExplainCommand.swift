@@ -19,6 +19,10 @@ struct ExplainCommand: AsyncParsableCommand {
     @Option(help: "The admin address of a running gateway, a URL.")
     var admin = "http://127.0.0.1:9090"
 
+    @Option(
+        help: "A bearer token for a gateway in a cluster that asks who reads it; without it $MARTLET_TOKEN.")
+    var token: String?
+
     @Option(help: "A file with the body of a request, to decide about.")
     var request: String?
 
@@ -56,6 +60,7 @@ struct ExplainCommand: AsyncParsableCommand {
         var options = ExplainOptions()
         options.id = id
         options.admin = admin
+        options.token = token
         options.requestPath = request
         options.statePath = state
         options.configurationPath = config

@@ -1,6 +1,8 @@
 """Several replicas of `martlet epp`, and who may read their metrics."""
 
+import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -120,6 +122,20 @@ def test_without_an_election_every_replica_is_ready(services, api):
 def metrics(picker, token=None, path="/metrics"):
     headers = {} if token is None else {"authorization": f"Bearer {token}"}
     return fetch(picker.admin + path, headers=headers)
+
+
+def test_explain_shows_a_token(services, api, martlet):
+    api.allow("picker-token", "picker")
+    picker = services.cluster_picker(api, "--metrics-endpoint-auth=true", token="picker-token")
+
+    def explain(*arguments, **environment):
+        command = [martlet, "explain", "--admin", picker.admin, *arguments]
+        return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=30)
+
+    refused = explain()
+    assert refused.returncode != 0 and "--token" in refused.stderr
+    assert explain("--token", "picker-token").returncode == 0
+    assert explain(MARTLET_TOKEN="picker-token").returncode == 0
 
 
 def test_the_cluster_says_who_may_read_metrics(services, api):

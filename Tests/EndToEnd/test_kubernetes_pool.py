@@ -183,6 +183,7 @@ def test_objectives_and_rewrites(services, api, group):
     api.remove("inferenceobjectives", "fast", group=group)
     api.remove("inferencemodelrewrites", "canary", group=group)
     eventually(lambda: not picker.state()["pools"][0]["objectives"], "no objective")
+    eventually(lambda: not picker.state()["pools"][0]["rewrites"], "no rewrite")
     assert b'"m"' in pick(picker).body
 
 

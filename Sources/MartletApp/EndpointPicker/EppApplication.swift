@@ -60,9 +60,7 @@ extension EppApplication {
             let resources = options.resourcesPath.isEmpty ? nil : options.resourcesPath
             let fingerprint = resources.map { ($0, ConfigurationWatcher.Fingerprint(path: $0)) }
             let plan = try source.make()
-            let connection = try source.scope.map { _ in
-                try ClusterConnection(kubeconfigPath: options.serving.kubeconfigPath, group: control, logger: logger)
-            }
+            let connection = try source.scope.map { _ in try options.connection(group: control, logger: logger) }
             let parts = try GatewayParts(
                 options.settings,
                 plan: plan,
@@ -153,6 +151,21 @@ extension EppOptions {
         if modelServerMetrics.port > 0 { settings.scrape.metricsPort = modelServerMetrics.port }
         if modelServerMetrics.scheme == "https" { settings.scrape.isMetricsSecure = true }
         return settings
+    }
+
+    /// The way to the cluster.
+    fileprivate func connection(
+        group: MultiThreadedEventLoopGroup,
+        logger: Logger
+    ) throws(CommandError) -> ClusterConnection {
+        do throws(CommandError) {
+            return try ClusterConnection(kubeconfigPath: serving.kubeconfigPath, group: group, logger: logger)
+        } catch {
+            throw CommandError(
+                "\(error.description). Without a cluster, give --config PATH with an InferencePool and its endpoints, or "
+                    + "a --config-file whose dataLayer.discovery names a file-discovery plugin."
+            )
+        }
     }
 
     /// The certificates of ext_proc and of the metrics port.

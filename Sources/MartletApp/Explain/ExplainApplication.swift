@@ -22,7 +22,12 @@ package enum ExplainApplication {
         if options.configurationPath != nil {
             throw CommandError("--config goes with --state: a running gateway decides by its own configuration.")
         }
-        return try await ask(try question(options), admin: options.admin)
+        var question = try question(options)
+        if let token = (options.token ?? ProcessInfo.processInfo.environment["MARTLET_TOKEN"])?.trimmingWhitespace() {
+            guard FieldValueFault(token) == nil else { throw CommandError("The token is too long or is no token.") }
+            question.headers.append(.init(name: "authorization", value: "Bearer \(token)"))
+        }
+        return try await ask(question, admin: options.admin)
     }
 
     /// What a running gateway is asked.
@@ -74,6 +79,9 @@ package enum ExplainApplication {
         }
         let text = response.body.withBytes { bytes in
             bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        }
+        if response.status == 401 {
+            throw CommandError("The gateway asks who reads it: \(text.trimmingWhitespace()); give it by --token.")
         }
         guard response.status == 200 else { throw CommandError("The gateway says: \(text.trimmingWhitespace()).") }
         return text.hasSuffix("\n") ? text : text + "\n"

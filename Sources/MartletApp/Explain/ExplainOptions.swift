@@ -15,6 +15,8 @@ package struct ExplainOptions: Sendable {
     package var id: String?
     /// The admin address of a running gateway, as a URL.
     package var admin = ""
+    /// The bearer token that the admin address asks for; `nil` for that of `MARTLET_TOKEN`, if there is one.
+    package var token: String?
     /// A file with the body of a request to decide about.
     package var requestPath: String?
     /// A file with an answer of `/api/state`, to decide with; `nil` to ask the running gateway.
