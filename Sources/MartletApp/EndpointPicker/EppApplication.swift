@@ -162,8 +162,8 @@ extension EppOptions {
             return try ClusterConnection(kubeconfigPath: serving.kubeconfigPath, group: group, logger: logger)
         } catch {
             throw CommandError(
-                "\(error.description). Without a cluster, give --config PATH with an InferencePool and its endpoints, or "
-                    + "a --config-file whose dataLayer.discovery names a file-discovery plugin."
+                "\(error.description). Without a cluster, give --config PATH with an InferencePool and its endpoints, "
+                    + "or a --config-file whose dataLayer.discovery names a file-discovery plugin."
             )
         }
     }
