@@ -27,8 +27,8 @@ package struct ClusterSnapshot: Sendable {
 /// Follows a pool and everything that belongs to it in a cluster.
 ///
 /// Reflectors feed a ``ClusterState``; whoever acts on it waits for ``changes`` and takes what gathered meanwhile as
-/// one ``ClusterSnapshot``. So however fast pods come and go, there is at most one thing to do at a time, and it is about
-/// the newest state. Safe from any thread.
+/// one ``ClusterSnapshot``. So however fast pods come and go, there is at most one thing to do at a time, and it is
+/// about the newest state. Safe from any thread.
 package final class ClusterWatch: Sendable {
     /// Something that was learned of the objects of a resource type, for metrics.
     package enum Observation: Sendable {
