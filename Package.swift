@@ -194,7 +194,7 @@ let package = Package(
         tests(
             "KubernetesDiscoveryTests",
             ["GatewayConfiguration", "GatewayCore", "GatewayTesting", "KubernetesClient", "KubernetesDiscovery"],
-            [logging, nioCore]
+            [logging, nioPosix]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),

@@ -15,10 +15,15 @@ struct StatusAgenda: Sendable {
 
     /// How long the same status is not written to the same object again: after a failure, or when somebody else keeps
     /// writing another one.
-    static let pause = Duration.seconds(30)
+    private let pause: Duration
 
     private var desired: [DesiredStatus] = []
     private var attempts: [Key: Attempt] = [:]
+
+    /// Makes an agenda without statuses.
+    init(pause: Duration) {
+        self.pause = pause
+    }
 
     /// From here on objects should have these statuses.
     mutating func setDesired(_ statuses: [DesiredStatus]) {
@@ -32,7 +37,7 @@ struct StatusAgenda: Sendable {
         let due = desired.filter { status in
             guard status.isDue else { return false }
             guard let last = attempts[Self.key(status)], last.status.condition == status.condition else { return true }
-            return now - last.at >= Self.pause
+            return now - last.at >= pause
         }
         for status in due { attempts[Self.key(status)] = Attempt(status: status, at: now) }
         return due

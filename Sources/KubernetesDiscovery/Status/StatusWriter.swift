@@ -8,7 +8,7 @@ import Synchronization
 /// is not as it should be: a cluster whose objects do not change is not written to. Safe from any thread.
 package final class StatusWriter: Sendable {
     private struct Shared {
-        var agenda = StatusAgenda()
+        var agenda: StatusAgenda
         var isActive = false
         /// The resource types whose statuses may not be written, which was told.
         var refused: Set<APIResource> = []
@@ -20,16 +20,29 @@ package final class StatusWriter: Sendable {
     private let client: APIClient
     private let logger: Logger
     private let timestamp: @Sendable () -> String
-    private let shared = Mutex(Shared())
+    private let pause: Duration
+    private let shared: Mutex<Shared>
     private let wakeUps: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
 
     /// Makes a writer that writes nothing before ``setActive(_:)``.
     ///
-    /// - Parameter timestamp: the time of day in RFC 3339 text.
-    package init(client: APIClient, logger: Logger, timestamp: @escaping @Sendable () -> String) {
+    /// - Parameters:
+    ///   - client: asks the cluster.
+    ///   - logger: is told what people should know.
+    ///   - pause: how long the same status is not written to the same object again: after a failure, or when somebody
+    ///     else keeps writing another one.
+    ///   - timestamp: the time of day in RFC 3339 text.
+    package init(
+        client: APIClient,
+        logger: Logger,
+        pause: Duration = .seconds(30),
+        timestamp: @escaping @Sendable () -> String
+    ) {
         self.client = client
         self.logger = logger
+        self.pause = pause
+        shared = Mutex(Shared(agenda: StatusAgenda(pause: pause)))
         self.timestamp = timestamp
         (wakeUps, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -55,7 +68,7 @@ package final class StatusWriter: Sendable {
                 for await _ in self.wakeUps { await self.write { start.duration(to: clock.now) } }
             }
             group.addTask {
-                while (try? await clock.sleep(for: StatusAgenda.pause)) != nil {
+                while (try? await clock.sleep(for: self.pause)) != nil {
                     if self.shared.withLock({ $0.agenda.hasUnwritten }) { self.wakeUp.yield() }
                 }
             }

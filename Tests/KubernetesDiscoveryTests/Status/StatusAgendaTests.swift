@@ -16,7 +16,7 @@ struct StatusAgendaTests {
 
     @Test("what is as it should be is not written")
     func nothingDue() {
-        var agenda = StatusAgenda()
+        var agenda = StatusAgenda(pause: .seconds(30))
         agenda.setDesired([status(present: status().condition)])
         #expect(!agenda.hasUnwritten)
         #expect(agenda.takeDue(at: .zero).isEmpty)
@@ -35,7 +35,7 @@ struct StatusAgendaTests {
         case "generation": present?.observedGeneration = 0
         default: present = nil
         }
-        var agenda = StatusAgenda()
+        var agenda = StatusAgenda(pause: .seconds(30))
         agenda.setDesired([status(present: present)])
         #expect(agenda.takeDue(at: .zero).count == 1)
     }
@@ -52,7 +52,7 @@ struct StatusAgendaTests {
 
     @Test("the same write is not repeated before its pause is over; another one is made at once")
     func pauses() {
-        var agenda = StatusAgenda()
+        var agenda = StatusAgenda(pause: .seconds(30))
         agenda.setDesired([status()])
         #expect(agenda.takeDue(at: .zero).count == 1)
         #expect(agenda.takeDue(at: .seconds(29)).isEmpty)

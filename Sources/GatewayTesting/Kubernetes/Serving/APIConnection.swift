@@ -65,6 +65,7 @@ final class APIConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var head: HTTPRequestHead?
     private var requestBody = ByteBuffer()
+    private var isAnswering = false
     private var body: PacedBody?
     private var watch: OpenWatch?
     private var lastLine: [UInt8] = []
@@ -97,6 +98,8 @@ final class APIConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
+            // Nobody asks for one thing before the answer about another is over.
+            guard !isAnswering else { return reset() }
             self.head = head
             requestBody = ByteBuffer()
             if head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" }) {
@@ -106,7 +109,8 @@ final class APIConnection: ChannelInboundHandler {
         case .body(var part):
             requestBody.writeBuffer(&part)
         case .end:
-            guard let head else { return }
+            guard let head, !isAnswering else { return }
+            isAnswering = true
             take(
                 ScriptedAPIRequest(
                     method: head.method.rawValue, uri: head.uri,
@@ -225,6 +229,7 @@ final class APIConnection: ChannelInboundHandler {
     private func finish() {
         guard let context else { return }
         answerIsOver()
+        isAnswering = false
         guard head?.isKeepAlive == false else {
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             return

@@ -22,6 +22,7 @@ final class PacedBody {
     private var waiting = CircularBuffer<Part>()
     private var sent = 0
     private var isFinished = false
+    private var isOver = false
     private var isTicking = false
     private let loop: any EventLoop
     private let write: (ByteBuffer) -> EventLoopFuture<Void>
@@ -97,7 +98,10 @@ final class PacedBody {
             }
             if rate != nil { tick() }
         }
-        if isFinished, !isStalled, !isTicking, waiting.isEmpty { finish() }
+        // Together with the last bytes: who has them all may ask for something else at once.
+        guard isFinished, !isStalled, !isOver, waiting.isEmpty else { return }
+        isOver = true
+        finish()
     }
 
     private func tick() {

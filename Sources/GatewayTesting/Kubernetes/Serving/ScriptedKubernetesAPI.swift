@@ -226,7 +226,9 @@ package final class ScriptedKubernetesAPI: Sendable {
         let breaker = ConnectionBreaker()
         try pipeline.addHandler(breaker)
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
-        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+        // The assistance for pipelining reads nothing while an answer lasts, so of a client that ends a watch over TLS
+        // it would hide the farewell.
+        try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: true)
         // With an authority set, a connection without a valid certificate does not come this far.
         try pipeline.addHandler(
             APIConnection(server: self, breaker: breaker, hasCertificate: asksForCertificates)
