@@ -105,22 +105,17 @@ def endpoint_list(addresses, each=None, **labels):
     return {"endpoints": entries}
 
 
-def picker_config(endpoint_file, plugins=(), profile=(), parsers=()):
-    """An EndpointPickerConfig with its endpoints from a file.
+def scheduling_config(plugins=(), profile=(), parsers=()):
+    """An EndpointPickerConfig that leaves open where endpoints come from.
 
     `plugins` are type names, (type, parameters) pairs or (type, parameters, name) triples; `profile` has (plugin,
     weight) pairs or names of plugins, or such a list for the name of each profile; `parsers` are type names.
     """
-    declared = [{"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}]
+    declared = []
     for plugin in [*plugins, *parsers]:
         entry = [plugin] if isinstance(plugin, str) else plugin
         declared.append(dict(zip(("type", "parameters", "name"), entry)))
-    config = {
-        "apiVersion": "llm-d.ai/v1alpha1",
-        "kind": "EndpointPickerConfig",
-        "plugins": declared,
-        "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
-    }
+    config = {"apiVersion": "llm-d.ai/v1alpha1", "kind": "EndpointPickerConfig", "plugins": declared}
     if parsers:
         config["requestHandler"] = {"parsers": [{"pluginRef": parser} for parser in parsers]}
     if profile:
@@ -136,3 +131,13 @@ def picker_config(endpoint_file, plugins=(), profile=(), parsers=()):
             for name, entries in profiles.items()
         ]
     return config
+
+
+def picker_config(endpoint_file, plugins=(), profile=(), parsers=()):
+    """The EndpointPickerConfig of `scheduling_config` with its endpoints from a file."""
+    config = scheduling_config(plugins, profile, parsers)
+    discovery = {"type": "file-discovery", "parameters": {"path": str(endpoint_file), "watchFile": True}}
+    return config | {
+        "plugins": [discovery, *config["plugins"]],
+        "dataLayer": {"discovery": {"pluginRef": "file-discovery"}},
+    }

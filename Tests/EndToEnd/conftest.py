@@ -96,7 +96,9 @@ class Services:
         self.started.append(service)
         return service.start()
 
-    def cluster_picker(self, api, *arguments, pool="pool", config=None, token=None, environment=(), ready=True):
+    def cluster_picker(
+        self, api, *arguments, pool="pool", config=None, token=None, token_file=None, environment=(), ready=True
+    ):
         """`martlet epp` for a pool of a cluster; without `pool` the arguments say which pods are meant.
 
         `config` is an EndpointPickerConfig. Everybody may read the metrics.
@@ -105,7 +107,7 @@ class Services:
         named = ["--pool-name", pool] if pool else []
         if config is not None:
             named += ["--config-file", write(self.folder / f"picker-{number}.yaml", config)]
-        kubeconfig = api.kubeconfig(token=token, name=f"kubeconfig-{number}")
+        kubeconfig = api.kubeconfig(token=token, token_file=token_file, name=f"kubeconfig-{number}")
         service = EndpointPicker(
             self.martlet, self.folder, "--kubeconfig", kubeconfig, "--metrics-endpoint-auth=false", *named, *arguments
         )

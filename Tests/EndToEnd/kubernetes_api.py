@@ -206,12 +206,16 @@ class KubernetesAPI(Service):
         self.port = int(self.url.rpartition(":")[2])
         return self
 
-    def kubeconfig(self, token=None, namespace="default", name="kubeconfig", certificate=None, key=None):
-        """Writes a kubeconfig for this server with a token or a client certificate, and gives its path."""
+    def kubeconfig(
+        self, token=None, namespace="default", name="kubeconfig", certificate=None, key=None, token_file=None
+    ):
+        """Writes a kubeconfig for this server with a token, its file or a client certificate, and gives its path."""
         cluster = {"server": self.url}
         if self.authority is not None:
             cluster["certificate-authority"] = str(self.authority)
         user = {} if token is None else {"token": token}
+        if token_file is not None:
+            user["tokenFile"] = str(token_file)
         if certificate is not None:
             user |= {"client-certificate": str(certificate), "client-key": str(key)}
         context = {"cluster": "scripted", "user": "tester", "namespace": namespace}

@@ -54,6 +54,8 @@ class ModelServer:
         self.adapters, self.max_lora = adapters, max_lora
         self.requests = 0
         self.cancelled = 0
+        # How often the metrics were asked for.
+        self.pages = 0
 
     @property
     def url(self):
@@ -99,6 +101,7 @@ class ModelServer:
         """Status, header fields and body of the reply; a body of unknown length has no content-length."""
         path = request.path.partition("?")[0]
         if path == "/metrics":
+            self.pages += 1
             return complete("text/plain; version=0.0.4", self.metrics_page())
         if path == "/v1/models" and request.method == "GET" and "x-reply-status" not in request.headers:
             if self.models is None:

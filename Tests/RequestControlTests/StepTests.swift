@@ -105,9 +105,11 @@ import Testing
         #expect(rejection(.sample(body: #"{"model":"","prompt":"x"}"#))?.parameter == "model")
     }
 
-    @Test func withoutAFallbackOtherPathsAreRefused() {
+    @Test func withoutAFallbackOtherPathsAreRefused() throws {
         let parsers = RequestParserSet([.openAI])
         #expect(rejection(.sample("POST", "/other?x"), parsers: parsers)?.message.contains("/other") == true)
+        // What is not read needs no parser.
+        #expect(try identity(.sample("GET", "/other"), parsers: parsers).get().api == .passthrough)
     }
 
     @Test(arguments: [#"a\r\nX-Evil: 1"#, #"a\n"#, #"a\u0000b"#, #"\u007f"#, #"a\tb"#])

@@ -28,10 +28,12 @@ struct RequestIdentity {
         random: inout RandomSource
     ) throws(Rejection) {
         let parser = bodyParsers.parser(forPath: request.path)
-        guard let api = parser == nil ? parsers.api(forPath: request.target) : .foreign else {
+        let found = parser == nil ? parsers.api(forPath: request.target) : .foreign
+        // Only bodies of POST are read, so what has another method needs nobody who could read it.
+        guard let api = request.method == "POST" ? found : .passthrough else {
             throw Rejection(.invalidRequest, "No parser is registered for the path \(request.path).", parameter: nil)
         }
-        self.api = request.method == "POST" && !request.hasUnseenBody ? api : .passthrough
+        self.api = request.hasUnseenBody ? .passthrough : api
         switch self.api {
         case .foreign: parsed = try parser?.read(request)
         case .audio: parsed = Self.parseForm(request)
