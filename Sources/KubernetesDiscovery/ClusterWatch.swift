@@ -26,9 +26,9 @@ package struct ClusterSnapshot: Sendable {
 
 /// Follows a pool and everything that belongs to it in a cluster.
 ///
-/// Reflectors feed a ``ClusterState``; whoever acts on it waits for ``changes`` and takes what gathered meanwhile as one
-/// ``ClusterSnapshot``. So however fast pods come and go, there is at most one thing to do at a time, and it is about
-/// the newest state. Safe from any thread.
+/// Reflectors feed a ``ClusterState``; whoever acts on it waits for ``changes`` and takes what gathered meanwhile as
+/// one ``ClusterSnapshot``. So however fast pods come and go, there is at most one thing to do at a time, and it is
+/// about the newest state. Safe from any thread.
 package final class ClusterWatch: Sendable {
     /// Something that was learned of the objects of a resource type, for metrics.
     package enum Observation: Sendable {
@@ -40,6 +40,8 @@ package final class ClusterWatch: Sendable {
         case malformed
         /// Nothing can be learned for now.
         case waiting
+        /// What changes is learned again, without a list.
+        case resumed
     }
 
     private struct Shared {
@@ -216,6 +218,7 @@ extension ClusterWatch.Observation {
         case .changed, .removed: self = .event
         case .malformed: self = .malformed
         case .waiting: self = .waiting
+        case .resumed: self = .resumed
         }
     }
 }
