@@ -6,8 +6,8 @@ import Synchronization
 
 /// Follows the ConfigMaps that say which base model an adapter belongs to. Safe from any thread.
 ///
-/// What the mapping is follows from all maps that are there now, so a map that is renamed, deleted or given another base
-/// leaves nothing behind.
+/// What the mapping is follows from all maps that are there now, so a map that is renamed, deleted or given another
+/// base leaves nothing behind.
 package final class ModelMapWatch: Sendable {
     private let reflector: @Sendable (ModelMapWatch) -> Reflector<ClusterObject>
     private let logger: Logger

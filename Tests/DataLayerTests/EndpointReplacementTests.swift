@@ -16,7 +16,8 @@ struct EndpointReplacementTests {
             case 0, 1: next.insert(.made(name, port: Int.random(in: 1...2, using: &random)), at: place)
             case 2 where !next.isEmpty: next.remove(at: place)
             case 3 where !next.isEmpty: next[place].labels["n"] = "\(Int.random(in: 0..<3, using: &random))"
-            case 4 where !next.isEmpty: next[place] = .made(next[place].id.name, port: .random(in: 1...3, using: &random))
+            case 4 where !next.isEmpty:
+                next[place] = .made(next[place].id.name, port: .random(in: 1...3, using: &random))
             case 5: next.shuffle(using: &random)
             default: break
             }

@@ -19,6 +19,7 @@ package struct ClusterObject: KubernetesObject {
         package var message: String?
     }
 
+    /// The object's metadata.
     package let metadata: ObjectMetadata
     /// `spec`, or `data` of a ConfigMap, by the name of the field; without what only the cluster needs.
     package let fields: [String: ConfigurationValue]

@@ -3,8 +3,8 @@ package import KubernetesClient
 
 /// A pod, as far as an endpoint is made of it.
 package struct Pod: KubernetesObject, Hashable {
-    /// Its metadata; of the annotations only those that limit its ports, for a cluster has thousands of pods and network
-    /// plugins write long ones.
+    /// Its metadata; of the annotations only those that limit its ports, for a cluster has thousands of pods and
+    /// network plugins write long ones.
     package let metadata: ObjectMetadata
     /// Its address; empty before it has one.
     package let address: String

@@ -2,6 +2,7 @@ package import KubernetesClient
 
 /// An InferencePoolImport: that other clusters offer a pool of this name. It has no spec; its status says by whom.
 package struct PoolImport: KubernetesObject {
+    /// The object's metadata.
     package let metadata: ObjectMetadata
     /// The clusters that export the pool, in order and each once.
     package let exportingClusters: [String]

@@ -4,8 +4,8 @@ import Synchronization
 
 /// Writes to the objects of a pool whether its picker goes by them.
 ///
-/// Only the condition `Accepted` is touched, by server-side apply under a field manager of its own, and only where it is
-/// not as it should be: a cluster whose objects do not change is not written to. Safe from any thread.
+/// Only the condition `Accepted` is touched, by server-side apply under a field manager of its own, and only where it
+/// is not as it should be: a cluster whose objects do not change is not written to. Safe from any thread.
 package final class StatusWriter: Sendable {
     private struct Shared {
         var agenda = StatusAgenda()

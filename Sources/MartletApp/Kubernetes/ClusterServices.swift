@@ -14,10 +14,13 @@ struct ClusterServices {
 
     /// Makes them; nothing is asked of the cluster before they run.
     init(
-        _ scope: PoolScope, _ options: EppOptions, plan: EppPlan, client: APIClient, parts: GatewayParts, logger: Logger
-    )
-        throws
-    {
+        _ scope: PoolScope,
+        _ options: EppOptions,
+        plan: EppPlan,
+        client: APIClient,
+        parts: GatewayParts,
+        logger: Logger
+    ) throws {
         if options.electsLeader { parts.readiness.setLeading(false) }
         let pool = try ClusterPool(scope, picker: plan.picker, client: client, parts: parts, logger: logger)
         self.pool = pool

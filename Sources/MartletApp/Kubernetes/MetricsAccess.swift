@@ -3,8 +3,8 @@ import KubernetesClient
 import Logging
 import Synchronization
 
-/// Asks the cluster who may read the metrics port, as the servers of Kubernetes itself do: the bearer token of a request
-/// is reviewed, and whoever it belongs to must be allowed to `get` the path.
+/// Asks the cluster who may read the metrics port, as the servers of Kubernetes itself do: the bearer token of a
+/// request is reviewed, and whoever it belongs to must be allowed to `get` the path.
 ///
 /// Answers are kept for a while, so that a scrape every few seconds does not become load of the API server. Safe from
 /// any task.
