@@ -71,7 +71,7 @@ final class ClusterPool: Service {
             known.targetPorts = snapshot.targetPorts
             return known
         }
-        let hasEndpoints = picker.populatesFollowers || parts.readiness.isLeading
+        let hasEndpoints = picker.populatesFollowers || parts.readiness.hasTraffic
         let endpoints = hasEndpoints ? known.endpoints : []
         if snapshot.configuration != nil {
             let plan = GatewayPlan(

@@ -34,6 +34,7 @@ struct ClusterServices {
             // A pod that is restarted keeps its name, and must not take itself for the process before it.
             identity: "\(host)_\(UUID())",
             client: client,
+            readiness: parts.readiness,
             metrics: try ElectionMetrics(registry: parts.registry),
             logger: logger,
             onChange: pool.setLeading
