@@ -40,6 +40,8 @@ package final class ClusterWatch: Sendable {
         case malformed
         /// Nothing can be learned for now.
         case waiting
+        /// What changes is learned again, without a list.
+        case resumed
     }
 
     private struct Shared {
@@ -216,6 +218,7 @@ extension ClusterWatch.Observation {
         case .changed, .removed: self = .event
         case .malformed: self = .malformed
         case .waiting: self = .waiting
+        case .resumed: self = .resumed
         }
     }
 }

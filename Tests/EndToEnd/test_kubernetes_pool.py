@@ -281,6 +281,26 @@ def test_what_may_not_be_read_is_done_without(services, api):
     assert pick(picker).endpoint
 
 
+def test_a_server_that_was_away_is_followed_again(services, api):
+    """Watches go on where they ended: nothing is listed again, and the metrics say that all is followed."""
+    api.settings(bookmarkSeconds=1)
+    _, port = serve(services, api)
+    api.put(inference_pool("pool", APP, [port]))
+    picker = services.cluster_picker(api)
+    types = ["pods", f"inferencepools.{INFERENCE}", f"inferenceobjectives.{LLMD}"]
+
+    def followed():
+        return [picker.metric("martlet_kubernetes_watch_synced", resource=name) for name in types]
+
+    eventually(lambda: followed() == [1, 1, 1], "everything followed")
+    lists = picker.metric("martlet_kubernetes_lists_total")
+    api.restart(down_seconds=3)
+    eventually(lambda: followed() == [0, 0, 0], "nothing followed")
+    assert pick(picker).endpoint, "what was known serves on"
+    eventually(lambda: followed() == [1, 1, 1], "everything followed again")
+    assert picker.metric("martlet_kubernetes_lists_total") == lists
+
+
 def test_wrong_objects_are_told_once_and_harm_nobody(services, api):
     servers, port = serve(services, api)
     api.put(inference_pool("pool", APP, [port]), objective("good", 5, group=LLMD))

@@ -157,7 +157,7 @@ package struct LeaderElection: Sendable {
                 room.change { $0.watched(changed, at: $1) }
             case .removed(lease): room.change { $0.watched(nil, at: $1) }
             // The readings go on, and tell what is wrong.
-            case .changed, .removed, .malformed, .waiting: break
+            case .changed, .removed, .malformed, .waiting, .resumed: break
             }
         }
         await reflector.run()

@@ -2,9 +2,6 @@ import NIOSSL
 
 /// Makes what TLS needs out of a configuration: whom to trust and what to show.
 struct TLSMaterial: Sendable {
-    /// How old what was read from files may be.
-    static let filesFreshFor = Duration.seconds(60)
-
     let trust: ServerTrust
     let certificate: ClientCredentials.Certificate?
     /// Whether the name in the server's certificate is checked by ``HostVerification``.

@@ -55,7 +55,8 @@ package import Logging
 /// Waits double from ``ReflectorConfiguration/initialBackoff`` to ``ReflectorConfiguration/maximumBackoff``, are
 /// shortened by up to half by chance, and begin anew once a watch has lasted a second. `Retry-After` counts up to a
 /// minute. Every failure that leads to a wait is told by ``ReflectorEvent/waiting(_:)``, the same one only once until a
-/// watch has lasted a second; that a version is too old is no failure.
+/// watch has told something or has lasted a second; that a version is too old is no failure. The end of the wait is
+/// told by ``ReflectorEvent/replaced(_:)`` or, where the watch only goes on, by ``ReflectorEvent/resumed``.
 ///
 /// Nothing is asked again without need: there is no periodic list. The objects that were told are kept, as the same
 /// values, so they share the storage of whoever keeps them too.

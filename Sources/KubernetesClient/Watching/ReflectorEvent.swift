@@ -11,6 +11,9 @@ package enum ReflectorEvent<Object: KubernetesObject>: Sendable {
     case malformed(MalformedObject)
     /// Nothing can be learned for now; what was told before still holds. Told once for each new reason.
     case waiting(APIError)
+    /// A watch tells again what changes, after ``waiting(_:)``, and goes on from where the last one ended: nothing was
+    /// missed. After a list there is ``replaced(_:)`` instead.
+    case resumed
 }
 
 /// An object that is not what its type says.

@@ -41,6 +41,8 @@ struct ReflectorMachine<Object: KubernetesObject> {
     private var watchTimeout = Duration.zero
     /// The error that was told last, as far as it is a new reason; `nil` after a success.
     private var toldReason: String?
+    /// Whether the last word about the server was that nothing can be learned.
+    private var isWaiting = false
 
     init(
         configuration: ReflectorConfiguration,
@@ -93,6 +95,7 @@ struct ReflectorMachine<Object: KubernetesObject> {
         }
         known = objects
         version = list.version
+        isWaiting = false
         var events: [ReflectorEvent<Object>] = [
             .replaced(objects.sorted { $0.key < $1.key }.map(\.value))
         ]
@@ -135,18 +138,27 @@ struct ReflectorMachine<Object: KubernetesObject> {
             case .malformed(let object): object.resourceVersion
             }
         guard advance(to: version) else { return ([], false) }
+        let resumed = resume()
         switch event {
-        case .added(let object), .modified(let object): return (changed(object), true)
-        case .deleted(let metadata): return (removed(metadata), true)
-        case .bookmark: return ([], true)
+        case .added(let object), .modified(let object): return (resumed + changed(object), true)
+        case .deleted(let metadata): return (resumed + removed(metadata), true)
+        case .bookmark: return (resumed, true)
         case .malformed(let object):
             guard object.name != nil else {
                 // Some object has changed, and nobody can say which.
                 self.version = nil
-                return (isNew(object) ? [.malformed(object)] : [], false)
+                return (resumed + (isNew(object) ? [.malformed(object)] : []), false)
             }
-            return (malformed(object), true)
+            return (resumed + malformed(object), true)
         }
+    }
+
+    /// The server tells something again.
+    private mutating func resume() -> [ReflectorEvent<Object>] {
+        guard isWaiting else { return [] }
+        isWaiting = false
+        toldReason = nil
+        return [.resumed]
     }
 
     /// Goes on to a version; false when the server's history is another than the one followed so far.
@@ -204,8 +216,10 @@ struct ReflectorMachine<Object: KubernetesObject> {
         let wasSuccess = watchBegan.map { now - $0 >= Self.successAfter } ?? false
         watchBegan = nil
         drawWatchTimeout()
+        var told: [ReflectorEvent<Object>] = []
         if wasSuccess {
             backoff.reset()
+            told = resume()
             toldReason = nil
         }
         switch error {
@@ -215,7 +229,7 @@ struct ReflectorMachine<Object: KubernetesObject> {
         case .expired:
             version = nil
             pause = wasSuccess ? nil : wait(after: error)
-            return []
+            return told
         case .unauthenticated, .forbidden, .busy:
             pause = wait(after: error)
         case .notFound, .conflict, .refused, .malformed:
@@ -223,7 +237,7 @@ struct ReflectorMachine<Object: KubernetesObject> {
             version = nil
             pause = wait(after: error)
         }
-        guard let error, pause != nil else { return [] }
+        guard let error, pause != nil else { return told }
         return tell(error)
     }
 
@@ -238,6 +252,7 @@ struct ReflectorMachine<Object: KubernetesObject> {
     private mutating func tell(_ error: APIError) -> [ReflectorEvent<Object>] {
         guard toldReason != error.reason else { return [] }
         toldReason = error.reason
+        isWaiting = true
         return [.waiting(error)]
     }
 

@@ -10,9 +10,11 @@ extension ClusterState {
         return (ClusterResources.objectives + ClusterResources.rewrites + [ClusterResources.models]).flatMap { type in
             entries(of: type).filter { claims($0.object, type) }.map { entry in
                 let name = entry.object.metadata.id
-                let isFirst = named.insert([type.kind, name.namespace, name.name]).inserted
+                // One that was never right goes before nobody.
+                let isShadowed = named.contains([type.kind, name.namespace, name.name])
+                if entry.set != nil { named.insert([type.kind, name.namespace, name.name]) }
                 return DesiredStatus(
-                    entry.object, type, verdict(entry, isFirst: isFirst, modelsInEffect: modelsInEffect)
+                    entry.object, type, verdict(entry, isShadowed: isShadowed, modelsInEffect: modelsInEffect)
                 )
             }
         }
@@ -20,11 +22,11 @@ extension ClusterState {
 
     private func verdict(
         _ entry: ResourceShelf.Entry,
-        isFirst: Bool,
+        isShadowed: Bool,
         modelsInEffect: Set<ResourceName>
     ) -> DesiredStatus.Verdict {
         if let fault = entry.fault { return .invalid(fault, stillHolds: entry.set != nil) }
-        if !isFirst { return .shadowed }
+        if isShadowed { return .shadowed }
         if let model = entry.set?.models.first, !modelsInEffect.contains(model.metadata.id) {
             return .modelInUse(model.model)
         }

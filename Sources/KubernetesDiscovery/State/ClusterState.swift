@@ -106,6 +106,7 @@ package struct ClusterState: Sendable {
         // Most clusters do not have the type, and nothing waits for it.
         case .waiting(.notFound): return []
         case .waiting(let error): return [.waiting(ClusterResources.poolImports, error)]
+        case .resumed: return []
         }
         guard clusters != exportingClusters else { return [] }
         exportingClusters = clusters
@@ -129,7 +130,7 @@ package struct ClusterState: Sendable {
             return (changes, [])
         case .malformed(let malformed): return (changes, [.unreadable(malformed, ClusterResources.pods)])
         case .waiting(let error): return (changes, [.waiting(ClusterResources.pods, error)])
-        case .changed, .removed: return (changes, [])
+        case .changed, .removed, .resumed: return (changes, [])
         }
     }
 
@@ -164,10 +165,7 @@ package struct ClusterState: Sendable {
 
     /// The pool as its resource says; `nil` while there is none, or when no resource says it.
     package var pool: InferencePoolResource? {
-        guard let type = resources.first(where: isPool), let entry = entries(of: type).first,
-            entry.object.metadata.deletionTimestamp == nil
-        else { return nil }
-        return entry.set?.pools.first
+        resources.first(where: isPool).flatMap { entries(of: $0).first?.set?.pools.first }
     }
 
     /// Whether the pool is there and its pods were listed once.

@@ -51,7 +51,7 @@ package struct PodShelf: Sendable {
             let index = insertionIndex(of: name)
             guard index < entries.count, entries[index].pod.metadata.id == name else { return false }
             return !entries.remove(at: index).endpoints.isEmpty
-        case .malformed, .waiting:
+        case .malformed, .waiting, .resumed:
             return false
         }
     }

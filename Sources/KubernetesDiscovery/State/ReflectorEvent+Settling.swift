@@ -7,7 +7,7 @@ extension ReflectorEvent {
     var settles: Bool {
         switch self {
         case .replaced, .waiting(.notFound), .waiting(.forbidden): true
-        case .changed, .removed, .malformed, .waiting: false
+        case .changed, .removed, .malformed, .waiting, .resumed: false
         }
     }
 }

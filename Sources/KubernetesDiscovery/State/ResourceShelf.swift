@@ -5,7 +5,8 @@ import Logging
 
 /// The objects of one resource type, each in the last form that could be read.
 ///
-/// An object that is wrong changes nothing: what was known of it before holds on, as after a bad edit of a file.
+/// An object that is wrong changes nothing: what was known of it before holds on, as after a bad edit of a file. One
+/// that was asked to go counts as gone.
 package struct ResourceShelf: Sendable {
     /// One object.
     package struct Entry: Sendable {
@@ -54,12 +55,20 @@ package struct ResourceShelf: Sendable {
             return (false, [.unreadable(malformed, resource)])
         case .waiting(let error):
             return (false, [.waiting(resource, error)])
+        case .resumed:
+            return (false, [])
         }
     }
 
     private mutating func take(_ object: ClusterObject) -> (isChanged: Bool, notes: [ClusterNote]) {
         let name = object.metadata.id
-        let before = entries[name]
+        // One that was asked to go only waits for others to let it.
+        guard object.metadata.deletionTimestamp == nil else {
+            return (entries.removeValue(forKey: name)?.set != nil, [])
+        }
+        let replaced = entries[name]
+        // What an earlier object of the name said says nothing about this one.
+        let before = replaced.flatMap { $0.object.metadata.uid == object.metadata.uid ? $0 : nil }
         // The cluster tells of every write, also of those to a status, which nothing here depends on.
         if let before, before.object.saysTheSame(as: object) {
             entries[name]?.object = object
@@ -71,10 +80,12 @@ package struct ResourceShelf: Sendable {
             let notes = unknown.map { ClusterNote(level: .info, text: "\($0); it is passed over") }
             return (true, notes)
         } catch {
-            let fault = error.problems.map(\.message).joined(separator: "; ")
+            let fault = error.problems.map { $0.path.isEmpty ? $0.message : "\($0.path): \($0.message)" }
+                .joined(separator: "; ")
             entries[name] = Entry(object: object, set: before?.set, fault: fault)
             let rest = before?.set == nil ? "it is not used" : "what it said before still holds"
-            return (false, [ClusterNote(level: .error, text: "\(error): \(rest)")])
+            let note = ClusterNote(level: .error, text: "\(error): \(rest)")
+            return (before == nil && replaced?.set != nil, [note])
         }
     }
 }
@@ -84,6 +95,5 @@ extension ClusterObject {
     fileprivate func saysTheSame(as other: ClusterObject) -> Bool {
         metadata.uid == other.metadata.uid && metadata.labels == other.metadata.labels
             && metadata.annotations == other.metadata.annotations && fields == other.fields
-            && metadata.deletionTimestamp == other.metadata.deletionTimestamp
     }
 }

@@ -47,9 +47,13 @@ package struct DesiredStatus: Hashable, Sendable {
             isAccepted: true, reason: "Accepted", message: "The endpoint picker of the pool goes by it."
         )
 
+        /// The most characters of a fault. A condition's message has 32,768 at most, and nobody reads more than these.
+        private static let faultMax = 2_000
+
         static func invalid(_ fault: String, stillHolds: Bool) -> Verdict {
+            let shown = fault.count > faultMax ? "\(fault.prefix(faultMax))…" : "\(fault)."
             let rest = stillHolds ? " What it said before still holds." : ""
-            return Verdict(isAccepted: false, reason: "Invalid", message: "\(fault).\(rest)")
+            return Verdict(isAccepted: false, reason: "Invalid", message: shown + rest)
         }
 
         static let shadowed = Verdict(

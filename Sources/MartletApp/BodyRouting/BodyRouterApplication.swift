@@ -40,7 +40,6 @@ package enum BodyRouterApplication {
         routes.obstacle = { readiness.obstacle }
         let cluster = try cluster(options, routing, routes: &routes, control: control, logger: logger)
         var services = try await services(options, routing, routes: routes, control: control, logger: logger)
-        services = cluster + services
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
                 paths: { [path] },
@@ -57,7 +56,7 @@ package enum BodyRouterApplication {
             services.insert(watcher, at: 2)
         }
         try await ServiceGroup(
-            services: services,
+            services: cluster + services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         ).run()

@@ -88,8 +88,8 @@ extension EppApplication {
             )
             var services: [any Service] = connection.map { [$0] } ?? []
             services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
-            if let cluster { services.append(cluster.pool) }
-            services.append(parts.watcher(of: fingerprint, plan: source.make))
+            // Either a cluster says what the pool is, or files do.
+            services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
             services.append(
                 ExtProcDrain(

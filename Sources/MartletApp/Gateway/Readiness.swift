@@ -25,8 +25,9 @@ final class Readiness: Sendable {
     /// Whether one of several replicas is chosen to be the ready one.
     var isElected: Bool { facts.withLock { $0.isLeading != nil } }
 
-    /// Whether this process may take traffic as far as an election decides it.
-    var isLeading: Bool { facts.withLock { $0.isLeading ?? true } }
+    /// Whether requests that come here are to be served, as far as an election decides it. A leader that is shut down
+    /// gives its place up first and serves on until proxies know.
+    var hasTraffic: Bool { facts.withLock { $0.isLeading ?? true || $0.isDraining } }
 
     /// Why the gateway is not ready, the shutdown aside; `nil` when it is.
     var obstacle: String? {

@@ -45,8 +45,9 @@ struct ClusterConnection: Service {
         return "martlet \(BuildInformation.version): \(pool) of the cluster at \(server)"
     }
 
-    func run() async throws {
-        try await gracefulShutdown()
+    func run() async {
+        // Ends early when the process fails, which is no reason to leave connections open.
+        try? await gracefulShutdown()
         await transport.shutdown()
     }
 }

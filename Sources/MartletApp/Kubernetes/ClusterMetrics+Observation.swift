@@ -13,6 +13,7 @@ extension ClusterMetrics {
         case .event: events.child(name).increment()
         case .malformed: malformed.child(name).increment()
         case .waiting: synced.child(name).set(0)
+        case .resumed: synced.child(name).set(1)
         }
     }
 }

@@ -71,7 +71,7 @@ final class ClusterPool: Service {
             known.targetPorts = snapshot.targetPorts
             return known
         }
-        let hasEndpoints = picker.populatesFollowers || parts.readiness.isLeading
+        let hasEndpoints = picker.populatesFollowers || parts.readiness.hasTraffic
         let endpoints = hasEndpoints ? known.endpoints : []
         if snapshot.configuration != nil {
             let plan = GatewayPlan(
@@ -93,8 +93,8 @@ final class ClusterPool: Service {
 
     private static func absence(_ scope: PoolScope) -> String {
         switch scope.definition {
-        case .resource(let group): "the InferencePool \(scope.pool) of \(group) or its pods were not seen yet"
-        case .selector(let labels, _): "the pods of \(scope.pool.namespace) with \(labels) were not listed yet"
+        case .resource(let group): "there is no InferencePool \(scope.pool) of \(group), or its pods are not listed yet"
+        case .selector(let labels, _): "the pods of \(scope.pool.namespace) with \(labels) are not listed yet"
         }
     }
 

@@ -14,10 +14,13 @@ struct ClusterServices {
 
     /// Makes them; nothing is asked of the cluster before they run.
     init(
-        _ scope: PoolScope, _ options: EppOptions, plan: EppPlan, client: APIClient, parts: GatewayParts, logger: Logger
-    )
-        throws
-    {
+        _ scope: PoolScope,
+        _ options: EppOptions,
+        plan: EppPlan,
+        client: APIClient,
+        parts: GatewayParts,
+        logger: Logger
+    ) throws {
         if options.electsLeader { parts.readiness.setLeading(false) }
         let pool = try ClusterPool(scope, picker: plan.picker, client: client, parts: parts, logger: logger)
         self.pool = pool
@@ -31,6 +34,7 @@ struct ClusterServices {
             // A pod that is restarted keeps its name, and must not take itself for the process before it.
             identity: "\(host)_\(UUID())",
             client: client,
+            readiness: parts.readiness,
             metrics: try ElectionMetrics(registry: parts.registry),
             logger: logger,
             onChange: pool.setLeading

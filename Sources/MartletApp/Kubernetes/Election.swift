@@ -11,6 +11,7 @@ import Telemetry
 /// ends what it began.
 struct Election: Service {
     private let election: LeaderElection
+    private let readiness: Readiness
 
     /// Makes a participant.
     ///
@@ -18,15 +19,18 @@ struct Election: Service {
     ///   - scope: the pool; there is one lease for each, with the name that the endpoint picker of llm-d uses, so that
     ///     replicas of both never lead at once.
     ///   - identity: what this replica is called; no other may be called so.
+    ///   - readiness: is told that the process drains before it gives its place up.
     ///   - onChange: is told whether this replica leads, one call after the other.
     init(
         _ scope: PoolScope,
         identity: String,
         client: APIClient,
+        readiness: Readiness,
         metrics: ElectionMetrics,
         logger: Logger,
         onChange: @escaping @Sendable (_ isLeading: Bool) -> Void
     ) {
+        self.readiness = readiness
         let pool = scope.pool
         election = LeaderElection(
             client: client,
@@ -45,6 +49,10 @@ struct Election: Service {
     }
 
     func run() async throws {
-        await cancelWhenGracefulShutdown { await election.run() }
+        await withGracefulShutdownHandler {
+            await cancelWhenGracefulShutdown { await election.run() }
+        } onGracefulShutdown: {
+            readiness.beginDraining()
+        }
     }
 }

@@ -298,7 +298,7 @@ struct ReflectorHistory {
                 store[gadget.metadata.id] = gadget
             case .removed(let name):
                 if store.removeValue(forKey: name) == nil { violations.append("\(name), unknown, is removed") }
-            case .malformed, .waiting: break
+            case .malformed, .waiting, .resumed: break
             }
         }
     }

@@ -26,6 +26,7 @@ struct ReflectorMachineTests {
             case .removed(let name): "removed \(name.name)"
             case .malformed(let object): "malformed \(object.name?.name ?? "?")@\(object.resourceVersion)"
             case .waiting(let error): "waiting \(error)"
+            case .resumed: "resumed"
             }
         }
     }
@@ -189,6 +190,25 @@ struct ReflectorMachineTests {
         machine.pauseEnded()
         machine.watchBegan(at: .zero)
         #expect(words(machine.watchEnded(.forbidden("cannot watch"), at: .seconds(2))) == ["waiting cannot watch"])
+    }
+
+    @Test("A watch that goes on after a wait says so once, with its first word or when it has lasted")
+    func resumption() {
+        var machine = watching()
+        #expect(words(machine.watchEnded(.unreachable("refused"), at: .zero)) == ["waiting refused"])
+        machine.pauseEnded()
+        machine.watchBegan(at: .seconds(1))
+        #expect(words(machine.received(.bookmark(resourceVersion: "11")).told) == ["resumed"])
+        #expect(machine.received(.bookmark(resourceVersion: "12")).told.isEmpty)
+        // The same reason is a new one: there was something in between.
+        #expect(words(machine.watchEnded(.unreachable("refused"), at: .seconds(1))) == ["waiting refused"])
+        machine.pauseEnded()
+        machine.watchBegan(at: .seconds(2))
+        #expect(words(machine.received(.modified(gadget("a", 13))).told) == ["resumed", "changed a@13"])
+        _ = machine.watchEnded(.unreachable("refused"), at: .seconds(2))
+        machine.pauseEnded()
+        machine.watchBegan(at: .seconds(3))
+        #expect(words(machine.watchEnded(nil, at: .seconds(303))) == ["resumed"], "also without a bookmark")
     }
 
     @Test(

@@ -51,6 +51,7 @@ struct ReflectorTests {
         case .removed(let name): "removed \(name.name)"
         case .malformed(let object): "malformed \(object.name?.name ?? "?")"
         case .waiting(let error): "waiting \(error)"
+        case .resumed: "resumed"
         }
     }
 

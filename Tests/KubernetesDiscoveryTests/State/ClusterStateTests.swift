@@ -157,6 +157,53 @@ struct ClusterStateTests {
         #expect(state.statuses[0].condition.observedGeneration == 2)
     }
 
+    @Test(
+        "an object that is going counts as gone, whatever else it says", arguments: [5, "high"] as [ConfigurationValue])
+    func goingObjective(priority: ConfigurationValue) {
+        var state = live()
+        _ = state.apply(.replaced([Cluster.objective("a", priority: 5)]), of: objectives[0])
+        let going = Cluster.object(
+            "a", deletionTimestamp: "2026-01-01T00:00:00Z",
+            spec: ["priority": priority, "poolRef": ["name": "llama"]])
+        #expect(state.apply(.changed(going), of: objectives[0]).changes.contains(.resources))
+        #expect(state.configuration.objectives.isEmpty)
+        #expect(state.statuses.isEmpty)
+    }
+
+    @Test("what an object said does not hold for another one of its name")
+    func madeAnew() {
+        var state = live()
+        _ = state.apply(.replaced([Cluster.objective("a", priority: 5)]), of: objectives[0])
+        let other = ClusterObject(
+            metadata: ObjectMetadata(name: "a", namespace: "prod", uid: "another"),
+            fields: ["spec": ["priority": "high", "poolRef": ["name": "llama"]]]
+        )
+        #expect(state.apply(.replaced([other]), of: objectives[0]).changes.contains(.resources))
+        #expect(state.configuration.objectives.isEmpty)
+        #expect(state.statuses.map(\.condition.reason) == ["Invalid"])
+    }
+
+    @Test("an object that was never right goes before nobody")
+    func wrongFirst() {
+        var state = live()
+        let wrong = Cluster.object("a", spec: ["priority": "high", "poolRef": ["name": "llama"]])
+        _ = state.apply(.replaced([wrong]), of: objectives[0])
+        _ = state.apply(.replaced([Cluster.objective("a", priority: 9)]), of: objectives[1])
+        #expect(state.configuration.objectives.map(\.priority) == [9])
+        #expect(state.statuses.map(\.condition.reason) == ["Invalid", "Accepted"])
+    }
+
+    @Test("a status says where an object is wrong, and as much of it as people read")
+    func longFault() throws {
+        var state = live()
+        let rules = ConfigurationValue(.array(Array(repeating: ["targets": "none"], count: 2_000)))
+        let wrong = Cluster.object("a", spec: ["poolRef": ["name": "llama"], "rules": rules])
+        _ = state.apply(.replaced([wrong]), of: rewrites[0])
+        let message = try #require(state.statuses.first?.condition.message)
+        #expect(message.hasPrefix("spec.rules[0].targets: "))
+        #expect((1_000..<3_000).contains(message.count))
+    }
+
     @Test("fields that are not known are told and passed over")
     func unknownField() {
         var state = live()

@@ -63,6 +63,20 @@ struct EppHealthTests {
         #expect(statuses(readiness) == expected(.notServing))
     }
 
+    @Test("a leader that is shut down serves on after it gave its place up, and a follower serves nothing of its own")
+    func traffic() {
+        let readiness = filled()
+        #expect(readiness.hasTraffic, "without an election everybody serves")
+        readiness.setLeading(false)
+        #expect(!readiness.hasTraffic)
+        readiness.setLeading(true)
+        #expect(readiness.hasTraffic)
+        readiness.beginDraining()
+        readiness.setLeading(false)
+        #expect(readiness.hasTraffic)
+        #expect(!readiness.isReady)
+    }
+
     @Test("the names of a list")
     func names() {
         let readiness = filled()
