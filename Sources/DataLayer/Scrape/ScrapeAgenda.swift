@@ -10,8 +10,14 @@ struct ScrapeAgenda {
         let request: OutboundRequest
     }
 
+    /// The most questions that are taken at once; the others are due still, and are asked when the transport has looked
+    /// at what came back meanwhile.
+    private static let questionsAtOnceMax = 256
+
     private let configuration: ScrapeConfiguration
     private let engines: PreparedEngines
+    /// The slot that is looked at first. It moves on, so that all have their turn where more is due than can be asked.
+    private var firstSlot = 0
     /// By slot; `nil` where nobody is watched.
     private var targets: [Target?] = []
     /// By slot: when the target is due. Beside the targets, since it is looked through for every timer.
@@ -48,10 +54,17 @@ struct ScrapeAgenda {
         return left.flatMap { $0?.calls ?? [] }
     }
 
-    /// Takes what is due at `now`. An endpoint that `store` knows no more is asked nothing.
+    /// Takes what is due at `now`, or the first of it. An endpoint that `store` knows no more is asked nothing.
     mutating func takeDue(at now: MonotonicInstant, from store: EndpointStore) -> [Question] {
         var questions: [Question] = []
-        for slot in dues.indices {
+        let slotCount = dues.count
+        let start = firstSlot < slotCount ? firstSlot : 0
+        for place in 0..<slotCount {
+            let slot = (start + place) % slotCount
+            if questions.count >= Self.questionsAtOnceMax {
+                firstSlot = slot
+                break
+            }
             guard let due = dues[slot], due <= now, let life = targets[slot]?.life else { continue }
             targets[slot]?.skipIfIdle(at: now)
             dues[slot] = targets[slot]?.nextDue

@@ -55,6 +55,7 @@ extension EppApplication {
 
         init(_ options: EppOptions, logger: Logger) async throws {
             let traffic = MultiThreadedEventLoopGroup(numberOfThreads: options.serving.threads ?? System.coreCount)
+            // Probes, metrics and the cluster, which never wait behind traffic or the questions to endpoints.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             let source = try EppPlan(options)
             let resources = options.resourcesPath.isEmpty ? nil : options.resourcesPath
@@ -65,7 +66,7 @@ extension EppApplication {
                 options.settings,
                 plan: plan,
                 isFilled: source.scope == nil,
-                control: control,
+                scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1),
                 logger: logger
             )
             let cluster = try source.scope.flatMap { scope in

@@ -24,14 +24,16 @@ struct GatewayParts: Sendable {
 
     /// Joins them, and starts with `plan`; what it warns of is logged.
     ///
-    /// - Parameter isFilled: whether the plan has the endpoints of its pools, or says where they are; not before a
-    ///   cluster has told.
+    /// - Parameters:
+    ///   - isFilled: whether the plan has the endpoints of its pools, or says where they are; not before a cluster has
+    ///     told.
+    ///   - scraping: the loop of the questions to endpoints. They may take all of its time, where there are thousands.
     /// - Throws: ``ConfigurationError`` for a pipeline or a discovery file that cannot be used.
     init(
         _ settings: GatewaySettings,
         plan: GatewayPlan,
         isFilled: Bool = true,
-        control: MultiThreadedEventLoopGroup,
+        scraping: MultiThreadedEventLoopGroup,
         logger: Logger
     ) throws {
         self.settings = settings
@@ -41,7 +43,7 @@ struct GatewayParts: Sendable {
         _ = try ProcessMetrics(registry: registry)
         var client = EngineHTTPClientConfiguration()
         client.verifiesCertificates = settings.verifiesEndpointCertificates
-        let http = try EngineHTTPClient(group: control, configuration: client)
+        let http = try EngineHTTPClient(group: scraping, configuration: client)
         supervisor = PoolSupervisor(http: http)
         assembly = GatewayAssembly(
             settings: settings,

@@ -41,14 +41,15 @@ extension ServeApplication {
 
         init(_ options: ServeOptions, logger: Logger) async throws {
             let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads ?? System.coreCount)
-            // What watches the gateway and its endpoints has a loop of its own, and never waits behind traffic.
+            // Probes and metrics, which never wait behind traffic or the questions to endpoints.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             let simulated =
                 options.simulated > 0
                 ? try await SimulatedEndpoints(count: options.simulated, seed: options.seed, group: group) : nil
             let fingerprint = options.configurationPath.map(ConfigurationWatcher.Fingerprint.init(path:))
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
-            let parts = try GatewayParts(options.settings, plan: plan, control: control, logger: logger)
+            let parts = try GatewayParts(
+                options.settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
             let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
             let proxy = try await ProxyServer(

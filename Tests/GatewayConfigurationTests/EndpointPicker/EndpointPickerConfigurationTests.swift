@@ -57,7 +57,7 @@ let testPlugins: [String: PluginRoles] = [
 
     static let warningsOfComplete = [
         "epp.yaml:24:3: dataLayer.crossReplicaSyncInterval: has no effect: this release shares no state with other "
-            + "replicas",
+            + "replicas"
     ]
 
     private func decode(_ body: String) throws(ConfigurationError) -> EndpointPickerConfiguration {

@@ -39,6 +39,7 @@ struct ToldGadgets: Sendable, CustomStringConvertible {
             steps.append("-\(name.name)")
         case .malformed(let object): malformed.append(object)
         case .waiting(let error): failures.append(error)
+        case .resumed: break
         }
     }
 }

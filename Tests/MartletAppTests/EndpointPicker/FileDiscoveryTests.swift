@@ -30,7 +30,7 @@ struct FileDiscoveryTests {
         let parts = try GatewayParts(
             options.settings,
             plan: try plan.make(),
-            control: control,
+            scraping: control,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
         return (parts, plan)
