@@ -42,7 +42,8 @@ def test_adapters_have_the_base_models_of_their_maps(services, api):
     )
     bbr = router(services, api)
     assert {model: base(bbr, model) for model in ("sql", "chat", "code", "llama-3", "qwen-2", "x", "?")} == {
-        "sql": "llama-3", "chat": "llama-3", "code": "qwen-2", "llama-3": "llama-3", "qwen-2": "qwen-2", "x": "", "?": ""
+        "sql": "llama-3", "chat": "llama-3", "code": "qwen-2", "llama-3": "llama-3", "qwen-2": "qwen-2", "x": "",
+        "?": "",
     }
 
 

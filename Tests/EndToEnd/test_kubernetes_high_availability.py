@@ -12,7 +12,8 @@ from test_kubernetes_pool import APP, pick
 
 LEASE = "epp-default-pool.llm-d.ai"
 GATE = {
-    "apiVersion": "llm-d.ai/v1alpha1", "kind": "EndpointPickerConfig", "featureGates": ["haPopulateNonLeaderDatastore=false"]
+    "apiVersion": "llm-d.ai/v1alpha1", "kind": "EndpointPickerConfig",
+    "featureGates": ["haPopulateNonLeaderDatastore=false"],
 }
 SERVICE_UNKNOWN = 3
 

@@ -189,7 +189,10 @@ def test_objectives_and_rewrites(services, api, group):
 def test_only_its_own_condition_is_written(services, api):
     """What others say in a status stays, and what does not change is not written again."""
     _, port = serve(services, api)
-    foreign = {"type": "Programmed", "status": "True", "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    foreign = {
+        "type": "Programmed", "status": "True", "reason": "x", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
     api.put(
         inference_pool("pool", APP, [port]), objective("fast", 1, group=LLMD) | {"status": {"conditions": [foreign]}}
     )
@@ -261,7 +264,8 @@ def test_a_cluster_without_any_type(services):
 def test_what_may_not_be_read_is_done_without(services, api):
     reader = {"verbs": ["get", "list", "watch"], "namespaces": ["default"]}
     pods_and_pools = [
-        reader | {"groups": [""], "resources": ["pods"]}, reader | {"groups": [INFERENCE], "resources": ["inferencepools"]}
+        reader | {"groups": [""], "resources": ["pods"]},
+        reader | {"groups": [INFERENCE], "resources": ["inferencepools"]},
     ]
     api.allow("secret-token", "picker", pods_and_pools)
     _, port = serve(services, api)
