@@ -83,11 +83,11 @@ class Pods:
     def switch_ports(self, ports):
         self.change(lambda: self.api.put(inference_pool("pool", APP, ports)), ports=ports)
 
-    def was_absent(self, address, instant):
-        """Whether a pod had been gone for the grace time at an instant, and had not come back."""
+    def was_absent(self, outcome):
+        """Whether the pod of a request had been gone for the grace time before it, and did not come back meanwhile."""
         return any(
-            start + GRACE_SECONDS < instant and (end is None or instant < end)
-            for start, end in self.absences[address]
+            start + GRACE_SECONDS < outcome.started and (end is None or outcome.first_byte < end)
+            for start, end in self.absences[outcome.served_by]
         )
 
 
@@ -138,9 +138,7 @@ def test_no_request_goes_to_a_pod_that_is_gone(services, api):
                 leave(chance.choice(sorted(pods.up)))
             load.await_outcomes(chance.randrange(1, 12))
     load.assert_no_failures()
-    late = [
-        outcome for outcome in load.outcomes if pods.was_absent(outcome.served_by, outcome.started)
-    ]
+    late = [outcome for outcome in load.outcomes if pods.was_absent(outcome)]
     assert not late, f"{len(late)} of {len(load.outcomes)} requests, the first by {late[0].served_by}"
     assert len({outcome.served_by for outcome in load.outcomes}) == 8, "every pod on both ports"
     assert picker.leases() == 0
