@@ -14,10 +14,62 @@ package struct CustomResource: Sendable {
     /// The only version of the API that is served and stored.
     package let version: String
     /// Whether a later API took the place of this one. Install it only for objects that exist: where both groups of
-    /// InferenceObjective are installed, objects of the older one are ignored.
+    /// InferenceObjective are installed, llm-d's endpoint picker ignores the objects of the older one.
     package let isSuperseded: Bool
     /// The CustomResourceDefinition in YAML, without a document separator and with a line break at its end.
     package let definition: String
+
+    /// What `kubectl get` shows of an object beside its name.
+    struct Column {
+        let name: String
+        let type: String
+        /// Where it stands in the object.
+        let path: String
+    }
+
+    /// Makes a resource in namespaces, with a status of its own and one version.
+    ///
+    /// - Parameters:
+    ///   - approval: where the API was approved, which a group of Kubernetes itself must say.
+    ///   - columns: what `kubectl get` shows; empty for the age alone.
+    ///   - schema: the OpenAPI schema of an object, written at the left margin.
+    init(
+        kind: String,
+        shortNames: [String] = [],
+        group: String,
+        version: String,
+        isSuperseded: Bool = false,
+        approval: String? = nil,
+        columns: [Column] = [],
+        schema: String
+    ) {
+        self.kind = kind
+        plural = kind.lowercased() + "s"
+        self.shortNames = shortNames
+        self.group = group
+        self.version = version
+        self.isSuperseded = isSuperseded
+        var annotations = approval.map { ["api-approved.kubernetes.io: \($0)"] } ?? []
+        if group != ObjectiveGroup.current.name {
+            annotations.append("inference.networking.k8s.io/bundle-version: \(Self.bundleVersion)")
+        }
+        var lines = ["apiVersion: apiextensions.k8s.io/v1", "kind: CustomResourceDefinition"]
+        lines += ["metadata:", "  name: \(plural).\(group)"]
+        if !annotations.isEmpty { lines.append("  annotations:") }
+        lines += annotations.map { "    \($0)" }
+        lines += ["spec:", "  group: \(group)", "  scope: Namespaced", "  names:", "    kind: \(kind)"]
+        lines += ["    listKind: \(kind)List", "    plural: \(plural)", "    singular: \(kind.lowercased())"]
+        if !shortNames.isEmpty { lines.append("    shortNames:") }
+        lines += shortNames.map { "    - \($0)" }
+        lines += ["  versions:", "  - name: \(version)", "    served: true", "    storage: true"]
+        lines += ["    subresources:", "      status: {}"]
+        if !columns.isEmpty { lines.append("    additionalPrinterColumns:") }
+        for column in columns {
+            lines += ["    - name: \(column.name)", "      type: \(column.type)", "      jsonPath: \(column.path)"]
+        }
+        lines += ["    schema:", "      openAPIV3Schema:", "        \(schema.indented(by: 8))", ""]
+        definition = lines.joined(separator: "\n")
+    }
 
     /// The name of the definition, which is unique: `inferencepools.inference.networking.k8s.io`.
     package var name: String { "\(plural).\(group)" }
@@ -90,20 +142,6 @@ package enum ObjectiveGroup: Sendable {
         switch self {
         case .current: "llm-d.ai"
         case .legacy: "inference.networking.x-k8s.io"
-        }
-    }
-
-    /// The annotations of a definition, or nothing. Only the group of Gateway API Inference Extension has to say which
-    /// release of the API it is.
-    var annotations: String {
-        switch self {
-        case .current: ""
-        case .legacy:
-            """
-
-              annotations:
-                inference.networking.k8s.io/bundle-version: \(CustomResource.bundleVersion)
-            """
         }
     }
 }

@@ -3,65 +3,33 @@ extension CustomResource {
     /// took the place of.
     package static let inferenceModel = CustomResource(
         kind: "InferenceModel",
-        plural: "inferencemodels",
-        shortNames: [],
         group: "inference.networking.x-k8s.io",
         version: "v1alpha2",
         isSuperseded: true,
-        definition: """
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: inferencemodels.inference.networking.x-k8s.io
-              annotations:
-                inference.networking.k8s.io/bundle-version: \(bundleVersion)
-            spec:
-              group: inference.networking.x-k8s.io
-              scope: Namespaced
-              names:
-                kind: InferenceModel
-                listKind: InferenceModelList
-                plural: inferencemodels
-                singular: inferencemodel
-              versions:
-              - name: v1alpha2
-                served: true
-                storage: true
-                subresources:
-                  status: {}
-                additionalPrinterColumns:
-                - name: Model Name
-                  type: string
-                  jsonPath: .spec.modelName
-                - name: Inference Pool
-                  type: string
-                  jsonPath: .spec.poolRef.name
-                - name: Criticality
-                  type: string
-                  jsonPath: .spec.criticality
-                - name: Age
-                  type: date
-                  jsonPath: .metadata.creationTimestamp
-                schema:
-                  openAPIV3Schema:
-                    description: >-
-                      How important requests for a model are, and which models serve them. Superseded by
-                      InferenceObjective and InferenceModelRewrite.
-                    type: object
-                    properties:
-                      \(SchemaFragment.objectProperties.indented(by: 10))
-                      spec:
-                        \(inferenceModelSpec.indented(by: 12))
-                      status:
-                        description: What the endpoint picker made of it.
-                        type: object
-                        properties:
-                          conditions:
-                            description: What holds of this object. The known type is Accepted.
-                            default:
-                            \(SchemaFragment.pendingCondition("Ready").indented(by: 16))
-                            \(SchemaFragment.conditions.indented(by: 16))
-
+        columns: [
+            Column(name: "Model Name", type: "string", path: ".spec.modelName"),
+            Column(name: "Inference Pool", type: "string", path: ".spec.poolRef.name"),
+            Column(name: "Criticality", type: "string", path: ".spec.criticality"),
+            Column(name: "Age", type: "date", path: ".metadata.creationTimestamp"),
+        ],
+        schema: """
+            description: >-
+              How important requests for a model are, and which models serve them. Superseded by
+              InferenceObjective and InferenceModelRewrite.
+            type: object
+            properties:
+              \(SchemaFragment.objectProperties.indented(by: 2))
+              spec:
+                \(inferenceModelSpec.indented(by: 4))
+              status:
+                description: What the endpoint picker made of it.
+                type: object
+                properties:
+                  conditions:
+                    description: What holds of this object. The known type is Accepted.
+                    default:
+                    \(SchemaFragment.pendingCondition("Ready").indented(by: 8))
+                    \(SchemaFragment.conditions.indented(by: 8))
             """
     )
 

@@ -5,57 +5,31 @@ extension CustomResource {
     package static func inferenceModelRewrite(_ group: ObjectiveGroup) -> CustomResource {
         CustomResource(
             kind: "InferenceModelRewrite",
-            plural: "inferencemodelrewrites",
-            shortNames: [],
             group: group.name,
             version: "v1alpha2",
             isSuperseded: group == .legacy,
-            definition: """
-                apiVersion: apiextensions.k8s.io/v1
-                kind: CustomResourceDefinition
-                metadata:
-                  name: inferencemodelrewrites.\(group.name)\(group.annotations)
-                spec:
-                  group: \(group.name)
-                  scope: Namespaced
-                  names:
-                    kind: InferenceModelRewrite
-                    listKind: InferenceModelRewriteList
-                    plural: inferencemodelrewrites
-                    singular: inferencemodelrewrite
-                  versions:
-                  - name: v1alpha2
-                    served: true
-                    storage: true
-                    subresources:
-                      status: {}
-                    additionalPrinterColumns:
-                    - name: Inference Pool
-                      type: string
-                      jsonPath: .spec.poolRef.name
-                    - name: Age
-                      type: date
-                      jsonPath: .metadata.creationTimestamp
-                    schema:
-                      openAPIV3Schema:
-                        description: >-
-                          Which model a request is sent for in place of the one that its client names: aliases,
-                          canaries and splits by weight.
-                        type: object
-                        properties:
-                          \(SchemaFragment.objectProperties.indented(by: 10))
-                          spec:
-                            \(inferenceModelRewriteSpec.indented(by: 12))
-                          status:
-                            description: What the endpoint picker made of it.
-                            type: object
-                            properties:
-                              conditions:
-                                description: What holds of this object. The known type is Accepted.
-                                default:
-                                \(SchemaFragment.pendingCondition("Accepted").indented(by: 16))
-                                \(SchemaFragment.conditions.indented(by: 16))
-
+            columns: [
+                Column(name: "Inference Pool", type: "string", path: ".spec.poolRef.name"),
+                Column(name: "Age", type: "date", path: ".metadata.creationTimestamp"),
+            ],
+            schema: """
+                description: >-
+                  Which model a request is sent for in place of the one that its client names: aliases,
+                  canaries and splits by weight.
+                type: object
+                properties:
+                  \(SchemaFragment.objectProperties.indented(by: 2))
+                  spec:
+                    \(inferenceModelRewriteSpec.indented(by: 4))
+                  status:
+                    description: What the endpoint picker made of it.
+                    type: object
+                    properties:
+                      conditions:
+                        description: What holds of this object. The known type is Accepted.
+                        default:
+                        \(SchemaFragment.pendingCondition("Accepted").indented(by: 8))
+                        \(SchemaFragment.conditions.indented(by: 8))
                 """
         )
     }

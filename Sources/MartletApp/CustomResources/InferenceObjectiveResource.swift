@@ -5,45 +5,15 @@ extension CustomResource {
     package static func inferenceObjective(_ group: ObjectiveGroup) -> CustomResource {
         CustomResource(
             kind: "InferenceObjective",
-            plural: "inferenceobjectives",
-            shortNames: [],
             group: group.name,
             version: "v1alpha2",
             isSuperseded: group == .legacy,
-            definition: """
-                apiVersion: apiextensions.k8s.io/v1
-                kind: CustomResourceDefinition
-                metadata:
-                  name: inferenceobjectives.\(group.name)\(group.annotations)
-                spec:
-                  group: \(group.name)
-                  scope: Namespaced
-                  names:
-                    kind: InferenceObjective
-                    listKind: InferenceObjectiveList
-                    plural: inferenceobjectives
-                    singular: inferenceobjective
-                  versions:
-                  - name: v1alpha2
-                    served: true
-                    storage: true
-                    subresources:
-                      status: {}
-                    additionalPrinterColumns:
-                    - name: Inference Pool
-                      type: string
-                      jsonPath: .spec.poolRef.name
-                    - name: Priority
-                      type: string
-                      jsonPath: .spec.priority
-                    - name: Age
-                      type: date
-                      jsonPath: .metadata.creationTimestamp
-                    schema:
-                      openAPIV3Schema:
-                        \(inferenceObjectiveSchema(group).indented(by: 8))
-
-                """
+            columns: [
+                Column(name: "Inference Pool", type: "string", path: ".spec.poolRef.name"),
+                Column(name: "Priority", type: "string", path: ".spec.priority"),
+                Column(name: "Age", type: "date", path: ".metadata.creationTimestamp"),
+            ],
+            schema: inferenceObjectiveSchema(group)
         )
     }
 

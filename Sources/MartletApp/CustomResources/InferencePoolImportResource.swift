@@ -2,45 +2,18 @@ extension CustomResource {
     /// `InferencePoolImport` of `inference.networking.x-k8s.io/v1alpha1`: a pool of another cluster.
     package static let inferencePoolImport = CustomResource(
         kind: "InferencePoolImport",
-        plural: "inferencepoolimports",
         shortNames: ["infpimp"],
         group: "inference.networking.x-k8s.io",
         version: "v1alpha1",
-        isSuperseded: false,
-        definition: """
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: inferencepoolimports.inference.networking.x-k8s.io
-              annotations:
-                inference.networking.k8s.io/bundle-version: \(bundleVersion)
-            spec:
-              group: inference.networking.x-k8s.io
-              scope: Namespaced
-              names:
-                kind: InferencePoolImport
-                listKind: InferencePoolImportList
-                plural: inferencepoolimports
-                singular: inferencepoolimport
-                shortNames:
-                - infpimp
-              versions:
-              - name: v1alpha1
-                served: true
-                storage: true
-                subresources:
-                  status: {}
-                schema:
-                  openAPIV3Schema:
-                    description: >-
-                      A pool of the same name and namespace that other clusters of the set export. Controllers write
-                      it, so it has a status only.
-                    type: object
-                    properties:
-                      \(SchemaFragment.objectProperties.indented(by: 10))
-                      status:
-                        \(inferencePoolImportStatus.indented(by: 12))
-
+        schema: """
+            description: >-
+              A pool of the same name and namespace that other clusters of the set export. Controllers write
+              it, so it has a status only.
+            type: object
+            properties:
+              \(SchemaFragment.objectProperties.indented(by: 2))
+              status:
+                \(inferencePoolImportStatus.indented(by: 4))
             """
     )
 

@@ -3,61 +3,34 @@ extension CustomResource {
     /// picks one of them.
     package static let inferencePool = CustomResource(
         kind: "InferencePool",
-        plural: "inferencepools",
         shortNames: ["infpool"],
         group: "inference.networking.k8s.io",
         version: "v1",
-        isSuperseded: false,
-        definition: #"""
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: inferencepools.inference.networking.k8s.io
-              annotations:
-                api-approved.kubernetes.io: https://github.com/kubernetes-sigs/gateway-api-inference-extension/pull/1173
-                inference.networking.k8s.io/bundle-version: \#(bundleVersion)
-            spec:
-              group: inference.networking.k8s.io
-              scope: Namespaced
-              names:
-                kind: InferencePool
-                listKind: InferencePoolList
-                plural: inferencepools
-                singular: inferencepool
-                shortNames:
-                - infpool
-              versions:
-              - name: v1
-                served: true
-                storage: true
-                subresources:
-                  status: {}
-                schema:
-                  openAPIV3Schema:
+        approval: "https://github.com/kubernetes-sigs/gateway-api-inference-extension/pull/1173",
+        schema: #"""
+            description: >-
+              Model servers that serve the same models and that a gateway sends requests to, and who picks one
+              of them for each request.
+            type: object
+            required:
+            - spec
+            properties:
+              \#(SchemaFragment.objectProperties.indented(by: 2))
+              spec:
+                \#(inferencePoolSpec.indented(by: 4))
+              status:
+                description: What the parents of the pool made of it.
+                type: object
+                properties:
+                  parents:
                     description: >-
-                      Model servers that serve the same models and that a gateway sends requests to, and who picks one
-                      of them for each request.
-                    type: object
-                    required:
-                    - spec
-                    properties:
-                      \#(SchemaFragment.objectProperties.indented(by: 10))
-                      spec:
-                        \#(inferencePoolSpec.indented(by: 12))
-                      status:
-                        description: What the parents of the pool made of it.
-                        type: object
-                        properties:
-                          parents:
-                            description: >-
-                              One entry for each Gateway that refers to the pool, however many routes do. Without a
-                              Gateway the list is empty.
-                            type: array
-                            maxItems: 32
-                            x-kubernetes-list-type: atomic
-                            items:
-                              \#(SchemaFragment.parentStatus.indented(by: 18))
-
+                      One entry for each Gateway that refers to the pool, however many routes do. Without a
+                      Gateway the list is empty.
+                    type: array
+                    maxItems: 32
+                    x-kubernetes-list-type: atomic
+                    items:
+                      \#(SchemaFragment.parentStatus.indented(by: 10))
             """#
     )
 

@@ -3,47 +3,21 @@ extension CustomResource {
     /// definition, since the group is another one; there is no conversion by the API server.
     package static let legacyInferencePool = CustomResource(
         kind: "InferencePool",
-        plural: "inferencepools",
         shortNames: ["xinfpool"],
         group: "inference.networking.x-k8s.io",
         version: "v1alpha2",
         isSuperseded: true,
-        definition: #"""
-            apiVersion: apiextensions.k8s.io/v1
-            kind: CustomResourceDefinition
-            metadata:
-              name: inferencepools.inference.networking.x-k8s.io
-              annotations:
-                inference.networking.k8s.io/bundle-version: \#(bundleVersion)
-            spec:
-              group: inference.networking.x-k8s.io
-              scope: Namespaced
-              names:
-                kind: InferencePool
-                listKind: InferencePoolList
-                plural: inferencepools
-                singular: inferencepool
-                shortNames:
-                - xinfpool
-              versions:
-              - name: v1alpha2
-                served: true
-                storage: true
-                subresources:
-                  status: {}
-                schema:
-                  openAPIV3Schema:
-                    description: >-
-                      Model servers that a gateway sends requests to, and who picks one of them. Superseded by
-                      InferencePool of inference.networking.k8s.io/v1.
-                    type: object
-                    properties:
-                      \#(SchemaFragment.objectProperties.indented(by: 10))
-                      spec:
-                        \#(legacyInferencePoolSpec.indented(by: 12))
-                      status:
-                        \#(legacyInferencePoolStatus.indented(by: 12))
-
+        schema: #"""
+            description: >-
+              Model servers that a gateway sends requests to, and who picks one of them. Superseded by
+              InferencePool of inference.networking.k8s.io/v1.
+            type: object
+            properties:
+              \#(SchemaFragment.objectProperties.indented(by: 2))
+              spec:
+                \#(legacyInferencePoolSpec.indented(by: 4))
+              status:
+                \#(legacyInferencePoolStatus.indented(by: 4))
             """#
     )
 
