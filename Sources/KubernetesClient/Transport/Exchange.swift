@@ -41,6 +41,7 @@ final class Exchange: HTTPClientResponseDelegate, NIOAsyncSequenceProducerDelega
     /// Makes an exchange that has not begun.
     ///
     /// - Parameters:
+    ///   - eventLoop: where the exchange is, and its connection unless one on another loop is idle.
     ///   - headLimit: how long the head may take, from now on.
     ///   - idleLimit: the longest time between two pieces of the body.
     ///   - describe: turns what went wrong into what the reader of the body is told.

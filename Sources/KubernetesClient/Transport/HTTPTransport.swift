@@ -40,7 +40,9 @@ package final class HTTPTransport: APITransport {
 
     private let configuration: ClusterConfiguration
     private let client: HTTPClient
-    private let group: any EventLoopGroup
+    /// Where all exchanges are, and so all connections: with both on two loops the client may learn that a body was
+    /// sent only after its connection is gone, and takes that for an error of its own, which ends the process.
+    private let eventLoop: any EventLoop
     private let credentials: CredentialSource
     private let limits: Limits
     /// The fields that every request has.
@@ -53,7 +55,7 @@ package final class HTTPTransport: APITransport {
     ///
     /// - Parameters:
     ///   - configuration: how the cluster is reached.
-    ///   - group: whose threads do the work; it must outlive the transport.
+    ///   - group: one of whose threads does the work; it must outlive the transport.
     ///   - userAgent: what the `User-Agent` field says, such as `martlet/1.0`.
     ///   - logger: told of credentials that cannot be renewed and of requests that are sent twice.
     ///   - limits: how long things may take.
@@ -79,7 +81,7 @@ package final class HTTPTransport: APITransport {
         now: @escaping @Sendable () -> ContinuousClock.Instant
     ) {
         self.configuration = configuration
-        self.group = group
+        eventLoop = group.any()
         self.limits = limits
         self.logger = logger
         let host = HostIdentity(configuration)
@@ -155,7 +157,7 @@ package final class HTTPTransport: APITransport {
             tlsConfiguration: shown.tls
         )
         let exchange = Exchange(
-            eventLoop: group.any(),
+            eventLoop: eventLoop,
             headLimit: TimeAmount(deadline - .now),
             idleLimit: TimeAmount(request.idleTimeout),
             describe: { problem.error($0) }

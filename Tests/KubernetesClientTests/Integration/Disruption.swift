@@ -177,6 +177,15 @@ extension Disruption {
             let told = try await server.told.wait(for: "the list") { $0.replacements >= 2 }
             #expect(told.gadgets["d"] != nil && told.gadgets["later-3"] == nil)
         }.with { $0.settings.bookmarkInterval = .milliseconds(50) },
+        Disruption("the server goes back to an earlier state, and no version repeats") { server in
+            server.api.takeSnapshot()
+            try server.put("later")
+            try server.remove("d")
+            try await server.converge()
+            try await server.api.restart(restoring: "snapshot", raisingVersionBy: 1_000)
+            let told = try await server.told.wait(for: "the list") { $0.replacements >= 2 }
+            #expect(told.gadgets["d"] != nil && told.gadgets["later"] == nil)
+        },
         Disruption("the server's clock is a year behind, and it has too much to do") { server in
             server.api.configure { $0.clockSkew = .seconds(-86_400 * 365) }
             server.api.inject(ScriptedFault(.status(429, retryAfter: 1), verb: "watch"))

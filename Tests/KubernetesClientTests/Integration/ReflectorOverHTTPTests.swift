@@ -30,6 +30,19 @@ struct ReflectorOverHTTPTests {
         }
     }
 
+    @Test("Who leaves a watch does not wait for the other side", arguments: [true, false])
+    func leaving(isSecure: Bool) async throws {
+        var options = FollowedServer.Options()
+        options.isSecure = isSecure
+        let left = ObservedState(ContinuousClock.now)
+        try await FollowedServer.run(options) { server in
+            try await server.waitForWatch()
+            left.update { $0 = .now }
+        }
+        // The farewell of TLS may take five seconds when nobody answers it.
+        #expect(ContinuousClock.now - left.value < .seconds(4))
+    }
+
     /// A list in pages of two.
     private static var paged: FollowedServer.Options {
         var options = FollowedServer.Options()

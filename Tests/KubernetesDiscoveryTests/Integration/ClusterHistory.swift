@@ -62,7 +62,7 @@ struct ClusterHistory {
     private mutating func makeTrouble() async throws {
         let api = cluster.api
         let asked = api.log.value.requestCount
-        switch random.below(10) {
+        switch random.below(12) {
         case 0...2: injectFaults()
         case 3: try await api.restart(losingHistory: random.chance(50))
         case 4:
@@ -72,6 +72,9 @@ struct ClusterHistory {
             let type = WatchedCluster.types[random.below(WatchedCluster.types.count)]
             api.unregister(type.plural, group: type.group)
             if random.chance(70) { api.register(type) }
+        case 6: api.takeSnapshot()
+        // Without a raised version nobody can tell (docs of `Reflector`).
+        case 7: try await api.restart(restoring: "snapshot", raisingVersionBy: 10_000)
         default: break
         }
         let resource: String? = random.chance(50) ? nil : "pods"

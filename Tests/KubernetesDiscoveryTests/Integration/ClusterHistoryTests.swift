@@ -41,7 +41,7 @@ struct ClusterHistoryTests {
         }
     }
 
-    @Test("After any history of writes and troubles what is known is what the server's objects say", arguments: 1...20)
+    @Test("After any history of writes and troubles what is known is what the server's objects say", arguments: 1...40)
     func history(seed: Int) async throws {
         try await WatchedCluster.run(settings: Self.settings) { cluster in
             let watch = ClusterWatch(
@@ -60,7 +60,6 @@ struct ClusterHistoryTests {
                 let last = PoolView(cluster.api)
                 #expect(last.endpoints.contains("last-rank-0=127.0.0.1:9000"))
                 try await view.wait(for: "\(last)") { $0 == last }
-                #expect(watch.take().isSettled)
             }
         }
     }
@@ -95,7 +94,7 @@ struct ClusterHistoryTests {
                 cluster.remove("pods", "b")
                 try cluster.putPod("d")
                 try await view.wait(for: "the last") { $0.endpoints.contains("d-rank-0=127.0.0.1:8000") }
-                #expect((view.value == PoolView(cluster.api)) == !losesRemoval)
+                #expect((view.value.endpoints == PoolView(cluster.api).endpoints) == !losesRemoval)
                 group.cancelAll()
             }
         }

@@ -148,11 +148,16 @@ struct PoolView: Hashable, Sendable, CustomStringConvertible {
     var endpoints: [String] = []
     /// The priorities of the pool's objectives.
     var objectives: [String: Int] = [:]
+    /// Whether all of it is known.
+    var isSettled = false
 
-    var description: String { "\(endpoints) \(objectives.sorted { $0.key < $1.key })" }
+    var description: String {
+        "\(endpoints) \(objectives.sorted { $0.key < $1.key })\(isSettled ? "" : ", not settled")"
+    }
 
     /// Takes what changed.
     mutating func take(_ snapshot: ClusterSnapshot) {
+        isSettled = snapshot.isSettled
         if let endpoints = snapshot.endpoints {
             self.endpoints = endpoints.map { "\($0.id.name)=\($0.address.host):\($0.address.port)" }
         }
@@ -167,14 +172,18 @@ struct PoolView: Hashable, Sendable, CustomStringConvertible {
 extension PoolView {
     /// What the objects of a server say, by rules that are written down a second time here.
     init(_ api: ScriptedKubernetesAPI) {
+        isSettled = Self.pool(of: api) != nil
         endpoints = Self.endpoints(of: api)
         objectives = Self.objectives(of: api)
     }
 
-    private static func endpoints(of api: ScriptedKubernetesAPI) -> [String] {
-        let pool = api.object(
+    private static func pool(of api: ScriptedKubernetesAPI) -> ScriptedJSON? {
+        api.object(
             "inferencepools", group: "inference.networking.k8s.io", namespace: WatchedCluster.namespace, name: "llama")
-        guard let spec = pool?["spec"] else { return [] }
+    }
+
+    private static func endpoints(of api: ScriptedKubernetesAPI) -> [String] {
+        guard let spec = pool(of: api)?["spec"] else { return [] }
         var endpoints: [String] = []
         let wanted = spec[path: "selector", "matchLabels"]?.members ?? [:]
         let ports = (spec["targetPorts"]?.elements ?? []).compactMap { $0["number"]?.integer }

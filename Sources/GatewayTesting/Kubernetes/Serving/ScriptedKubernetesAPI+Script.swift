@@ -158,13 +158,22 @@ extension ScriptedKubernetesAPI {
     /// - Parameters:
     ///   - losingHistory: whether earlier versions are compacted.
     ///   - restoring: the snapshot whose state is there afterwards, as if etcd had been restored: versions repeat.
-    package func restart(losingHistory: Bool = false, restoring snapshot: String? = nil) async throws {
-        try await restart(losingHistory: losingHistory, restoring: snapshot, downFor: .zero, sparing: nil).get()
+    ///   - raise: by how much the version is raised after that, with all before it compacted, so that no version
+    ///     repeats: as by `--bump-revision` and `--mark-compacted` of `etcdutl`.
+    package func restart(
+        losingHistory: Bool = false,
+        restoring snapshot: String? = nil,
+        raisingVersionBy raise: Int64 = 0
+    ) async throws {
+        try await restart(
+            losingHistory: losingHistory, restoring: snapshot, raisingVersionBy: raise, downFor: .zero, sparing: nil
+        ).get()
     }
 
     func restart(
         losingHistory: Bool,
         restoring snapshot: String?,
+        raisingVersionBy raise: Int64 = 0,
         downFor: Duration,
         sparing spared: APIConnection?
     ) -> EventLoopFuture<Void> {
@@ -172,6 +181,10 @@ extension ScriptedKubernetesAPI {
             self.guarded.withLock { guarded in
                 if losingHistory { guarded.state.store.compact() }
                 if let snapshot, let earlier = guarded.snapshots[snapshot] { guarded.state.restore(earlier) }
+                if raise > 0 {
+                    guarded.state.store.advance(by: raise)
+                    guarded.state.store.compact()
+                }
             }
             let pause = TimeAmount.nanoseconds(Int64(downFor / .nanoseconds(1)))
             return MultiThreadedEventLoopGroup.singleton.any().flatScheduleTask(in: pause) {
