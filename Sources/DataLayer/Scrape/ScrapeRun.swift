@@ -19,6 +19,9 @@ package final class ScrapeRun: Sendable {
         var isStopped = false
     }
 
+    /// The least time between two looks at what is due.
+    private static let pause = Duration.milliseconds(1)
+
     private let store: EndpointStore
     private let http: any OutboundHTTP
     private let timer: any CallbackTimer
@@ -81,7 +84,9 @@ package final class ScrapeRun: Sendable {
             // A later one was set while this one was on its way.
             if let alarm = state.alarm, alarm.due <= now { state.alarm = nil }
             let questions = state.agenda.takeDue(at: now, from: store)
-            setAlarm(for: state.agenda.nextDue, &state)
+            // What was left for later is due already. The transport gets a moment in between: it looks at its
+            // connections only when nothing is due at once, and they would all be open together.
+            setAlarm(for: state.agenda.nextDue.map { max($0, now.advanced(by: Self.pause)) }, &state)
             return questions
         }
         for question in questions { ask(question) }
