@@ -43,6 +43,21 @@ import Testing
         }
     }
 
+    /// Thousands that come at once are not all connected to at once, and each has its turn.
+    @Test func whatIsDueTogetherIsAskedInParts() throws {
+        let rig = try ScrapeRig((0..<600).map { .made("e\($0)", port: $0 + 1) }, answer: Self.engine(waiting: 1))
+        rig.run(for: .zero)
+        let first = rig.http.requests.count
+        #expect((256...258).contains(first), "a page of metrics and one of models each")
+        rig.run(for: .milliseconds(4))
+        #expect(rig.http.requests.count == first, "the transport has a moment for itself")
+        rig.run(for: .milliseconds(30))
+        #expect((8_001...8_600).allSatisfy { rig.requests("/metrics", port: $0) >= 1 })
+        rig.run(for: .milliseconds(400))
+        let counts = (8_001...8_600).map { rig.requests("/metrics", port: $0) }
+        #expect((counts.min() ?? 0) > 0 && (counts.max() ?? 0) <= (counts.min() ?? 0) * 2, "nobody is forgotten")
+    }
+
     @Test func endpointsComeAndGo() throws {
         let rig = try ScrapeRig([], answer: Self.engine(waiting: 1))
         rig.run(for: .seconds(1))

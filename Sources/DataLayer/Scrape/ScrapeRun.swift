@@ -19,8 +19,8 @@ package final class ScrapeRun: Sendable {
         var isStopped = false
     }
 
-    /// The least time between two looks at what is due.
-    private static let pause = Duration.milliseconds(1)
+    /// The time between two looks when more is due than is asked at once.
+    private static let pause = Duration.milliseconds(5)
 
     private let store: EndpointStore
     private let http: any OutboundHTTP
@@ -83,13 +83,17 @@ package final class ScrapeRun: Sendable {
             if state.isStopped { return [] }
             // A later one was set while this one was on its way.
             if let alarm = state.alarm, alarm.due <= now { state.alarm = nil }
-            let questions = state.agenda.takeDue(at: now, from: store)
-            // What was left for later is due already. The transport gets a moment in between: it looks at its
-            // connections only when nothing is due at once, and they would all be open together.
-            setAlarm(for: state.agenda.nextDue.map { max($0, now.advanced(by: Self.pause)) }, &state)
-            return questions
+            return state.agenda.takeDue(at: now, from: store)
         }
         for question in questions { ask(question) }
+        state.withLock { state in
+            if state.isStopped { return }
+            let next = state.agenda.nextDue
+            // What was left for later is due already. The transport gets a moment in between: it looks at its
+            // connections only when nothing is due at once, and they would all be open together.
+            let isLeft = next.map { $0 <= now } ?? false
+            setAlarm(for: isLeft ? clock.now.advanced(by: Self.pause) : next, &state)
+        }
     }
 
     private func ask(_ question: ScrapeAgenda.Question) {
