@@ -6,8 +6,6 @@ import Synchronization
 
 /// What is to be done after something changed in the cluster.
 package struct ClusterSnapshot: Sendable {
-    /// What changed since the last snapshot was taken.
-    package let changes: ClusterState.Changes
     /// Whether the pool is there and its pods were listed.
     package let isLive: Bool
     /// Whether everything that the pool's requests depend on is known, or known to be out of reach.
@@ -138,7 +136,6 @@ package final class ClusterWatch: Sendable {
             shared.pending = []
             let state = shared.state
             return ClusterSnapshot(
-                changes: changes,
                 isLive: state.isLive,
                 isSettled: state.isSettled,
                 appProtocol: state.appProtocol,
