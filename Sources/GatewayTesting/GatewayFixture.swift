@@ -32,6 +32,7 @@ package final class GatewayFixture: Sendable {
     ///   - objectives: the priorities of every pool's objectives, by name.
     ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
     ///   - plugins: what acts beside the profiles.
+    ///   - observers: whoever is told of requests that ended.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
@@ -43,6 +44,7 @@ package final class GatewayFixture: Sendable {
         objectives: [String: Int] = [:],
         scheduler: Scheduler? = nil,
         plugins: [any Plugin] = [],
+        observers: [any RequestObserver] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -88,6 +90,7 @@ package final class GatewayFixture: Sendable {
             ),
             configuration: configuration,
             metrics: metrics,
+            observers: observers,
             clock: clock
         )
     }
@@ -100,6 +103,7 @@ package final class GatewayFixture: Sendable {
         rewrites: [ModelRewriteRule] = [],
         filters: [any Filter] = [],
         plugins: [any Plugin] = [],
+        observers: [any RequestObserver] = [],
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         var only = RouteRule(backends: [RouteBackend(pool: PoolID(name: "pool"))])
@@ -111,6 +115,7 @@ package final class GatewayFixture: Sendable {
             rewrites: ["pool": rewrites],
             filters: filters,
             plugins: plugins,
+            observers: observers,
             configuration: configuration
         )
     }

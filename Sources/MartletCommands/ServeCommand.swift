@@ -16,6 +16,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Where /metrics, /healthz, /readyz and /api/state are served, HOST:PORT.")
     var admin = "127.0.0.1:9090"
 
+    @Option(help: "A file with the token of those who may act by the admin address. (default: $MARTLET_ADMIN_TOKEN)")
+    var adminTokenFile: String?
+
     @Option(help: "A file or folder of Kubernetes resources and endpoint lists; watched for changes.")
     var config: String?
 
@@ -92,6 +95,7 @@ struct ServeCommand: AsyncParsableCommand {
         var options = ServeOptions()
         options.listen = listen
         options.admin = admin
+        options.adminTokenPath = adminTokenFile
         options.configurationPath = config
         options.endpoints = endpoint
         options.simulated = simulate

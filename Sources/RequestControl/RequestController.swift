@@ -13,6 +13,8 @@ package final class RequestController: Sendable {
     package let metrics: GatewayMetrics
     /// The last decisions; `nil` when none are kept.
     package let decisions: DecisionLog?
+    /// Told of every request that ended, in this order.
+    let observers: [any RequestObserver]
     let clock: any MonotonicClock
     private let present: Mutex<GatewayState>
     private let seeds: Atomic<UInt64>
@@ -22,10 +24,12 @@ package final class RequestController: Sendable {
         state: GatewayState,
         configuration: RequestControlConfiguration,
         metrics: GatewayMetrics,
+        observers: [any RequestObserver] = [],
         clock: any MonotonicClock
     ) {
         self.configuration = configuration
         self.metrics = metrics
+        self.observers = observers
         self.clock = clock
         decisions = configuration.keptDecisions > 0 ? DecisionLog(capacity: configuration.keptDecisions) : nil
         present = Mutex(state)

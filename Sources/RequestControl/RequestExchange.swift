@@ -35,7 +35,9 @@ package final class RequestExchange {
     var decision: SchedulingDecision?
     /// The address that the last attempt was sent to, as `host:port`.
     var destination = ""
-    private var attemptCount = 0
+    var attemptCount = 0
+    /// How long the last scheduling decision took.
+    var decisionNanoseconds: Int64 = 0
     var isEventStream = false
     var status = 0
     /// The facts about the present attempt that say how long the endpoint took.
@@ -136,7 +138,7 @@ package final class RequestExchange {
         route?.pool.flowControl?.shutDown()
         guard !isOver, ticket != nil, attemptCount == 0 else { return nil }
         let rejection = Rejection(.shuttingDown, "flow controller shutting down: the request waited for its turn")
-        end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status))
+        end(nil, errorCode: String(OutcomeMapping(.shuttingDown).status), rejection: rejection)
         return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
 
@@ -146,7 +148,7 @@ package final class RequestExchange {
     package func evict() -> LocalReply? {
         guard !isOver else { return nil }
         let rejection = Rejection(.evicted, "request evicted by flow control")
-        end(.evicted, errorCode: String(OutcomeMapping(.evicted).status))
+        end(.evicted, errorCode: String(OutcomeMapping(.evicted).status), rejection: rejection)
         return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
 
@@ -195,6 +197,7 @@ package final class RequestExchange {
         }
         lease = open(decision, context, route)
         let now = controller.now()
+        decisionNanoseconds = now.nanoseconds &- started.nanoseconds
         noteBeginning(on: decision.endpoint, context.request, at: now)
         let seconds = now.seconds(since: started)
         count(decision, model: context.request.targetModel, seconds: seconds)
@@ -357,16 +360,20 @@ package final class RequestExchange {
     }
 
     private func refuse(_ rejection: Rejection) -> NextStep {
-        end(nil, errorCode: String(OutcomeMapping(rejection.reason).status))
+        end(nil, errorCode: String(OutcomeMapping(rejection.reason).status), rejection: rejection)
         return .reply(LocalReply(rejection, api: state.parsers.api(forPath: incoming.target)))
     }
 
-    private func end(_ outcome: RequestOutcome?, errorCode: String?) {
+    private func end(_ outcome: RequestOutcome?, errorCode: String?, rejection: Rejection? = nil) {
         guard !isOver else { return }
         isOver = true
         let now = controller.now()
+        var accounting = self.accounting.take()
         let usage = accounting?.ended(at: now, errorCode: errorCode)
-        accounting = nil
+        if !controller.observers.isEmpty {
+            let summary = summary(outcome, rejection: rejection, accounting: accounting, usage: usage, at: now)
+            for observer in controller.observers { observer.requestEnded(summary) }
+        }
         if outcome == .completed, status < 400 { noteService(endedAt: now, usage: usage) }
         if let last = lease.take() { release(last, outcome: outcome ?? .abandoned, detail: "", usage: usage) }
         // Behind the lease, so that whoever goes next finds the room that this one leaves.

@@ -12,9 +12,9 @@ struct ResponseAccounting {
     private let requestBytes: Int
     private var isEventStream = false
     private var reader: UsageReader?
-    private var firstByteAt: MonotonicInstant?
+    private(set) var firstByteAt: MonotonicInstant?
     private var lastByteAt: MonotonicInstant?
-    private var responseBytes = 0
+    private(set) var responseBytes = 0
     private var isBodyWhole = false
 
     init(_ request: InferenceRequest, api: InferenceAPI, metrics: GatewayMetrics) {

@@ -12,25 +12,29 @@ struct AdminRoutes: Sendable {
     var obstacle: @Sendable () -> String? = { nil }
     /// The state as JSON; `nil` when there is none to tell.
     var state: (@Sendable () -> [UInt8])?
-    /// What is told of decisions; `nil` when none are made here.
-    var decisions: DecisionRoutes?
+    /// What else is answered here.
+    var areas: [any AdminArea] = []
+    /// The secret of those who may act; `nil` when nobody may.
+    var token: AdminToken?
     /// Who may read what is no health; `nil` for everybody.
     var access: MetricsAccess?
 
     /// Whether the answer to a request depends on its body, and may take long. The bodies of all others are passed
     /// over.
     func takesBody(_ request: AdminRequest) -> Bool {
-        decisions != nil && request.method == .POST && request.path == DecisionRoutes.explainPath
+        areas.contains { $0.takesBody(request) }
     }
 
     /// Whether a request is only answered to those who may ask.
     func isGuarded(_ request: AdminRequest) -> Bool {
         // Probes have no credentials, and learn nothing that traffic does not show.
-        access != nil && !["/", Self.alivePath, Self.readyPath].contains(request.path)
+        if areas.contains(where: { $0.acts(request) }) { return true }
+        return access != nil && !["/", Self.alivePath, Self.readyPath].contains(request.path)
     }
 
     /// Why whoever sends a request is not answered; `nil` when they are.
     func refusal(_ request: AdminRequest) async -> AdminResponse? {
+        if areas.contains(where: { $0.acts(request) }) { return refusalToAct(request) }
         guard isGuarded(request), let access else { return nil }
         switch await access.verdict(authorization: request.headers.first("authorization"), path: request.path) {
         case .allowed: return nil
@@ -42,9 +46,21 @@ struct AdminRoutes: Sendable {
         }
     }
 
+    /// Why whoever sends a request that acts may not.
+    private func refusalToAct(_ request: AdminRequest) -> AdminResponse? {
+        guard let token else {
+            let text = "nobody may act here; start with --admin-token-file to say who may"
+            return .text(text, status: .forbidden)
+        }
+        if token.verdict(request) == .allowed { return nil }
+        return .text("the admin token is needed for \(request.method) \(request.path)", status: .unauthorized)
+    }
+
     /// The answer to a request.
     func answer(_ request: AdminRequest) -> AdminResponse {
-        if let response = decisions?.answer(request) { return response }
+        for area in areas {
+            if let response = area.answer(request) { return response }
+        }
         guard request.isRead else { return .text("only GET and HEAD are answered here", status: .methodNotAllowed) }
         switch request.path {
         case "/metrics": return metrics(accept: request.accept)
@@ -64,7 +80,7 @@ struct AdminRoutes: Sendable {
 
     private var paths: [String] {
         ["/metrics", Self.alivePath, Self.readyPath] + (state == nil ? [] : [Self.statePath])
-            + (decisions == nil ? [] : [DecisionRoutes.listPath, DecisionRoutes.explainPath])
+            + areas.flatMap(\.paths)
     }
 
     private func metrics(accept: String) -> AdminResponse {

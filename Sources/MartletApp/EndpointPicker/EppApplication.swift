@@ -62,8 +62,13 @@ extension EppApplication {
             let fingerprint = resources.map { ($0, ConfigurationWatcher.Fingerprint(path: $0)) }
             let plan = try source.make()
             let connection = try source.scope.map { _ in try options.connection(group: control, logger: logger) }
+            var settings = options.settings
+            settings.adminToken = try AdminToken(
+                path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
+                environment: ProcessInfo.processInfo.environment
+            )
             let parts = try GatewayParts(
-                options.settings,
+                settings,
                 plan: plan,
                 isFilled: source.scope == nil,
                 scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1),

@@ -54,6 +54,8 @@ struct EppOptions: ServesExtProc {
     var resourcesPath = ""
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
     var keptDecisions = 100
+    /// The file with the token of those who may act by the metrics port; empty for the environment's, if there is one.
+    var adminTokenPath = ""
     /// The plugin types that configurations may name.
     var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed.

@@ -3,7 +3,7 @@ import NIOHTTP1
 import RequestControl
 
 /// What the admin address answers about decisions: `/api/decisions`, `/api/decisions/ID` and `/api/explain`.
-struct DecisionRoutes: Sendable {
+struct DecisionRoutes: AdminArea {
     static let listPath = "/api/decisions"
     static let explainPath = "/api/explain"
 
@@ -13,6 +13,12 @@ struct DecisionRoutes: Sendable {
 
     init(controller: RequestController) {
         self.controller = controller
+    }
+
+    var paths: [String] { [Self.listPath, Self.explainPath] }
+
+    func takesBody(_ request: AdminRequest) -> Bool {
+        request.method == .POST && request.path == Self.explainPath
     }
 
     /// The answer; `nil` when the path is another's.

@@ -100,7 +100,8 @@ struct GatewayParts: Sendable {
             state: {
                 StateReport.json(controller: controller, isDraining: readiness.isDraining, startedAt: startedAt)
             },
-            decisions: DecisionRoutes(controller: controller)
+            areas: [DecisionRoutes(controller: controller)],
+            token: settings.adminToken
         )
     }
 

@@ -27,4 +27,6 @@ struct GatewaySettings: Sendable {
     var verifiesEndpointCertificates = true
     /// How many of the last decisions are kept for explanations; 0 for none.
     var keptDecisions = 0
+    /// The secret of those who may act by the admin address; `nil` when nobody may.
+    var adminToken: AdminToken?
 }

@@ -1,4 +1,5 @@
 import DataLayer
+import FoundationEssentials
 import GatewayConfiguration
 import GatewayCore
 import Logging
@@ -48,8 +49,11 @@ extension ServeApplication {
                 ? try await SimulatedEndpoints(count: options.simulated, seed: options.seed, group: group) : nil
             let fingerprint = options.configurationPath.map(ConfigurationWatcher.Fingerprint.init(path:))
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
+            var settings = options.settings
+            settings.adminToken = try AdminToken(
+                path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
             let parts = try GatewayParts(
-                options.settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
+                settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
             let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
             let proxy = try await ProxyServer(

@@ -8,6 +8,8 @@ package struct ServeOptions: Sendable {
     package var listen: String?
     /// Where metrics, health and state are served, as `host:port`.
     package var admin = "127.0.0.1:9090"
+    /// The file with the token of those who may act by the admin address; `nil` for the environment's, if there is one.
+    package var adminTokenPath: String?
     /// A file or folder of resources.
     package var configurationPath: String?
     /// Endpoints as `[NAME=]URL`.

@@ -16,7 +16,7 @@ import Testing
     ) async throws {
         let gateway = try GatewayFixture(ports: [1, 2])
         var routes = AdminRoutes(registry: MetricRegistry(), readiness: Readiness())
-        if explains { routes.decisions = DecisionRoutes(controller: gateway.controller) }
+        if explains { routes.areas = [DecisionRoutes(controller: gateway.controller)] }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try await AdminServer(host: "127.0.0.1", port: 0, group: group, routes: routes)
         let port = try #require(server.address.port)
