@@ -144,6 +144,7 @@ let package = Package(
         room("HTTP2Engine", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
+        .target(name: "CDashboardPage", exclude: ["page"]),
         .target(name: "CStringScan"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
         room(
