@@ -29,6 +29,7 @@ package final class EndpointStore: EndpointSink {
     private let clock: any MonotonicClock
     private let metrics: DataLayerMetrics?
     private let onLeave: @Sendable (EndpointSnapshot) -> Void
+    private let onHealthChange: EndpointHealthListener?
     private let state: Mutex<State>
     private let roomListener = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -39,6 +40,7 @@ package final class EndpointStore: EndpointSink {
     ///   - clock: the time of ejections and leases.
     ///   - ejection: when endpoints are ejected.
     ///   - metrics: counts ejections and leaked leases; `nil` counts nothing.
+    ///   - onHealthChange: told, on the thread of what changed it and without a lock; `nil` when nobody wants to know.
     ///   - onLeave: called once for each endpoint that left, after readers stopped seeing it and before its slot is
     ///     used again, on the thread that changed the set and without a lock.
     package init(
@@ -46,11 +48,13 @@ package final class EndpointStore: EndpointSink {
         clock: any MonotonicClock,
         ejection: EjectionConfiguration = EjectionConfiguration(),
         metrics: DataLayerMetrics? = nil,
+        onHealthChange: EndpointHealthListener? = nil,
         onLeave: @escaping @Sendable (EndpointSnapshot) -> Void = { _ in }
     ) {
         self.pool = pool
         self.clock = clock
         self.metrics = metrics
+        self.onHealthChange = onHealthChange
         self.onLeave = onLeave
         ledger = InFlightLedger(leaks: metrics?.leaseLeaks)
         state = Mutex(State(table: EndpointTable(ejection: ejection)))
@@ -283,15 +287,19 @@ package final class EndpointStore: EndpointSink {
         _ change: (inout EjectionStateMachine, MonotonicInstant) -> EjectionStateMachine.Transition?
     ) {
         let now = clock.now
-        let changed = state.withLock { state in
-            guard let position = state.table.position(of: life) else { return false }
+        let (changed, told) = state.withLock { state -> (Bool, (EndpointID, EndpointHealthChange)?) in
+            guard let position = state.table.position(of: life) else { return (false, nil) }
             let wasPlain = state.table.records[position].isPlain
             let (transition, changed) = state.table.updateHealth(at: position) { change(&$0, now) }
             if changed { noteChange(wasPlain: wasPlain, at: position, &state) }
             // Under the lock, so that no series is made after the endpoint left and its series were removed.
-            if let transition { count(transition, state.table.records[position].description.id) }
-            return changed
+            guard let transition else { return (changed, nil) }
+            let record = state.table.records[position]
+            count(transition, record.description.id)
+            let change = EndpointHealthChange(transition, detail: record.health.ejection?.detail)
+            return (changed, change.map { (record.description.id, $0) })
         }
+        if let (id, change) = told { onHealthChange?(pool, id, change) }
         if changed { noteRoom() }
     }
 

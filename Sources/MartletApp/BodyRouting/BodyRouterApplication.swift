@@ -26,10 +26,16 @@ package enum BodyRouterApplication {
 
     /// Serves until SIGTERM or SIGINT.
     private static func run(_ options: BbrOptions, warnings: [String]) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
+        let logs = try ProcessSetup.prepare(try options.serving.logOptions)
+        try await logs.whileOpen { try await run(options, warnings: warnings, logs: logs) }
+    }
+
+    private static func run(_ options: BbrOptions, warnings: [String], logs: ProcessLogs) async throws {
+        let logger = logs.logger()
         for warning in warnings { logger.warning("\(warning)") }
         let registry = MetricRegistry()
         _ = try ProcessMetrics(registry: registry)
+        try logs.register(in: registry)
         let path = options.resourcesPath
         // Before it is read, so that no change is missed.
         let fingerprint = ConfigurationWatcher.Fingerprint(path: path)
@@ -38,7 +44,10 @@ package enum BodyRouterApplication {
         let readiness = Readiness()
         var routes = AdminRoutes(registry: registry, readiness: readiness)
         routes.obstacle = { readiness.obstacle }
-        let cluster = try cluster(options, routing, routes: &routes, control: control, logger: logger)
+        routes.areas = [LogLevelArea(levels: logs.levels)]
+        routes.token = try AdminToken(path: nil, environment: ProcessInfo.processInfo.environment)
+        let cluster = try cluster(
+            options, routing, routes: &routes, control: control, logger: logs.logger(.kubernetes))
         var services = try await services(options, routing, routes: routes, control: control, logger: logger)
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
@@ -56,9 +65,9 @@ package enum BodyRouterApplication {
             services.insert(watcher, at: 2)
         }
         try await ServiceGroup(
-            services: cluster + services,
+            services: [await LogSignals(logs)] + cluster + services,
             gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
+            logger: logs.logger(.services)
         ).run()
     }
 

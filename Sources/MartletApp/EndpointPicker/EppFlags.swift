@@ -154,6 +154,14 @@ extension EppOptions {
                 "admin-token-file", \.adminTokenPath,
                 "A file with the token of those who may act by the metrics port; without it $MARTLET_ADMIN_TOKEN."
             ),
+            .text(
+                "access-log", \.serving.accessLog,
+                "A line for each request: off, text or json for standard error, or the path of a file; without it off."
+            ),
+            .text(
+                "access-log-format", \.serving.accessLogFormat,
+                "The form of the access log in a file: text or json; without it JSON."
+            ),
             .withoutEffect(
                 "destination-endpoint-hint-key", .text, default: "x-gateway-destination-endpoint",
                 "The header that names the endpoint.", because: "the header is always the default"

@@ -6,6 +6,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import RequestControl
+import ServiceLifecycle
 import Telemetry
 
 /// The parts of a gateway that every front door has behind it; none of them has a socket of its own.
@@ -66,9 +67,16 @@ struct GatewayParts: Sendable {
                 keptDecisions: settings.keptDecisions
             ),
             metrics: metrics,
+            observers: settings.observers,
             clock: clock
         )
         if isFilled { readiness.poolsAreFilled() }
+    }
+
+    /// Keeps telling of the traffic what is told now and then.
+    func service(of logs: TrafficLogs) -> any Service {
+        let controller = controller
+        return logs.service { controller.state.pools.map { ($0.id, $0.endpoints.current) } }
     }
 
     /// What the admin address answers about this gateway.

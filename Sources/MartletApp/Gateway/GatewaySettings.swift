@@ -27,6 +27,10 @@ struct GatewaySettings: Sendable {
     var verifiesEndpointCertificates = true
     /// How many of the last decisions are kept for explanations; 0 for none.
     var keptDecisions = 0
+    /// Told of every request that ended.
+    var observers: [any RequestObserver] = []
+    /// Told of endpoints whose health changed; `nil` for nobody.
+    var onHealthChange: EndpointHealthListener?
     /// The secret of those who may act by the admin address; `nil` when nobody may.
     var adminToken: AdminToken?
 }

@@ -20,16 +20,18 @@ package enum ServeApplication {
     ///   address
     ///   cannot be bound.
     package static func run(_ options: ServeOptions) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: options.logLevel)
-        let gateway = try await ServeApplication.Gateway(options, logger: logger)
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: gateway.services,
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
+        let logs = try ProcessSetup.prepare(options.logs)
+        try await logs.whileOpen {
+            let gateway = try await ServeApplication.Gateway(options, logs: logs)
+            let services = ServiceGroup(
+                configuration: ServiceGroupConfiguration(
+                    services: gateway.services,
+                    gracefulShutdownSignals: [.sigterm, .sigint],
+                    logger: logs.logger(.services)
+                )
             )
-        )
-        try await services.run()
+            try await services.run()
+        }
     }
 }
 
@@ -40,7 +42,9 @@ extension ServeApplication {
         /// the admin server stops last.
         let services: [any Service]
 
-        init(_ options: ServeOptions, logger: Logger) async throws {
+        init(_ options: ServeOptions, logs: ProcessLogs) async throws {
+            let logger = logs.logger()
+            let traffic = TrafficLogs(logs)
             let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads ?? System.coreCount)
             // Probes and metrics, which never wait behind traffic or the questions to endpoints.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -52,10 +56,15 @@ extension ServeApplication {
             var settings = options.settings
             settings.adminToken = try AdminToken(
                 path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
+            settings.observers = traffic.observers
+            settings.onHealthChange = traffic.onHealthChange
             let parts = try GatewayParts(
                 settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
-            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
+            var routes = parts.adminRoutes()
+            routes.areas.append(LogLevelArea(levels: logs.levels))
+            try logs.register(in: parts.registry)
+            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: routes)
             let proxy = try await ProxyServer(
                 group: group,
                 controller: parts.controller,
@@ -64,7 +73,7 @@ extension ServeApplication {
             let listeners = ListenerSet(proxy: proxy)
             try await listeners.apply(plan.listeners)
 
-            var services: [any Service] = [admin]
+            var services: [any Service] = [await LogSignals(logs), parts.service(of: traffic), admin]
             if let simulated { services.append(simulated) }
             services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {

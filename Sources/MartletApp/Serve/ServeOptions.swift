@@ -28,8 +28,8 @@ package struct ServeOptions: Sendable {
     package var scrapeInterval = Duration.milliseconds(50)
     /// Event loops; `nil` for one per processor.
     package var threads: Int?
-    /// The log level: trace, debug, info, notice, warning, error or critical.
-    package var logLevel = "info"
+    /// What is logged, how and where.
+    package var logs = LogOptions()
     /// The seed of random choices; `nil` for one that differs with each start.
     package var seed: UInt64?
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
