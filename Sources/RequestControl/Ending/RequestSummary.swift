@@ -1,10 +1,13 @@
 import FlowControl
 package import GatewayCore
+package import Telemetry
 
 /// What became of one request, told once, at its end: for access logs, traces, and whoever shows the last requests.
 package struct RequestSummary: Sendable {
     /// The request's identifier; empty when it was refused before it had one.
     package let requestID: String
+    /// The request's place in a distributed trace: its own span; `nil` while no traces are made.
+    package let trace: TraceContext?
     /// The path and query as the client sent them.
     package let target: String
     /// The pool; `nil` when no route was found.
@@ -69,6 +72,7 @@ extension RequestExchange {
         let request = context?.request
         return RequestSummary(
             requestID: identity?.id ?? incoming.headers.first(HeaderNames.requestID) ?? "",
+            trace: trace,
             target: incoming.target,
             pool: route?.pool.id,
             model: request?.model ?? identity?.model ?? "",
