@@ -1,5 +1,6 @@
 import FlowControl
 package import GatewayCore
+package import Telemetry
 
 /// What became of one request, told once, at its end: for access logs, traces, and whoever shows the last requests.
 package struct RequestSummary: Sendable {
@@ -7,6 +8,8 @@ package struct RequestSummary: Sendable {
     package let requestID: String
     /// The method in capitals; empty when the request was refused before it was read.
     package let method: String
+    /// The request's place in a distributed trace: its own span; `nil` while no traces are made.
+    package let trace: TraceContext?
     /// The path and query as the client sent them.
     package let target: String
     /// The pool; `nil` when no route was found.
@@ -59,6 +62,7 @@ extension RequestSummary {
         self.init(
             requestID: "",
             method: "",
+            trace: nil,
             target: target,
             pool: nil,
             model: "",
@@ -105,6 +109,7 @@ extension RequestExchange {
         return RequestSummary(
             requestID: identity?.id ?? incoming.headers.first(HeaderNames.requestID) ?? "",
             method: incoming.method,
+            trace: trace,
             target: incoming.target,
             pool: route?.pool.id,
             model: request?.model ?? identity?.model ?? "",
