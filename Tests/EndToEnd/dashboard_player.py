@@ -203,7 +203,7 @@ class Player:
         self.token = None
         # How many ticks are played before a stream ends; None for no end.
         self.stop_after = None
-        self.opened = 0
+        self.opened = self.readers = 0
         self._ending = threading.Event()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -257,6 +257,7 @@ class Player:
 
             def play(self):
                 player.opened += 1
+                player.readers += 1
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("connection", "close")
@@ -272,6 +273,8 @@ class Player:
                 except OSError:
                     # The page went away.
                     pass
+                finally:
+                    player.readers -= 1
                 self.close_connection = True
 
             def event(self, kind, value):

@@ -113,7 +113,8 @@ function area(context, values, x, y, bottom) {
         if (first < 0 || last <= first) return;
         context.beginPath();
         context.moveTo(x(first), bottom);
-        for (let index = first; index <= last; index += 1) if (known(values[index])) context.lineTo(x(index), y(values[index]));
+        for (let index = first; index <= last; index += 1)
+            if (known(values[index])) context.lineTo(x(index), y(values[index]));
         context.lineTo(x(last), bottom);
         context.fill();
     };
@@ -163,18 +164,27 @@ export class LineChart {
         this.#text = text;
         group.charts.push(this);
         this.#lines = lines.map((line) => ({ ...line, value: make("b") }));
-        const field = make("div.chart-field", {
-            tabindex: 0,
-            role: "group",
-            "aria-label": `${title}, the last five minutes. Arrow keys point at a moment.`,
-            pointermove: (event) => this.#pointAt(event.offsetX),
-            pointerleave: () => group.point(-1),
-            blur: () => group.point(-1),
-            keydown: (event) => this.#press(event),
-        }, this.#surface.canvas);
+        const field = make(
+            "div.chart-field",
+            {
+                tabindex: 0,
+                role: "group",
+                "aria-label": `${title}, the last five minutes. Arrow keys point at a moment.`,
+                pointermove: (event) => this.#pointAt(event.offsetX),
+                pointerleave: () => group.point(-1),
+                blur: () => group.point(-1),
+                keydown: (event) => this.#press(event),
+            },
+            this.#surface.canvas,
+        );
         const legend = this.#lines.map((line) =>
-            make("span.key", { "data-colour": line.colour }, make("i"), line.name, line.value));
-        this.node = make("figure.card.chart", make("figcaption", make("h2", title), make("div.legend", this.#time, legend)), field);
+            make("span.key", { "data-colour": line.colour }, make("i"), line.name, line.value),
+        );
+        this.node = make(
+            "figure.card.chart",
+            make("figcaption", make("h2", title), make("div.legend", this.#time, legend)),
+            field,
+        );
     }
 
     /** Shows a history. */

@@ -14,7 +14,8 @@ const score = (value) => value.toFixed(3);
 export function decisionNode(decision, title) {
     const picked = decision.picked ?? [];
     const facts = [
-        `${count(decision.endpoints.length)} candidates`, `decided in ${micro(decision.microseconds)}`,
+        `${count(decision.endpoints.length)} candidates`,
+        `decided in ${micro(decision.microseconds)}`,
         `about ${counted(decision.input_tokens, "prompt token")}`,
         decision.queue_seconds ? `waited ${duration(decision.queue_seconds)}` : null,
         decision.tried?.length ? `tried before: ${decision.tried.map(stripped).join(", ")}` : null,
@@ -39,30 +40,55 @@ function because(decision) {
     if (profile.scored.length === 1) return ["Picked ", name, ": the only one that the filters left."];
     const own = profile.scored.indexOf(pick);
     const others = profile.scored.map((_, place) => place).filter((place) => place !== own);
-    const rival = others.reduce((best, place) => (profile.totals[place] > profile.totals[best] ? place : best), others[0]);
+    const rival = others.reduce(
+        (best, place) => (profile.totals[place] > profile.totals[best] ? place : best),
+        others[0],
+    );
     const ahead = profile.totals[own] - profile.totals[rival];
     const rivalName = stripped(profile.scored[rival]);
-    if (Math.abs(ahead) < 0.0005) return ["Picked ", name, `: its total of ${score(profile.totals[own])} is as high as that of ${rivalName}.`];
+    if (Math.abs(ahead) < 0.0005)
+        return ["Picked ", name, `: its total of ${score(profile.totals[own])} is as high as that of ${rivalName}.`];
     if (ahead < 0) return ["Picked ", name, ` by chance among good ones: ${rivalName} has a higher total.`];
-    const gains = profile.steps.filter((step) => step.stage === "scorer")
-        .map((step) => [step.plugin, step.weight * (step.scores[own] - step.scores[rival])]).sort((left, right) => right[1] - left[1]);
-    const most = gains[0]?.[1] > 0 ? `, most of it by ${gains[0][0]} (+${score(gains[0][1])})` : "";
-    return ["Picked ", name, `: its total of ${score(profile.totals[own])} is ${score(ahead)} ahead of ${rivalName}${most}.`];
+    const gains = profile.steps
+        .filter((step) => step.stage === "scorer")
+        .map((step) => [step.plugin, step.weight * (step.scores[own] - step.scores[rival])])
+        .sort((left, right) => right[1] - left[1]);
+    const most = gains[0]?.[1] > 0 ? `, thanks to ${gains[0][0]} (+${score(gains[0][1])})` : "";
+    return [
+        "Picked ",
+        name,
+        `: its total of ${score(profile.totals[own])} is ${score(ahead)} ahead of ${rivalName}${most}.`,
+    ];
 }
 
-/** The steps in their order, as a row of chips. */
+/** The steps in their order, as a row of chips. Scorers are columns of the table instead. */
 function pipeline(steps) {
-    return make("ol.pipeline", steps.map((step) => {
-        const removed = step.removed?.length ?? 0;
-        return make("li", { "data-stage": step.stage }, make("span.stage", step.stage), make("b", step.plugin),
-            removed > 0 && make("span.removed", `removed ${count(removed)}`), make("span.muted", micro(step.microseconds)),
-            step.rule && make("span.rule", step.rule));
-    }));
+    return make(
+        "ol.pipeline",
+        steps
+            .filter((step) => step.stage !== "scorer")
+            .map((step) => {
+                const removed = step.removed?.length ?? 0;
+                return make(
+                    "li",
+                    { "data-stage": step.stage },
+                    make("span.stage", step.stage),
+                    make("b", step.plugin),
+                    removed > 0 && make("span.removed", `removed ${count(removed)}`),
+                    make("span.muted", micro(step.microseconds)),
+                    step.rule && make("span.rule", step.rule),
+                );
+            }),
+    );
 }
 
 function profileNode(decision, profile) {
-    return make("div.profile", decision.profiles.length > 1 && make("h3", `Profile ${profile.profile}`),
-        profile.steps.length > 0 && pipeline(profile.steps), new DecisionTable(decision, profile).node);
+    return make(
+        "div.profile",
+        decision.profiles.length > 1 && make("h3", `Profile ${profile.profile}`),
+        profile.steps.length > 0 && pipeline(profile.steps),
+        new DecisionTable(decision, profile).node,
+    );
 }
 
 class DecisionTable {
@@ -86,10 +112,27 @@ class DecisionTable {
         const weights = this.#scorers.reduce((total, step) => total + Math.max(0, step.weight), 0);
         this.#most = Math.max(weights, ...profile.totals, 0.001);
         this.#columns = this.#makeColumns();
-        const heads = this.#columns.map((column) => make(column.number ? "th.number" : "th", { scope: "col", "data-key": column.key },
-            make("button", { type: "button", click: () => this.#sortBy(column.key) }, column.title, column.note && make("small", column.note))));
-        this.node = make("div.decision-frame", make("div.scroll-x.decision-scroll", { tabindex: 0, role: "region", "aria-label": "Endpoints and their scores" },
-            make("table.decision", make("thead", make("tr", heads)), this.#body)), this.#more);
+        const heads = this.#columns.map((column) =>
+            make(
+                column.number ? "th.number" : "th",
+                { scope: "col", "data-key": column.key },
+                make(
+                    "button",
+                    { type: "button", click: () => this.#sortBy(column.key) },
+                    make("span", column.title),
+                    column.note && make("small", column.note),
+                ),
+            ),
+        );
+        this.node = make(
+            "div.decision-frame",
+            make(
+                "div.scroll-x.decision-scroll",
+                { tabindex: 0, role: "region", "aria-label": "Endpoints and their scores" },
+                make("table.decision", make("thead", make("tr", heads)), this.#body),
+            ),
+            this.#more,
+        );
         this.#show();
     }
 
@@ -102,7 +145,9 @@ class DecisionTable {
         return this.#decision.endpoints.map((endpoint) => {
             const place = places.get(endpoint.endpoint) ?? -1;
             return {
-                endpoint, place, removal: removals.get(endpoint.endpoint) ?? null,
+                endpoint,
+                place,
+                removal: removals.get(endpoint.endpoint) ?? null,
                 isPicked: this.#profile.picked.includes(endpoint.endpoint),
                 total: place < 0 ? null : this.#profile.totals[place],
                 scores: this.#scorers.map((step) => (place < 0 ? null : step.scores[place])),
@@ -111,18 +156,52 @@ class DecisionTable {
     }
 
     #makeColumns() {
-        const engine = (key, title, value, text) => ({ key, title, number: true, value: (row) => value(row.endpoint), text: (row) => text(row.endpoint) });
+        const engine = (key, title, value, text) => ({
+            key,
+            title,
+            number: true,
+            value: (row) => value(row.endpoint),
+            text: (row) => text(row.endpoint),
+        });
         return [
             { key: "endpoint", title: "Endpoint", value: (row) => row.endpoint.endpoint },
-            engine("waiting", "Queue", (one) => one.waiting, (one) => count(one.waiting)),
-            engine("running", "Running", (one) => one.running, (one) => count(one.running)),
-            engine("kv", "KV", (one) => one.kv_cache_usage, (one) => `${Math.round(one.kv_cache_usage * 100)} %`),
-            engine("age", "Age", (one) => one.metrics_age_seconds ?? 1e9, (one) => (one.metrics_age_seconds === null ? "never" : duration(one.metrics_age_seconds))),
+            engine(
+                "waiting",
+                "Queue",
+                (one) => one.waiting,
+                (one) => count(one.waiting),
+            ),
+            engine(
+                "running",
+                "Running",
+                (one) => one.running,
+                (one) => count(one.running),
+            ),
+            engine(
+                "kv",
+                "KV",
+                (one) => one.kv_cache_usage,
+                (one) => `${Math.round(one.kv_cache_usage * 100)} %`,
+            ),
+            engine(
+                "age",
+                "Age",
+                (one) => one.metrics_age_seconds ?? 1e9,
+                (one) => (one.metrics_age_seconds === null ? "never" : duration(one.metrics_age_seconds)),
+            ),
             ...this.#scorers.map((step, index) => ({
-                key: `score-${index}`, title: step.plugin, note: `×${step.weight} · ${micro(step.microseconds)}`, value: (row) => row.scores[index] ?? -1,
+                key: `score-${index}`,
+                title: step.plugin,
+                note: `×${step.weight} · ${micro(step.microseconds)}`,
+                value: (row) => row.scores[index] ?? -1,
                 score: (row) => row.scores[index],
             })),
-            { key: "total", title: "Total", note: `of ${Number(this.#most.toFixed(2))}`, value: (row) => row.total ?? -1e9 },
+            {
+                key: "total",
+                title: "Total",
+                note: `of ${Number(this.#most.toFixed(2))}`,
+                value: (row) => row.total ?? -1e9,
+            },
         ];
     }
 
@@ -143,32 +222,57 @@ class DecisionTable {
         const sign = this.#descending ? -1 : 1;
         const rows = [...this.#rows].sort((left, right) => {
             // What a filter removed stands below what was scored, however it is sorted; the pick wins a tie.
-            if ((left.place < 0) !== (right.place < 0)) return left.place < 0 ? 1 : -1;
+            if (left.place < 0 !== right.place < 0) return left.place < 0 ? 1 : -1;
             const a = value(left);
             const b = value(right);
             if (a !== b) return a < b ? -sign : sign;
             return right.isPicked - left.isPicked || left.place - right.place;
         });
         for (const head of this.node.querySelectorAll("th[data-key]")) {
-            mark(head, "aria-sort", head.dataset.key !== this.#sorted ? null : this.#descending ? "descending" : "ascending");
+            mark(
+                head,
+                "aria-sort",
+                head.dataset.key !== this.#sorted ? null : this.#descending ? "descending" : "ascending",
+            );
         }
-        fill(this.#body, rows.slice(0, this.#shown).map((row) => this.#row(row)));
+        fill(
+            this.#body,
+            rows.slice(0, this.#shown).map((row) => this.#row(row)),
+        );
         this.#more.hidden = rows.length <= this.#shown;
         this.#more.textContent = `Show all ${count(rows.length)} endpoints`;
     }
 
     #row(row) {
         const { endpoint } = row;
-        const head = make("th", { scope: "row", tabindex: -1, title: endpoint.address }, row.isPicked && make("span.picked-mark", "Picked"), stripped(endpoint.endpoint));
+        const head = make(
+            "th",
+            { scope: "row", tabindex: -1, title: endpoint.address },
+            row.isPicked && make("span.picked-mark", "Picked"),
+            stripped(endpoint.endpoint),
+        );
         const cells = this.#columns.slice(1, 5).map((column) => make("td.number", column.text(row)));
         if (row.place < 0) {
             const { removal } = row;
-            const why = removal ? ["removed by ", make("b", removal.plugin), removal.rule && `: ${removal.rule}`] : "not scored";
+            const why = removal
+                ? ["removed by ", make("b", removal.plugin), removal.rule && `: ${removal.rule}`]
+                : "not scored";
             return make("tr.removed-row", head, cells, make("td", { colspan: this.#scorers.length + 1 }, why));
         }
-        const scores = row.scores.map((value) => make("td.score", make("span", score(value)), bar([[value, "accent"]], 1)));
-        const parts = this.#scorers.map((step, index) => [Math.max(0, step.weight * row.scores[index]), `series-${index % 6}`]);
-        const node = make("tr", head, cells, scores, make("td.score.total", make("span", score(row.total)), bar(parts, this.#most)));
+        const scores = row.scores.map((value, index) =>
+            make("td.score", make("span", score(value)), bar([[value, `series-${index % 6}`]], 1)),
+        );
+        const parts = this.#scorers.map((step, index) => [
+            Math.max(0, step.weight * row.scores[index]),
+            `series-${index % 6}`,
+        ]);
+        const node = make(
+            "tr",
+            head,
+            cells,
+            scores,
+            make("td.score.total", make("span", score(row.total)), bar(parts, this.#most)),
+        );
         if (row.isPicked) node.classList.add("picked");
         return node;
     }
@@ -176,17 +280,35 @@ class DecisionTable {
 
 /** A bar of parts, on a scale that ends at `most`. */
 function bar(parts, most) {
-    return make("div.meter", parts.map(([value, tone]) => {
-        const part = make("i", { "data-tone": tone });
-        part.style.inlineSize = `${Math.min(1, Math.max(0, value / most)) * 100}%`;
-        return part;
-    }));
+    return make(
+        "div.meter",
+        parts.map(([value, tone]) => {
+            const part = make("i", { "data-tone": tone });
+            part.style.inlineSize = `${Math.min(1, Math.max(0, value / most)) * 100}%`;
+            return part;
+        }),
+    );
 }
 
 /** What was wrong with metrics, of candidates and of others. */
 function faults(decision) {
-    const lists = [...decision.endpoints, ...(decision.other_endpoints ?? [])].filter((endpoint) => endpoint.scrape_faults?.length > 0);
+    const lists = [...decision.endpoints, ...(decision.other_endpoints ?? [])].filter(
+        (endpoint) => endpoint.scrape_faults?.length > 0,
+    );
     if (lists.length === 0) return null;
-    return make("details.faults", make("summary", `${counted(lists.length, "endpoint")} with faults in the metrics`), make("ul", lists.map((endpoint) =>
-        make("li", make("b", stripped(endpoint.endpoint)), ": ", endpoint.scrape_faults.map((fault) => `${fault.field} ${words(fault.reason)}`).join(", ")))));
+    return make(
+        "details.faults",
+        make("summary", `${counted(lists.length, "endpoint")} with faults in the metrics`),
+        make(
+            "ul",
+            lists.map((endpoint) =>
+                make(
+                    "li",
+                    make("b", stripped(endpoint.endpoint)),
+                    ": ",
+                    endpoint.scrape_faults.map((fault) => `${fault.field} ${words(fault.reason)}`).join(", "),
+                ),
+            ),
+        ),
+    );
 }

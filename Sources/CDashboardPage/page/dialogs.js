@@ -27,10 +27,17 @@ function dialog(title, ...content) {
 export function askForToken(title, explanation) {
     const field = make("input", { type: "password", autocomplete: "off", "aria-label": "Token", required: true });
     const cancel = make("button.quiet", { type: "button", click: () => box.close("") }, "Cancel");
-    const form = make("form", { submit: (event) => {
-        event.preventDefault();
-        box.close(field.value.trim());
-    } }, field, make("div.buttons", cancel, make("button.primary", { type: "submit" }, "Use it")));
+    const form = make(
+        "form",
+        {
+            submit: (event) => {
+                event.preventDefault();
+                box.close(field.value.trim());
+            },
+        },
+        field,
+        make("div.buttons", cancel, make("button.primary", { type: "submit" }, "Use it")),
+    );
     const box = dialog(title, make("p", explanation), form);
     return show(box);
 }
@@ -45,13 +52,32 @@ export async function confirm(title, explanation, action) {
 
 /** Asks for a target's weight, 0…1,000,000; `null` when none was given. */
 export async function askForWeight(rewrite, target) {
-    const field = make("input", { type: "number", min: 0, max: 1_000_000, step: 1, required: true, "aria-label": "Weight", value: target.weight });
+    const field = make("input", {
+        type: "number",
+        min: 0,
+        max: 1_000_000,
+        step: 1,
+        required: true,
+        "aria-label": "Weight",
+        value: target.weight,
+    });
     const cancel = make("button.quiet", { type: "button", click: () => box.close("") }, "Cancel");
-    const form = make("form", { submit: (event) => {
-        event.preventDefault();
-        box.close(field.value);
-    } }, field, make("div.buttons", cancel, make("button.primary", { type: "submit" }, "Go on")));
-    const box = dialog(`Weight of ${target.model}`, make("p", `Its share of ${rewrite.name} is its weight among those of all targets.`), form);
+    const form = make(
+        "form",
+        {
+            submit: (event) => {
+                event.preventDefault();
+                box.close(field.value);
+            },
+        },
+        field,
+        make("div.buttons", cancel, make("button.primary", { type: "submit" }, "Go on")),
+    );
+    const box = dialog(
+        `Weight of ${target.model}`,
+        make("p", `Its share of ${rewrite.name} is its weight among those of all targets.`),
+        form,
+    );
     const given = await show(box);
     return given === "" ? null : Number(given);
 }
@@ -61,7 +87,8 @@ export async function askForWeight(rewrite, target) {
  * Gives the answer, or `null` when nobody gave a token.
  */
 export async function actWithToken(path, body) {
-    let explanation = "This changes the gateway, and needs its admin token (--admin-token-file). It is kept until this tab is closed.";
+    let explanation =
+        "This changes the gateway, and needs its admin token (--admin-token-file), which is kept until the tab is closed.";
     for (;;) {
         if (!hasAdminToken()) {
             const token = await askForToken("Admin token", explanation);
@@ -79,16 +106,39 @@ export async function actWithToken(path, body) {
 }
 
 const KEYS = [
-    ["g l", "Live"], ["g e", "Endpoints"], ["g d", "Requests and decisions"], ["g r", "Routes"], ["g q", "Queues"], ["g p", "Playground"],
-    ["/", "Filter"], ["↑ ↓ j k", "Next or previous row"], ["Enter", "Open"], ["Esc", "Close"],
-    ["1 … 9", "Sort the endpoints by a column"], ["t", "Light or dark"], ["?", "These keys"],
+    ["g l", "Live"],
+    ["g e", "Endpoints"],
+    ["g d", "Requests and decisions"],
+    ["g r", "Routes"],
+    ["g q", "Queues"],
+    ["g p", "Playground"],
+    ["/", "Filter"],
+    ["↑ ↓ j k", "Next or previous row"],
+    ["Enter", "Open"],
+    ["Esc", "Close"],
+    ["1 … 9", "Sort the endpoints by a column"],
+    ["t", "Light or dark"],
+    ["?", "These keys"],
 ];
 
 /** Shows the keys. */
 export function showKeys() {
     if (document.querySelector("dialog[open]")) return;
-    const rows = KEYS.map(([keys, what]) => make("div", make("dt", keys.split(" ").map((key) => make("kbd", key))), make("dd", what)));
-    const close = make("button.quiet.icon-only", { type: "button", "aria-label": "Close", click: () => box.close() }, icon("close"));
+    const rows = KEYS.map(([keys, what]) =>
+        make(
+            "div",
+            make(
+                "dt",
+                keys.split(" ").map((key) => make("kbd", key)),
+            ),
+            make("dd", what),
+        ),
+    );
+    const close = make(
+        "button.quiet.icon-only",
+        { type: "button", "aria-label": "Close", click: () => box.close() },
+        icon("close"),
+    );
     const box = dialog("Keys", close, make("dl.keys", rows));
     box.classList.add("with-close");
     show(box);

@@ -40,9 +40,12 @@ export function fill(node, ...children) {
     return node;
 }
 
-/** Sets a node's text, unless it is that already: an unchanged text costs no layout. */
+/** Sets a node's text, unless it is that already: an unchanged text costs no layout, and a changed one no new node. */
 export function setText(node, text) {
-    if (node.textContent !== text) node.textContent = text;
+    const child = node.firstChild;
+    if (child === null) node.append(text);
+    else if (child !== node.lastChild || child.nodeType !== Node.TEXT_NODE) node.textContent = text;
+    else if (child.data !== text) child.data = text;
 }
 
 /** Sets or removes an attribute, unless it is so already. */
@@ -96,7 +99,10 @@ export function setOptions(select, options) {
     if (select.dataset.options === wanted) return;
     const chosen = select.value;
     select.dataset.options = wanted;
-    fill(select, options.map(([value, text]) => make("option", { value }, text)));
+    fill(
+        select,
+        options.map(([value, text]) => make("option", { value }, text)),
+    );
     if (options.some(([value]) => value === chosen)) select.value = chosen;
 }
 

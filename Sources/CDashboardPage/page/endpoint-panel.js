@@ -9,7 +9,12 @@ import { address } from "./router.js";
 import { SECONDS, STATES, STATE_WORDS } from "./store.js";
 
 const TONES = { available: "good", ejected: "bad", draining: "violet", stale: "warn" };
-const TRACED = [["waiting", "Queue", "accent"], ["running", "Running", "green"], ["kv", "KV cache", "violet"], ["in_flight", "In flight", "amber"]];
+const TRACED = [
+    ["waiting", "Queue", "accent"],
+    ["running", "Running", "green"],
+    ["kv", "KV cache", "violet"],
+    ["in_flight", "In flight", "amber"],
+];
 /** Every how many ticks the endpoint's requests are asked for. */
 const REQUESTS_EVERY = 3;
 
@@ -26,18 +31,39 @@ export class EndpointPanel {
     #facts = make("dl.facts");
     #shownFacts = "";
     #traces = TRACED.map(([key, title, colour]) => ({
-        key, colour, values: new Float64Array(SECONDS), spark: new Sparkline(key === "kv" ? 100 : null), value: make("b"), title,
+        key,
+        colour,
+        values: new Float64Array(SECONDS),
+        spark: new Sparkline(key === "kv" ? 100 : null),
+        value: make("b"),
+        title,
     }));
     #requests = make("ul.plain-list");
     #drain = make("button", { type: "button", hidden: true, click: () => this.#askDrain() });
 
     constructor(store, close) {
         this.#store = store;
-        const button = make("button.quiet.icon-only", { type: "button", "aria-label": "Close the endpoint", click: close }, icon("close"));
-        this.node = make("aside.panel", { "aria-label": "Endpoint", hidden: true },
-            make("header", this.#title, button), make("div.line", this.#state, this.#drain), this.#ejection,
-            make("div.traces", this.#traces.map(({ title, value, spark }) => make("div.trace", make("span", title), value, spark.node))),
-            this.#facts, make("h3", "Last requests"), this.#requests);
+        const button = make(
+            "button.quiet.icon-only",
+            { type: "button", "aria-label": "Close the endpoint", click: close },
+            icon("close"),
+        );
+        this.node = make(
+            "aside.panel",
+            { "aria-label": "Endpoint", hidden: true },
+            make("header", this.#title, button),
+            make("div.line", this.#state, this.#drain),
+            this.#ejection,
+            make(
+                "div.traces",
+                this.#traces.map(({ title, value, spark }) =>
+                    make("div.trace", make("span", title), value, spark.node),
+                ),
+            ),
+            this.#facts,
+            make("h3", "Last requests"),
+            this.#requests,
+        );
     }
 
     /** Shows the endpoint at a position; `names` are those of its address, `null` to close. */
@@ -98,12 +124,20 @@ export class EndpointPanel {
     }
 
     #showFacts(facts, adapters) {
-        const rows = [["Address", facts.address], ["Namespace", facts.namespace], ["Pool", this.#names[0]],
-            ["Adapters", adapters.join(", ") || "none"], ...Object.entries(facts.labels)];
+        const rows = [
+            ["Address", facts.address],
+            ["Namespace", facts.namespace],
+            ["Pool", this.#names[0]],
+            ["Adapters", adapters.join(", ") || "none"],
+            ...Object.entries(facts.labels),
+        ];
         const text = JSON.stringify(rows);
         if (text === this.#shownFacts) return;
         this.#shownFacts = text;
-        fill(this.#facts, rows.map(([name, value]) => make("div", make("dt", name), make("dd", value))));
+        fill(
+            this.#facts,
+            rows.map(([name, value]) => make("div", make("dt", name), make("dd", value))),
+        );
     }
 
     async #askRequests(facts) {
@@ -125,17 +159,29 @@ export class EndpointPanel {
         if (requests.length === 0) return fill(this.#requests, make("li.muted", "None that the gateway remembers."));
         // A list that is being walked through with the keyboard stays as it is.
         if (this.#requests.contains(document.activeElement)) return null;
-        return fill(this.#requests, requests.map((request) => make("li",
-            make("a", { href: address("requests", request.request_id) }, request.model || request.target),
-            make("span.state", { "data-tone": outcomeTone(request.reason ?? request.outcome) }, words(request.reason ?? request.outcome)),
-            make("span.number", duration(request.duration_seconds)), make("span.muted", ago(request.age_seconds)))));
+        return fill(
+            this.#requests,
+            requests.map((request) =>
+                make(
+                    "li",
+                    make("a", { href: address("requests", request.request_id) }, request.model || request.target),
+                    make(
+                        "span.state",
+                        { "data-tone": outcomeTone(request.reason ?? request.outcome) },
+                        words(request.reason ?? request.outcome),
+                    ),
+                    make("span.number", duration(request.duration_seconds)),
+                    make("span.muted", ago(request.age_seconds)),
+                ),
+            ),
+        );
     }
 
     async #askDrain() {
         const [pool, namespace, endpoint] = this.#names;
         const draining = STATES[this.#store.endpoints.columns.state[this.#at]] !== "draining";
         const explanation = draining
-            ? "It gets no new request; those that run on it end in peace. This lasts until it is taken back or the gateway starts again."
+            ? "It gets no new request; those that run on it end. So it stays until it is taken back, or the gateway restarts."
             : "It gets new requests again.";
         const action = draining ? "Drain" : "Take back";
         if (!(await confirm(`${action} ${endpoint}?`, explanation, action))) return;

@@ -1,6 +1,6 @@
 // Server-sent events from the body of a `fetch`, which, unlike an EventSource, can carry a token.
 
-/** The most that one event may have: a stream that never ends its event is an error, not a reason to fill the memory. */
+/** The most characters of one event: a stream that never ends its event is an error, not a reason to fill memory. */
 const LONGEST = 16 << 20;
 
 /** The events of a stream, as `{ type, data, id }`, one after the other. */

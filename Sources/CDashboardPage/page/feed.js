@@ -65,7 +65,10 @@ export class Feed {
         signal.addEventListener("abort", abort);
         let watch = setTimeout(abort, SILENCE);
         try {
-            const answer = await ask("api/live", { signal: connection.signal, headers: { accept: "text/event-stream" } });
+            const answer = await ask("api/live", {
+                signal: connection.signal,
+                headers: { accept: "text/event-stream" },
+            });
             if (!answer.ok) throw await refusal(answer);
             for await (const event of events(answer.body)) {
                 clearTimeout(watch);

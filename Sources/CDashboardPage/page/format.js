@@ -85,7 +85,8 @@ export function counted(number, one, many = `${one}s`) {
 
 /** A word of the program, as in `evictedTTL` or `no-endpoint`, as people write it. */
 export function words(text) {
-    return text.replace(/([a-z0-9])([A-Z])(?=[a-z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`)
+    return text
+        .replace(/([a-z0-9])([A-Z])(?=[a-z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`)
         .replace(/[-_]/g, " ");
 }
 

@@ -3,13 +3,15 @@
 import { make, mark, setText } from "./dom.js";
 import { nextFrame } from "./frame.js";
 
+/** The height of a row, and of the head above them, which stays while the rows scroll. */
 const ROW_HEIGHT = 34;
 /** Rows beyond the edges, so that scrolling shows no gaps. */
 const SPARE = 4;
 
 /**
- * `columns` are `{ key, title, hint, number, text(i), value(i), meter(i), tone(i) }`: the text of a cell, what it is sorted by
- * (a number or a text), and where wanted a bar of 0…1 below it and a tone. Rows are numbers `i` of the caller's choice.
+ * `columns` are `{ key, title, hint, number, text(i), value(i), meter(i), tone(i) }`: the text of a cell, what it is
+ * sorted by (a number or a text), and where wanted a bar of 0…1 below it and a tone. Rows are numbers `i` of the
+ * caller's choice.
  */
 export class Grid {
     #columns;
@@ -30,20 +32,34 @@ export class Grid {
         this.#open = open;
         this.#sortKey = sortKey;
         setText(this.#empty, empty);
-        const head = make("div.grid-row.grid-head", { role: "row", "aria-rowindex": 1 }, columns.map((column) => this.#head(column)));
-        this.body = make("div.grid-body", {
-            scroll: () => nextFrame(this.body, () => this.#show()),
-            pointerenter: () => (this.#isHeld = true),
-            pointerleave: () => (this.#isHeld = false),
-            click: (event) => this.#click(event),
-        }, this.#canvas);
-        this.node = make("div.grid", {
-            role: "grid",
-            tabindex: 0,
-            "aria-label": label,
-            "aria-colcount": columns.length,
-            keydown: (event) => this.#press(event),
-        }, make("div", { role: "rowgroup" }, head), this.body, this.#empty);
+        const head = make(
+            "div.grid-row.grid-head",
+            { role: "row", "aria-rowindex": 1 },
+            columns.map((column) => this.#head(column)),
+        );
+        this.body = make(
+            "div.grid-body",
+            {
+                scroll: () => nextFrame(this.body, () => this.#show()),
+                pointerenter: () => (this.#isHeld = true),
+                pointerleave: () => (this.#isHeld = false),
+                click: (event) => this.#click(event),
+            },
+            make("div.grid-top", { role: "rowgroup" }, head),
+            this.#canvas,
+        );
+        this.node = make(
+            "div.grid",
+            {
+                role: "grid",
+                tabindex: 0,
+                "aria-label": label,
+                "aria-colcount": columns.length,
+                keydown: (event) => this.#press(event),
+            },
+            this.body,
+            this.#empty,
+        );
         new ResizeObserver(() => nextFrame(this.body, () => this.#show())).observe(this.body);
         this.#markSort();
     }
@@ -80,7 +96,11 @@ export class Grid {
     // MARK: Order
 
     #head(column) {
-        const button = make("button", { type: "button", tabindex: -1, title: column.hint ?? null, click: () => this.sortBy(column.key) }, column.title);
+        const button = make(
+            "button",
+            { type: "button", tabindex: -1, title: column.hint ?? null, click: () => this.sortBy(column.key) },
+            make("span", column.title),
+        );
         const cell = make(`div.cell.c-${column.key}`, { role: "columnheader" }, button);
         if (column.number) cell.classList.add("number");
         this.#heads.set(column.key, cell);
@@ -119,9 +139,15 @@ export class Grid {
 
     // MARK: Rows
 
+    /** How much of the rows is seen, in pixels. */
+    get #room() {
+        return this.body.clientHeight - ROW_HEIGHT;
+    }
+
     #show() {
-        const { clientHeight: height, scrollTop: top } = this.body;
-        if (height === 0) return;
+        const { scrollTop: top } = this.body;
+        const height = this.#room;
+        if (height <= 0) return;
         const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - SPARE);
         const end = Math.min(this.#order.length, Math.ceil((top + height) / ROW_HEIGHT) + SPARE);
         while (this.#rows.length < end - first) this.#addRow();
@@ -167,10 +193,16 @@ export class Grid {
         row.row = index;
         this.#columns.forEach((column, at) => {
             const text = column.text(index);
-            if (row.texts[at] !== text) row.cells[at].textContent = row.texts[at] = text;
+            if (row.texts[at] !== text) {
+                row.texts[at] = text;
+                setText(row.cells[at], text);
+            }
             if (column.tone) {
                 const tone = column.tone(index);
-                if (row.tones[at] !== tone) row.cells[at].dataset.tone = row.tones[at] = tone;
+                if (row.tones[at] !== tone) {
+                    row.tones[at] = tone;
+                    row.cells[at].dataset.tone = tone;
+                }
             }
             if (column.meter) {
                 const meter = Math.round(column.meter(index) * 100);
@@ -205,13 +237,20 @@ export class Grid {
     }
 
     #press(event) {
-        if (event.target !== this.node || event.ctrlKey || event.metaKey || event.altKey || this.#order.length === 0) return;
+        if (event.target !== this.node || event.ctrlKey || event.metaKey || event.altKey || this.#order.length === 0)
+            return;
         const place = this.#order.indexOf(this.#active);
-        const page = Math.max(1, Math.floor(this.body.clientHeight / ROW_HEIGHT) - 1);
+        const page = Math.max(1, Math.floor(this.#room / ROW_HEIGHT) - 1);
         const last = this.#order.length - 1;
         const next = {
-            ArrowDown: place + 1, ArrowUp: place - 1, PageDown: place + page, PageUp: place - page, Home: 0, End: last,
-            j: place + 1, k: place - 1,
+            ArrowDown: place + 1,
+            ArrowUp: place - 1,
+            PageDown: place + page,
+            PageUp: place - page,
+            Home: 0,
+            End: last,
+            j: place + 1,
+            k: place - 1,
         }[event.key];
         if (next !== undefined) {
             event.preventDefault();
@@ -227,7 +266,8 @@ export class Grid {
     #moveTo(place) {
         this.#active = this.#order[place];
         const top = place * ROW_HEIGHT;
-        const { clientHeight: height, scrollTop } = this.body;
+        const { scrollTop } = this.body;
+        const height = this.#room;
         if (top < scrollTop) this.body.scrollTop = top;
         else if (top + ROW_HEIGHT > scrollTop + height) this.body.scrollTop = top + ROW_HEIGHT - height;
         this.#show();

@@ -9,10 +9,14 @@ const SHADES = 24;
 const LARGEST = 30;
 const SMALLEST = 7;
 
-/** A heat map. `open(i)` is called for the cell that was pressed; `describe(i)` says in words what a cell shows. */
+/**
+ * A heat map. `open(i)` is called for the cell that was pressed; `describe(i)`
+ * says in words what a cell shows; `mark(i)` is the colour of a mark in its corner, `null` for none.
+ */
 export class HeatMap {
     #surface = new Surface((context, width, height) => this.#draw(context, width, height));
     #describe;
+    #mark;
     #open;
     #rows = [];
     #value = () => 0;
@@ -21,27 +25,33 @@ export class HeatMap {
     #size = LARGEST;
     #across = 1;
     #shades = null;
-    #tip = make("div.heat-tip", { "aria-live": "polite", role: "status" });
+    /** Says in words what is pointed at. */
+    tip = make("div.heat-tip", { "aria-live": "polite", role: "status" });
     #frame;
 
-    constructor({ describe, open }) {
+    constructor({ describe, mark: markOf, open }) {
+        this.#mark = markOf;
         this.#describe = describe;
         this.#open = open;
-        this.#frame = make("div.heat-frame", {
-            tabindex: 0,
-            role: "group",
-            "aria-label": "Heat map of the endpoints. Arrow keys go from one to the next, Enter opens.",
-            pointermove: (event) => this.#pointAt(event),
-            pointerleave: () => this.#moveTo(-1),
-            blur: () => this.#moveTo(-1),
-            focus: () => this.#frame.matches(":focus-visible") && this.#moveTo(0),
-            click: (event) => {
-                this.#pointAt(event);
-                if (this.#cursor >= 0) this.#open(this.#rows[this.#cursor]);
+        this.#frame = make(
+            "div.heat-frame",
+            {
+                tabindex: 0,
+                role: "group",
+                "aria-label": "Heat map of the endpoints. Arrow keys go from one to the next, Enter opens.",
+                pointermove: (event) => this.#pointAt(event),
+                pointerleave: () => this.#moveTo(-1),
+                blur: () => this.#moveTo(-1),
+                focus: () => this.#frame.matches(":focus-visible") && this.#moveTo(0),
+                click: (event) => {
+                    this.#pointAt(event);
+                    if (this.#cursor >= 0) this.#open(this.#rows[this.#cursor]);
+                },
+                keydown: (event) => this.#press(event),
             },
-            keydown: (event) => this.#press(event),
-        }, this.#surface.canvas);
-        this.node = make("div.heat", this.#frame, this.#tip);
+            this.#surface.canvas,
+        );
+        this.node = this.#frame;
         onTheme(() => {
             this.#shades = null;
             nextFrame(this, () => this.#surface.draw());
@@ -64,7 +74,8 @@ export class HeatMap {
         const width = this.#surface.width || this.#frame.clientWidth;
         const room = Math.min(innerHeight * 0.3, 300);
         let size = LARGEST;
-        while (size > SMALLEST && Math.ceil(this.#rows.length / Math.max(1, Math.floor(width / size))) * size > room) size -= 1;
+        while (size > SMALLEST && Math.ceil(this.#rows.length / Math.max(1, Math.floor(width / size))) * size > room)
+            size -= 1;
         this.#size = size;
         this.#across = Math.max(1, Math.floor(width / size));
         const height = Math.max(1, Math.ceil(this.#rows.length / this.#across)) * size;
@@ -82,12 +93,34 @@ export class HeatMap {
             const value = this.#value(row);
             const shade = Math.min(SHADES - 1, Math.max(0, Math.round((value / this.#most) * (SHADES - 1))));
             context.fillStyle = value < 0 ? unknown : this.#shades[shade];
-            context.fillRect((index % this.#across) * this.#size, Math.floor(index / this.#across) * this.#size, edge, edge);
+            context.fillRect(
+                (index % this.#across) * this.#size,
+                Math.floor(index / this.#across) * this.#size,
+                edge,
+                edge,
+            );
+        });
+        this.#rows.forEach((row, index) => {
+            const mark = this.#mark(row);
+            if (mark === null) return;
+            context.fillStyle = colour(mark);
+            const dot = Math.max(2, Math.round(edge / 4));
+            context.fillRect(
+                (index % this.#across) * this.#size + edge - dot,
+                Math.floor(index / this.#across) * this.#size,
+                dot,
+                dot,
+            );
         });
         if (this.#cursor < 0) return;
         context.strokeStyle = colour("text");
         context.lineWidth = 2;
-        context.strokeRect((this.#cursor % this.#across) * this.#size + 1, Math.floor(this.#cursor / this.#across) * this.#size + 1, edge - 2, edge - 2);
+        context.strokeRect(
+            (this.#cursor % this.#across) * this.#size + 1,
+            Math.floor(this.#cursor / this.#across) * this.#size + 1,
+            edge - 2,
+            edge - 2,
+        );
     }
 
     #pointAt(event) {
@@ -105,16 +138,20 @@ export class HeatMap {
 
     #tell() {
         if (this.#cursor >= this.#rows.length) this.#cursor = -1;
-        setText(this.#tip, this.#cursor < 0 ? "" : this.#describe(this.#rows[this.#cursor]));
-        mark(this.#tip, "data-shown", this.#cursor >= 0);
+        setText(this.tip, this.#cursor < 0 ? "" : this.#describe(this.#rows[this.#cursor]));
+        mark(this.tip, "data-shown", this.#cursor >= 0);
     }
 
     #press(event) {
         if (event.key === "Enter" && this.#cursor >= 0) return this.#open(this.#rows[this.#cursor]);
         const last = this.#rows.length - 1;
         const next = {
-            ArrowLeft: this.#cursor - 1, ArrowRight: this.#cursor + 1, ArrowUp: this.#cursor - this.#across,
-            ArrowDown: this.#cursor + this.#across, Home: 0, End: last,
+            ArrowLeft: this.#cursor - 1,
+            ArrowRight: this.#cursor + 1,
+            ArrowUp: this.#cursor - this.#across,
+            ArrowDown: this.#cursor + this.#across,
+            Home: 0,
+            End: last,
         }[event.key];
         if (next === undefined) return;
         event.preventDefault();
@@ -133,7 +170,9 @@ function shades() {
     return Array.from({ length: SHADES }, (_, index) => {
         const at = (index / (SHADES - 1)) * (stops.length - 1);
         const from = Math.min(stops.length - 2, Math.floor(at));
-        const mixed = stops[from].map((part, place) => Math.round(part + (stops[from + 1][place] - part) * (at - from)));
+        const mixed = stops[from].map((part, place) =>
+            Math.round(part + (stops[from + 1][place] - part) * (at - from)),
+        );
         return `rgb(${mixed.join(",")})`;
     });
 }

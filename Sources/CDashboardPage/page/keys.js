@@ -12,7 +12,14 @@ const PATIENCE = 1500;
 export function startKeys(view) {
     let leaderAt = -Infinity;
     addEventListener("keydown", (event) => {
-        if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+        if (
+            event.defaultPrevented ||
+            event.ctrlKey ||
+            event.metaKey ||
+            event.altKey ||
+            document.querySelector("dialog[open]")
+        )
+            return;
         const isTyping = event.target.matches("input, textarea, select");
         if (event.key === "Escape") {
             if (isTyping) event.target.blur();

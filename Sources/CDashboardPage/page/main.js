@@ -17,7 +17,12 @@ import { createRequests } from "./view-requests.js";
 import { createRoutes } from "./view-routes.js";
 
 const VIEWS = {
-    live: createLive, endpoints: createEndpoints, requests: createRequests, routes: createRoutes, queues: createQueues, playground: createPlayground,
+    live: createLive,
+    endpoints: createEndpoints,
+    requests: createRequests,
+    routes: createRoutes,
+    queues: createQueues,
+    playground: createPlayground,
 };
 
 const store = new Store();
@@ -38,7 +43,8 @@ function showPlace() {
         element("view").append(view.node);
         scrollTo(0, 0);
     }
-    for (const link of document.querySelectorAll("nav a")) mark(link, "aria-current", link.dataset.view === name ? "page" : null);
+    for (const link of document.querySelectorAll("nav a"))
+        mark(link, "aria-current", link.dataset.view === name ? "page" : null);
     view.show(where);
     document.title = `${view.title} · Martlet`;
     setText(element("title"), view.title);
@@ -50,8 +56,13 @@ function showTick() {
     const { tick, hello } = store;
     setText(element("uptime"), `up ${duration(tick.uptime)}`);
     setText(element("version"), `martlet ${hello.version}`);
-    const problem = tick.draining ? "This gateway is draining: it ends its requests and takes no new connections."
-        : tick.obstacle ? tick.obstacle : tick.ready ? "" : "This gateway is not ready.";
+    const problem = tick.draining
+        ? "This gateway is draining: it ends its requests and takes no new connections."
+        : tick.obstacle
+          ? tick.obstacle
+          : tick.ready
+            ? ""
+            : "This gateway is not ready.";
     setText(element("obstacle"), problem);
     element("obstacle").hidden = problem === "";
 }
@@ -59,7 +70,13 @@ function showTick() {
 function showPhase() {
     const { phase, reason } = store;
     document.documentElement.dataset.phase = phase;
-    const words = { loading: "Connecting", live: "Live", lost: "Not connected", refused: "Token needed", absent: "No live feed" };
+    const words = {
+        loading: "Connecting",
+        live: "Live",
+        lost: "Not connected",
+        refused: "Token needed",
+        absent: "No live feed",
+    };
     setText(element("status"), words[phase]);
     element("lost").hidden = phase !== "lost" && phase !== "absent";
     element("loading").hidden = phase !== "loading";
@@ -75,7 +92,10 @@ function showAge() {
     const wait = feed.nextTryAt ? Math.ceil((feed.nextTryAt - performance.now()) / 1000) : 0;
     const next = wait > 0 ? ` Trying again in ${counted(wait, "second")}.` : " Trying again.";
     const age = store.tick ? ` What is shown is of ${clock(store.tick.t)}.` : "";
-    const absent = store.phase === "absent" ? "This program has no live feed: it may be started with --dashboard=false." : store.reason;
+    const absent =
+        store.phase === "absent"
+            ? "This program has no live feed: it may be started with --dashboard=false."
+            : store.reason;
     setText(element("lost-reason"), absent + age + next);
 }
 

@@ -3,7 +3,10 @@
 /** The parts of the current address, decoded; `["live"]` when there is none. */
 export function place() {
     const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
-    const parts = path.split("/").filter((part) => part !== "").map(decode);
+    const parts = path
+        .split("/")
+        .filter((part) => part !== "")
+        .map(decode);
     return { parts: parts.length ? parts : ["live"], query: new URLSearchParams(query) };
 }
 

@@ -1,4 +1,4 @@
-// What the page knows: the last `hello`, the last tick, a row of numbers for each endpoint, and five minutes of history.
+// What the page knows: the last `hello`, the last tick, the numbers of each endpoint, and five minutes of history.
 
 /** How many seconds of history are kept. */
 export const SECONDS = 300;
@@ -10,8 +10,20 @@ export const STATES = ["available", "ejected", "draining", "stale", "unasked", "
 export const STATE_WORDS = ["Available", "Ejected", "Draining", "Stale", "Not asked yet", "Terminating"];
 
 const SERIES = [
-    "requests", "in_flight", "waiting", "errors", "ttft_p50", "ttft_p99", "itl_p50", "itl_p99", "prompt_tokens",
-    "output_tokens", "cache_hit", "decision_p50", "decision_p99", "cpu",
+    "requests",
+    "in_flight",
+    "waiting",
+    "errors",
+    "ttft_p50",
+    "ttft_p99",
+    "itl_p50",
+    "itl_p99",
+    "prompt_tokens",
+    "output_tokens",
+    "cache_hit",
+    "decision_p50",
+    "decision_p99",
+    "cpu",
 ];
 
 const COLUMNS = ["waiting", "running", "kv", "hit", "in_flight", "age", "state"];
@@ -71,7 +83,8 @@ export class Endpoints {
         this.facts[at] = facts;
         this.adapters[at] = [];
         this.ejections[at] = null;
-        for (const name of COLUMNS) this.columns[name][at] = name === "state" ? 4 : name === "age" || name === "hit" ? -1 : 0;
+        for (const name of COLUMNS)
+            this.columns[name][at] = name === "state" ? 4 : name === "age" || name === "hit" ? -1 : 0;
     }
 
     /** Lets an endpoint go. */
@@ -128,7 +141,8 @@ export class History {
             }
         };
         // What the gateway keeps no history of goes on with what was seen here.
-        for (const name of SERIES) if (history[name] || !this.#follows(history)) place(this.series[name], history[name]);
+        for (const name of SERIES)
+            if (history[name] || !this.#follows(history)) place(this.series[name], history[name]);
         place(this.times, history.t);
     }
 
@@ -139,8 +153,12 @@ export class History {
         const { ttft, itl, decision_us: decision, ...global } = tick.global;
         const values = {
             ...global,
-            ttft_p50: ttft?.p50, ttft_p99: ttft?.p99, itl_p50: itl?.p50, itl_p99: itl?.p99,
-            decision_p50: decision && decision.p50 / 1e6, decision_p99: decision && decision.p99 / 1e6,
+            ttft_p50: ttft?.p50,
+            ttft_p99: ttft?.p99,
+            itl_p50: itl?.p50,
+            itl_p99: itl?.p99,
+            decision_p50: decision && decision.p50 / 1e6,
+            decision_p99: decision && decision.p99 / 1e6,
         };
         for (const name of SERIES) shift(this.series[name], values[name] ?? NaN);
         shift(this.times, tick.t);

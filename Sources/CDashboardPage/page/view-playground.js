@@ -16,7 +16,12 @@ class PlaygroundView {
     #sending = null;
     #isRaw = false;
     #fields;
-    #raw = make("textarea.mono", { "aria-label": "Body of the request, as JSON", rows: 16, spellcheck: "false", hidden: true });
+    #raw = make("textarea.mono", {
+        "aria-label": "Body of the request, as JSON",
+        rows: 16,
+        spellcheck: "false",
+        hidden: true,
+    });
     #form;
     #send = make("button.primary", { type: "submit" }, "Send");
     #rawToggle;
@@ -33,17 +38,51 @@ class PlaygroundView {
         this.#store = store;
         this.#listener = choice("Listener", [["", "First listener"]], () => {});
         this.#fields = {
-            model: make("input", { id: "playground-model", list: "playground-models", placeholder: "MODEL", required: true, autocomplete: "off" }),
+            model: make("input", {
+                id: "playground-model",
+                list: "playground-models",
+                placeholder: "MODEL",
+                required: true,
+                autocomplete: "off",
+            }),
             system: make("textarea", { id: "playground-system", rows: 2, placeholder: "Optional" }),
-            prompt: make("textarea", { id: "playground-prompt", rows: 6, required: true }, "Why does a swift never land?"),
+            prompt: make(
+                "textarea",
+                { id: "playground-prompt", rows: 6, required: true },
+                "Why does a swift never land?",
+            ),
             tokens: make("input", { id: "playground-tokens", type: "number", min: 1, max: 100_000, value: 128 }),
-            temperature: make("input", { id: "playground-temperature", type: "number", min: 0, max: 2, step: 0.1, value: 0.7 }),
+            temperature: make("input", {
+                id: "playground-temperature",
+                type: "number",
+                min: 0,
+                max: 2,
+                step: 0.1,
+                value: 0.7,
+            }),
             stream: make("input", { id: "playground-stream", type: "checkbox", checked: true }),
         };
-        this.#rawToggle = make("button.quiet", { type: "button", "aria-pressed": "false", click: () => this.#toggleRaw() }, "Edit JSON");
+        this.#rawToggle = make(
+            "button.quiet",
+            { type: "button", "aria-pressed": "false", click: () => this.#toggleRaw() },
+            "Edit JSON",
+        );
         this.#form = this.#makeForm();
-        this.node = make("div.view.playground", make("div.play-columns", this.#form,
-            make("section.card.play-answer", make("header.line", make("h2", "Answer"), this.#status), this.#numbers, this.#answer, this.#headers)), this.#decision);
+        this.node = make(
+            "div.view.playground",
+            make(
+                "div.play-columns",
+                this.#form,
+                make(
+                    "section.card.play-answer",
+                    make("header.line", make("h2", "Answer"), this.#status),
+                    this.#numbers,
+                    this.#answer,
+                    this.#headers,
+                ),
+            ),
+            this.#decision,
+        );
     }
 
     show() {
@@ -59,14 +98,23 @@ class PlaygroundView {
         const names = hello.pools.flatMap((pool) => pool.models);
         if (names.join() !== this.#models.dataset.names) {
             this.#models.dataset.names = names.join();
-            fill(this.#models, names.map((value) => make("option", { value })));
+            fill(
+                this.#models,
+                names.map((value) => make("option", { value })),
+            );
         }
         if (this.#fields.model.value === "" && names[0]) this.#fields.model.value = names[0];
-        setOptions(this.#listener, hello.listeners.map((listener) => [listener, listener]));
+        setOptions(
+            this.#listener,
+            hello.listeners.map((listener) => [listener, listener]),
+        );
         this.#listener.hidden = hello.listeners.length < 2;
         if (!this.#sending) setText(this.#send, hello.playground ? "Send" : "Explain");
         this.#note.hidden = hello.playground;
-        setText(this.#note, "This program only picks endpoints; the proxy before it sends. Here it tells where a request would go, without sending it.");
+        setText(
+            this.#note,
+            "This program only picks endpoints; the proxy before it sends. Here it tells where a request would go.",
+        );
     }
 
     /** Puts the cursor into the prompt. */
@@ -83,14 +131,43 @@ class PlaygroundView {
     #makeForm() {
         const { model, system, prompt, tokens, temperature, stream } = this.#fields;
         const labelled = (text, field) => make("div.field", make("label", { for: field.id }, text), field);
-        this.#parts = make("div.parts", labelled("Model", model), this.#models, labelled("System", system), labelled("Prompt", prompt),
-            make("div.row", labelled("Most tokens", tokens), labelled("Temperature", temperature),
-                make("label.check", stream, "Stream")));
-        const copies = make("div.row.copies", copyButton("Copy as curl", () => asCurl(this.#url(), this.#body())), copyButton("Copy as Python", () => asPython(this.#base(), this.#body())));
-        return make("form.card", { submit: (event) => this.#submit(event), keydown: (event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#form.requestSubmit();
-        } }, make("header.line", make("h2", "Request"), this.#listener, this.#rawToggle), this.#note, this.#parts, this.#raw,
-        make("div.row.send-row", this.#send, make("span.muted.hint", make("kbd", "Ctrl"), " ", make("kbd", "Enter"))), copies);
+        this.#parts = make(
+            "div.parts",
+            labelled("Model", model),
+            this.#models,
+            labelled("System", system),
+            labelled("Prompt", prompt),
+            make(
+                "div.row",
+                labelled("Max tokens", tokens),
+                labelled("Temperature", temperature),
+                make("label.check", stream, "Stream"),
+            ),
+        );
+        const copies = make(
+            "div.row.copies",
+            copyButton("Copy as curl", () => asCurl(this.#url(), this.#body())),
+            copyButton("Copy as Python", () => asPython(this.#base(), this.#body())),
+        );
+        return make(
+            "form.card",
+            {
+                submit: (event) => this.#submit(event),
+                keydown: (event) => {
+                    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#form.requestSubmit();
+                },
+            },
+            make("header.line", make("h2", "Request"), this.#listener, this.#rawToggle),
+            this.#note,
+            this.#parts,
+            this.#raw,
+            make(
+                "div.row.send-row",
+                this.#send,
+                make("span.muted.hint", make("kbd", "Ctrl"), " ", make("kbd", "Enter")),
+            ),
+            copies,
+        );
     }
 
     #parts;
@@ -119,8 +196,12 @@ class PlaygroundView {
         const messages = [{ role: "user", content: prompt.value }];
         if (system.value.trim()) messages.unshift({ role: "system", content: system.value });
         return {
-            model: model.value, messages, max_tokens: Number(tokens.value) || 128, temperature: Number(temperature.value),
-            stream: stream.checked, ...(stream.checked ? { stream_options: { include_usage: true } } : {}),
+            model: model.value,
+            messages,
+            max_tokens: Number(tokens.value) || 128,
+            temperature: Number(temperature.value),
+            stream: stream.checked,
+            ...(stream.checked ? { stream_options: { include_usage: true } } : {}),
         };
     }
 
@@ -163,7 +244,12 @@ class PlaygroundView {
     }
 
     async #explain(body) {
-        const decision = await askJSON("api/explain", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal: this.#sending.signal });
+        const decision = await askJSON("api/explain", {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(body),
+            signal: this.#sending.signal,
+        });
         setText(this.#status, "Nothing was sent.");
         this.#showDecision([decision], "Where it would go");
     }
@@ -171,7 +257,9 @@ class PlaygroundView {
     async #sendBody(body) {
         const begun = performance.now();
         const answer = await ask("api/playground", {
-            method: "POST", headers: { "content-type": "application/json" }, signal: this.#sending.signal,
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            signal: this.#sending.signal,
             body: JSON.stringify({ listener: this.#listener.value || null, path: `/${PATH}`, headers: {}, body }),
         });
         const status = Number(answer.headers.get("x-playground-status") ?? answer.status);
@@ -223,19 +311,34 @@ class PlaygroundView {
         const speed = tokens > 1 && now > since ? (tokens - (first === null ? 0 : 1)) / ((now - since) / 1000) : null;
         const cached = usage?.prompt_tokens_details?.cached_tokens;
         const rows = [
-            ["First token", first === null ? ["–", ""] : durationParts((first - begun) / 1000)], ["In all", durationParts((now - begun) / 1000)],
+            ["First token", first === null ? ["–", ""] : durationParts((first - begun) / 1000)],
+            ["In all", durationParts((now - begun) / 1000)],
             ["Speed", speed === null ? ["–", ""] : [short(speed), "tokens/s"]],
-            ["Tokens", [usage ? `${count(usage.prompt_tokens)} → ${count(tokens)}` : count(tokens), cached ? `${count(cached)} cached` : ""]],
+            [
+                "Tokens",
+                [
+                    usage ? `${count(usage.prompt_tokens)} → ${count(tokens)}` : count(tokens),
+                    cached ? `${count(cached)} cached` : "",
+                ],
+            ],
         ];
         this.#numbers.hidden = false;
-        fill(this.#numbers, rows.map(([name, [value, unit]]) => make("div", make("dt", name), make("dd", value, unit && make("span.unit", unit)))));
+        fill(
+            this.#numbers,
+            rows.map(([name, [value, unit]]) =>
+                make("div", make("dt", name), make("dd", value, unit && make("span.unit", unit))),
+            ),
+        );
     }
 
     #showHeaders(text) {
         if (!text) return;
         const headers = Object.entries(JSON.parse(text));
         this.#headers.hidden = headers.length === 0;
-        fill(this.#headers.lastChild, headers.map(([name, value]) => make("div", make("dt", name), make("dd", String(value)))));
+        fill(
+            this.#headers.lastChild,
+            headers.map(([name, value]) => make("div", make("dt", name), make("dd", String(value)))),
+        );
     }
 
     async #askDecision(id) {
@@ -250,8 +353,11 @@ class PlaygroundView {
 
     #showDecision(decisions, title, id = null) {
         this.#decision.hidden = false;
-        fill(this.#decision, decisionNode(decisions[0], title),
-            id && make("p", make("a", { href: address("requests", id) }, "Its timeline and all attempts")));
+        fill(
+            this.#decision,
+            decisionNode(decisions[0], title),
+            id && make("p", make("a", { href: address("requests", id) }, "Its timeline and all attempts")),
+        );
     }
 }
 

@@ -32,9 +32,20 @@ export function createQueues({ store }) {
 function showNone(node, cards) {
     cards.clear();
     if (node.firstChild?.className === "card placeholder") return;
-    fill(node, make("section.card.placeholder", make("h2", "No pool has a queue"),
-        make("p", "With flow control, requests wait here by priority and tenant while the model servers are full, "
-            + "instead of in the servers' own queues. The gate ", make("code", "flowControl"), " of the endpoint picker's configuration turns it on.")));
+    fill(
+        node,
+        make(
+            "section.card.placeholder",
+            make("h2", "No pool has a queue"),
+            make(
+                "p",
+                "With flow control, requests wait here by priority and tenant while the model servers are full, " +
+                    "instead of in the servers' own queues. The gate ",
+                make("code", "flowControl"),
+                " of the endpoint picker's configuration turns it on.",
+            ),
+        ),
+    );
 }
 
 class PoolCard {
@@ -45,15 +56,24 @@ class PoolCard {
     #none = make("p.empty", "Nothing waits.");
 
     constructor() {
-        this.node = make("section.card", make("header.line", this.#title, this.#facts),
-            make("div.meter.wide", { role: "img" }, this.#saturation), this.#bands, this.#none);
+        this.node = make(
+            "section.card",
+            make("header.line", this.#title, this.#facts),
+            make("div.meter.wide", { role: "img" }, this.#saturation),
+            this.#bands,
+            this.#none,
+        );
     }
 
     show(name, pool) {
         const { queue, saturation } = pool;
         setText(this.#title, name);
         const limit = queue.max_requests ? ` of ${count(queue.max_requests)}` : "";
-        setText(this.#facts, `${count(queue.requests)}${limit} waiting, ${bytes(queue.bytes)}, ${counted(queue.running, "request")} running, saturation ${share(saturation)}`);
+        setText(
+            this.#facts,
+            `${count(queue.requests)}${limit} waiting, ${bytes(queue.bytes)}, ` +
+                `${counted(queue.running, "request")} running, saturation ${share(saturation)}`,
+        );
         const tone = saturation >= 1 ? "bad" : saturation >= 0.8 ? "warn" : "good";
         this.#saturation.style.inlineSize = `${Math.min(1, saturation ?? 0) * 100}%`;
         mark(this.#saturation, "data-tone", tone);
@@ -68,8 +88,13 @@ class PoolCard {
 }
 
 function bandNode() {
-    return make("section.band", make("header.line", make("h3"), make("p.summary")), make("div.meter.wide", make("i", { "data-tone": "accent" })),
-        make("table.bars", { "aria-label": "Flows" }, make("tbody")), make("p.summary", { hidden: true }));
+    return make(
+        "section.band",
+        make("header.line", make("h3"), make("p.summary")),
+        make("div.meter.wide", make("i", { "data-tone": "accent" })),
+        make("table.bars", { "aria-label": "Flows" }, make("tbody")),
+        make("p.summary", { hidden: true }),
+    );
 }
 
 function showBand(node, band) {
@@ -78,12 +103,21 @@ function showBand(node, band) {
     const limit = band.max_requests ? ` of ${count(band.max_requests)}` : "";
     setText(head.lastChild, `${count(band.requests)}${limit} waiting, ${bytes(band.bytes)}`);
     meter.hidden = !band.max_requests;
-    if (band.max_requests) meter.firstChild.style.inlineSize = `${Math.min(1, band.requests / band.max_requests) * 100}%`;
+    if (band.max_requests)
+        meter.firstChild.style.inlineSize = `${Math.min(1, band.requests / band.max_requests) * 100}%`;
     const body = table.firstChild;
     const most = band.flows.reduce((greatest, flow) => Math.max(greatest, flow.waiting + flow.running), 1);
     while (body.rows.length > band.flows.length) body.lastChild.remove();
     while (body.rows.length < band.flows.length) {
-        body.append(make("tr", make("th", { scope: "row" }), make("td.bar.stacked", make("i", { "data-tone": "amber" }), make("i", { "data-tone": "good" })), make("td.number"), make("td.number.muted")));
+        body.append(
+            make(
+                "tr",
+                make("th", { scope: "row" }),
+                make("td.bar.stacked", make("i", { "data-tone": "amber" }), make("i", { "data-tone": "green" })),
+                make("td.number"),
+                make("td.number.muted"),
+            ),
+        );
     }
     band.flows.forEach((flow, index) => {
         const [name, bar, waiting, running] = body.rows[index].cells;

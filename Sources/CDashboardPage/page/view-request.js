@@ -33,20 +33,41 @@ export class RequestPage {
         // A decision is made before its request ends: the first of them is the oldest.
         const attempts = [...decisions].reverse();
         return [
-            make("header.request-head", make("a.button.quiet", { href: address("requests") }, icon("back"), "Requests"),
-                make("h2.mono", id), copyButton("Copy id", () => id)),
-            summary ? [facts(summary), timeline(summary)] : decisions.length > 0 && make("p.notice", "The request is still running, or ended too long ago."),
-            attempts.map((decision, index) => make("section.card", { "aria-label": `Attempt ${index + 1}` },
-                decisionNode(decision, attempts.length > 1 ? `Attempt ${decision.attempt + 1}` : "Decision"))),
-            decisions.length === 0 && make("section.card.placeholder", make("h2", "No decision"),
-                make("p", summary && !summary.has_decision ? "The gateway answered this request before an endpoint was chosen." : reason)),
+            make(
+                "header.request-head",
+                make("a.button.quiet", { href: address("requests") }, icon("back"), "Requests"),
+                make("h2.mono", id),
+                copyButton("Copy id", () => id),
+            ),
+            summary
+                ? [facts(summary), timeline(summary)]
+                : decisions.length > 0 && make("p.notice", "The request is still running, or ended too long ago."),
+            attempts.map((decision, index) =>
+                make(
+                    "section.card",
+                    { "aria-label": `Attempt ${index + 1}` },
+                    decisionNode(decision, attempts.length > 1 ? `Attempt ${decision.attempt + 1}` : "Decision"),
+                ),
+            ),
+            decisions.length === 0 &&
+                make(
+                    "section.card.placeholder",
+                    make("h2", "No decision"),
+                    make(
+                        "p",
+                        summary && !summary.has_decision
+                            ? "The gateway answered this request before an endpoint was chosen."
+                            : reason,
+                    ),
+                ),
         ];
     }
 }
 
 function facts(request) {
     const name = request.reason ?? request.outcome;
-    const rewritten = request.target_model && request.target_model !== request.model ? ` → ${request.target_model}` : "";
+    const rewritten =
+        request.target_model && request.target_model !== request.model ? ` → ${request.target_model}` : "";
     const rows = [
         ["Outcome", make("span.state", { "data-tone": outcomeTone(name) }, words(name))],
         ["Status", request.status || "none"],
@@ -63,8 +84,14 @@ function facts(request) {
         ["Path", request.target],
         ["Ended", ago(request.age_seconds)],
     ];
-    return make("section.card", request.message && make("p.notice", { "data-tone": outcomeTone(name) }, request.message),
-        make("dl.facts.grid-facts", rows.map(([term, value]) => make("div", make("dt", term), make("dd", value)))));
+    return make(
+        "section.card",
+        request.message && make("p.notice", { "data-tone": outcomeTone(name) }, request.message),
+        make(
+            "dl.facts.grid-facts",
+            rows.map(([term, value]) => make("div", make("dt", term), make("dd", value))),
+        ),
+    );
 }
 
 /** The request's time as one bar: waited, decided, until the first token, until its end. */
@@ -76,14 +103,32 @@ function timeline(request) {
     const parts = [
         ["Waited for its turn", waited, "amber"],
         ["Decided", decided, "violet"],
-        [known(request.ttft_seconds) ? "Until the first token" : "Until its end", Math.max(0, first - waited - decided), "accent"],
+        [
+            known(request.ttft_seconds) ? "Until the first token" : "Until its end",
+            Math.max(0, first - waited - decided),
+            "accent",
+        ],
         ["Until its end", Math.max(0, total - first), "green"],
     ].filter(([, seconds]) => seconds > 0);
-    const bar = make("div.timeline", { "aria-hidden": "true" }, parts.map(([, seconds, tone]) => {
-        const part = make("i", { "data-tone": tone });
-        part.style.flexGrow = String(seconds / (total || 1));
-        return part;
-    }));
-    return make("section.card", { "aria-label": "Timeline" }, make("header.line", make("h2", "Timeline"), make("p.summary", `${duration(total)} in all`)), bar,
-        make("ul.timeline-keys", parts.map(([name, seconds, tone]) => make("li", make("i", { "data-tone": tone }), name, make("b", duration(seconds))))));
+    const bar = make(
+        "div.timeline",
+        { "aria-hidden": "true" },
+        parts.map(([, seconds, tone]) => {
+            const part = make("i", { "data-tone": tone });
+            part.style.flexGrow = String(seconds / (total || 1));
+            return part;
+        }),
+    );
+    return make(
+        "section.card",
+        { "aria-label": "Timeline" },
+        make("header.line", make("h2", "Timeline"), make("p.summary", `${duration(total)} in all`)),
+        bar,
+        make(
+            "ul.timeline-keys",
+            parts.map(([name, seconds, tone]) =>
+                make("li", make("i", { "data-tone": tone }), name, make("b", duration(seconds))),
+            ),
+        ),
+    );
 }

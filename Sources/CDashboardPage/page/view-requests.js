@@ -38,18 +38,65 @@ class RequestsView {
         this.#endpoint = this.#field("Endpoint", "endpoint");
         this.#selects = {
             model: this.#choice("Model", "model", [["", "All models"]]),
-            outcome: this.#choice("Outcome", "outcome", [["", "All outcomes"], ["completed", "Completed"], ["failed", "Not completed"]]),
+            outcome: this.#choice("Outcome", "outcome", [
+                ["", "All outcomes"],
+                ["completed", "Completed"],
+                ["failed", "Not completed"],
+            ]),
             pool: this.#choice("Pool", "pool", [["", "All pools"]]),
-            limit: this.#choice("How many", "limit", LIMITS.map((limit) => [String(limit), `${count(limit)} at most`])),
+            limit: this.#choice(
+                "How many",
+                "limit",
+                LIMITS.map((limit) => [String(limit), `${count(limit)} at most`]),
+            ),
         };
-        this.#pause = make("button.quiet", { type: "button", "aria-pressed": "false", click: () => this.#togglePause() }, icon("pause"), make("span", "Pause"));
-        const titles = [["Time"], ["Model"], ["Outcome"], ["Endpoint"], ["Waited", true], ["First token", true], ["Duration", true], ["Tokens", true], ["Decision", true]];
-        this.#list = make("div",
-            make("div.toolbar", make("label.search", icon("search"), this.#search), Object.values(this.#selects), this.#endpoint, this.#pause, this.#status),
-            make("div.card.flush.scroll-x", { tabindex: 0, role: "region", "aria-label": "Last requests" },
-                make("table.requests", { click: (event) => this.#click(event) },
-                    make("thead", make("tr", titles.map(([title, isNumber]) => make(isNumber ? "th.number" : "th", { scope: "col" }, title)))), this.#body),
-                this.#empty));
+        this.#pause = make(
+            "button.quiet",
+            { type: "button", "aria-pressed": "false", click: () => this.#togglePause() },
+            icon("pause"),
+            make("span", "Pause"),
+        );
+        const titles = [
+            ["Time"],
+            ["Model"],
+            ["Outcome"],
+            ["Endpoint"],
+            ["Waited", true],
+            ["First token", true],
+            ["Duration", true],
+            ["Tokens", true],
+            ["Decision", true],
+        ];
+        this.#list = make(
+            "div",
+            make(
+                "div.toolbar",
+                make("label.search", icon("search"), this.#search),
+                Object.values(this.#selects),
+                this.#endpoint,
+                this.#pause,
+                this.#status,
+            ),
+            make(
+                "div.card.flush.scroll-x",
+                { tabindex: 0, role: "region", "aria-label": "Last requests" },
+                make(
+                    "table.requests",
+                    { click: (event) => this.#click(event) },
+                    make(
+                        "thead",
+                        make(
+                            "tr",
+                            titles.map(([title, isNumber]) =>
+                                make(isNumber ? "th.number" : "th", { scope: "col" }, title),
+                            ),
+                        ),
+                    ),
+                    this.#body,
+                ),
+                this.#empty,
+            ),
+        );
         this.node = make("div.view", this.#list, this.#page.node);
         this.#list.addEventListener("keydown", (event) => this.#press(event));
     }
@@ -85,15 +132,23 @@ class RequestsView {
         for (const model of pools.flatMap((pool) => pool.models)) this.#models.add(model);
         setOptions(this.#selects.pool, [["", "All pools"], ...pools.map((pool) => [pool.name, pool.name])]);
         this.#selects.pool.hidden = pools.length < 2;
-        setOptions(this.#selects.model, [["", "All models"], ...[...this.#models].sort().map((model) => [model, model])]);
+        setOptions(this.#selects.model, [
+            ["", "All models"],
+            ...[...this.#models].sort().map((model) => [model, model]),
+        ]);
     }
 
     #field(label, key, type = "text") {
         let timer = 0;
-        const field = make("input", { type, placeholder: label, "aria-label": label, input: () => {
-            clearTimeout(timer);
-            timer = setTimeout(() => this.#filterBy(key, field.value.trim()), 150);
-        } });
+        const field = make("input", {
+            type,
+            placeholder: label,
+            "aria-label": label,
+            input: () => {
+                clearTimeout(timer);
+                timer = setTimeout(() => this.#filterBy(key, field.value.trim()), 150);
+            },
+        });
         return field;
     }
 
@@ -129,14 +184,20 @@ class RequestsView {
                 setText(this.#status, `The requests cannot be shown: ${error.message}`);
             }
         }
-        if (this.#asking === asking && this.#isShown && !this.#isPaused && !this.#list.hidden) this.#timer = setTimeout(() => this.#poll(), EVERY);
+        if (this.#asking === asking && this.#isShown && !this.#isPaused && !this.#list.hidden)
+            this.#timer = setTimeout(() => this.#poll(), EVERY);
     }
 
     #showRows({ requests, running }) {
         setText(this.#status, `${counted(requests.length, "request")} shown, ${count(running)} running`);
         const isFiltered = Object.entries(this.#filter).some(([key, value]) => key !== "limit" && value !== "");
         this.#empty.hidden = requests.length > 0;
-        setText(this.#empty, isFiltered ? "No request that the gateway remembers is like that." : "No request has ended yet. Send one, or use the playground.");
+        setText(
+            this.#empty,
+            isFiltered
+                ? "No request that the gateway remembers is like that."
+                : "No request has ended yet. Send one, or use the playground.",
+        );
         const seen = new Map();
         const kept = new Map();
         let before = null;
@@ -156,7 +217,12 @@ class RequestsView {
         for (const [key, row] of this.#rows) if (!kept.has(key)) row.remove();
         this.#rows = kept;
         const others = [...this.#outcomes].filter((outcome) => outcome !== "completed").sort();
-        setOptions(this.#selects.outcome, [["", "All outcomes"], ["completed", "Completed"], ["failed", "Not completed"], ...others.map((outcome) => [outcome, words(outcome)])]);
+        setOptions(this.#selects.outcome, [
+            ["", "All outcomes"],
+            ["completed", "Completed"],
+            ["failed", "Not completed"],
+            ...others.map((outcome) => [outcome, words(outcome)]),
+        ]);
         if (this.#store.hello) this.update();
     }
 
@@ -176,7 +242,9 @@ class RequestsView {
 }
 
 function rowNode() {
-    const cells = ["", "", "", "", "number", "number", "number", "number", "number"].map((name) => make(name ? `td.${name}` : "td"));
+    const cells = ["", "", "", "", "number", "number", "number", "number", "number"].map((name) =>
+        make(name ? `td.${name}` : "td"),
+    );
     cells[0].append(make("a"));
     cells[2].append(make("span.state"));
     return make("tr", cells);
@@ -194,7 +262,11 @@ function write(row, request) {
     setText(outcome.firstChild, words(name));
     mark(outcome.firstChild, "data-tone", outcomeTone(name));
     mark(outcome, "title", request.message);
-    setText(endpoint, (request.endpoint ? request.endpoint.replace(/^default\//, "") : "–") + (request.attempts > 1 ? `, attempt ${request.attempts}` : ""));
+    setText(
+        endpoint,
+        (request.endpoint ? request.endpoint.replace(/^default\//, "") : "–") +
+            (request.attempts > 1 ? `, attempt ${request.attempts}` : ""),
+    );
     setText(waited, duration(request.waited_seconds));
     setText(first, duration(request.ttft_seconds));
     setText(took, duration(request.duration_seconds));

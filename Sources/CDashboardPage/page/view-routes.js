@@ -12,25 +12,69 @@ export function createRoutes({ store }) {
     const rewrites = make("div.rewrites");
     const listeners = make("p.summary");
     const none = make("p.empty", "This program has no routes of its own: the proxy before it chooses the pool.");
-    const table = make("div.scroll-x", { tabindex: 0, role: "region", "aria-label": "Routes" }, make("table.routes",
-        make("thead", make("tr", ["Listener", "Host", "Match", "Pools"].map((title) => make("th", { scope: "col" }, title)))), routes));
-    const node = make("div.view",
-        make("section.card", make("header.line", make("h2", "Routes"), listeners), table, none), rewrites);
+    const table = make(
+        "div.scroll-x",
+        { tabindex: 0, role: "region", "aria-label": "Routes" },
+        make(
+            "table.routes",
+            make(
+                "thead",
+                make(
+                    "tr",
+                    ["Listener", "Host", "Match", "Pools"].map((title) => make("th", { scope: "col" }, title)),
+                ),
+            ),
+            routes,
+        ),
+    );
+    const node = make(
+        "div.view",
+        make("section.card", make("header.line", make("h2", "Routes"), listeners), table, none),
+        rewrites,
+    );
     let shown = "";
 
     function showFacts() {
         const { hello } = store;
-        const text = JSON.stringify([hello.routes, hello.listeners, hello.actions, hello.pools.map((pool) => [pool.name, pool.rewrites])]);
+        const text = JSON.stringify([
+            hello.routes,
+            hello.listeners,
+            hello.actions,
+            hello.pools.map((pool) => [pool.name, pool.rewrites]),
+        ]);
         if (text === shown) return;
         shown = text;
         setText(listeners, hello.listeners.join(", "));
         none.hidden = hello.routes.length > 0;
         table.hidden = hello.routes.length === 0;
-        fill(routes, hello.routes.map((route) => make("tr", make("td", route.listener), make("td", route.host),
-            make("td", match(route)), make("td", backends(route.backends, hello)))));
-        fill(rewrites, hello.pools.flatMap((pool) => pool.rewrites.map((rewrite) => rewriteCard(pool, rewrite, hello.actions))));
-        if (rewrites.childElementCount === 0) fill(rewrites, make("section.card.placeholder", make("h2", "No model is rewritten"),
-            make("p", "An InferenceModelRewrite sends shares of a model's requests to other models or adapters; its rollout is seen here.")));
+        fill(
+            routes,
+            hello.routes.map((route) =>
+                make(
+                    "tr",
+                    make("td", route.listener),
+                    make("td", route.host),
+                    make("td", match(route)),
+                    make("td", backends(route.backends, hello)),
+                ),
+            ),
+        );
+        fill(
+            rewrites,
+            hello.pools.flatMap((pool) => pool.rewrites.map((rewrite) => rewriteCard(pool, rewrite, hello.actions))),
+        );
+        if (rewrites.childElementCount === 0)
+            fill(
+                rewrites,
+                make(
+                    "section.card.placeholder",
+                    make("h2", "No model is rewritten"),
+                    make(
+                        "p",
+                        "An InferenceModelRewrite sends shares of a model's requests to others; its rollout is seen here.",
+                    ),
+                ),
+            );
     }
 
     function update() {
@@ -47,20 +91,33 @@ export function createRoutes({ store }) {
 function match(route) {
     const kind = { prefix: "", exact: " exactly", regex: " by expression" }[route.path_kind] ?? "";
     return [
-        route.method && make("span.chip", route.method), make("code", route.path), kind,
+        route.method && make("span.chip", route.method),
+        make("code", route.path),
+        kind,
         route.headers.map((header) => make("span.chip", `${header.name}: ${header.value}`)),
     ];
 }
 
 function backends(list, hello) {
     const all = list.reduce((total, backend) => total + backend.weight, 0);
-    return make("div.backends", list.map((backend) => {
-        const index = hello.pools.findIndex((pool) => pool.name === backend.pool && pool.namespace === backend.namespace);
-        const name = index < 0 ? backend.pool : make("a", { href: `${address("endpoints")}?pool=${index}` }, backend.pool);
-        const bar = make("i", { "data-tone": "accent" });
-        bar.style.inlineSize = `${all ? (backend.weight / all) * 100 : 0}%`;
-        return make("div", name, make("div.meter", bar), make("span.number", all ? share(backend.weight / all) : "never"));
-    }));
+    return make(
+        "div.backends",
+        list.map((backend) => {
+            const index = hello.pools.findIndex(
+                (pool) => pool.name === backend.pool && pool.namespace === backend.namespace,
+            );
+            const name =
+                index < 0 ? backend.pool : make("a", { href: `${address("endpoints")}?pool=${index}` }, backend.pool);
+            const bar = make("i", { "data-tone": "accent" });
+            bar.style.inlineSize = `${all ? (backend.weight / all) * 100 : 0}%`;
+            return make(
+                "div",
+                name,
+                make("div.meter", bar),
+                make("span.number", all ? share(backend.weight / all) : "never"),
+            );
+        }),
+    );
 }
 
 function rewriteCard(pool, rewrite, actions) {
@@ -70,16 +127,42 @@ function rewriteCard(pool, rewrite, actions) {
     const rows = rewrite.targets.map((target) => {
         const configured = make("i", { "data-tone": "accent" });
         configured.style.inlineSize = `${all ? (target.weight / all) * 100 : 0}%`;
-        const edit = actions && make("button.quiet", { type: "button", "aria-label": `Change the weight of ${target.model}`, click: () => changeWeight(pool, rewrite, target) }, "Change");
-        return make("tr", { "data-target": `${rewrite.name}/${target.model}` }, make("th", { scope: "row" }, target.model), make("td.number", count(target.weight)),
+        const edit =
+            actions &&
+            make(
+                "button.quiet",
+                {
+                    type: "button",
+                    "aria-label": `Change the weight of ${target.model}`,
+                    click: () => changeWeight(pool, rewrite, target),
+                },
+                "Change",
+            );
+        return make(
+            "tr",
+            { "data-target": `${rewrite.name}/${target.model}` },
+            make("th", { scope: "row" }, target.model),
+            make("td.number", count(target.weight)),
             make("td.share", make("span", all ? share(target.weight / all) : "–"), make("div.meter", configured)),
             make("td.share.observed", make("span"), make("div.meter", make("i", { "data-tone": "green" }))),
-            make("td.number.requests"), actions && make("td", edit));
+            make("td.number.requests"),
+            actions && make("td", edit),
+        );
     });
     const titles = ["Target", "Weight", "Configured", "Observed", "Requests", ...(actions ? ["Rollout"] : [])];
-    return make("section.card", { "data-rewrite": rewrite.name }, make("header.line", make("h2", rewrite.name), make("p.summary", `${models} in ${pool.name}${sticky}`)),
-        make("div.scroll-x", { tabindex: 0, role: "region", "aria-label": `Targets of ${rewrite.name}` },
-            make("table", make("thead", make("tr", titles.map((title) => make("th", { scope: "col" }, title)))), make("tbody", rows))));
+    const head = titles.map((title) =>
+        make(title === "Weight" || title === "Requests" ? "th.number" : "th", { scope: "col" }, title),
+    );
+    return make(
+        "section.card",
+        { "data-rewrite": rewrite.name },
+        make("header.line", make("h2", rewrite.name), make("p.summary", `${models} in ${pool.name}${sticky}`)),
+        make(
+            "div.scroll-x",
+            { tabindex: 0, role: "region", "aria-label": `Targets of ${rewrite.name}` },
+            make("table", make("thead", make("tr", head)), make("tbody", rows)),
+        ),
+    );
 }
 
 function showShares(card, observed) {
@@ -99,7 +182,9 @@ function showShares(card, observed) {
 async function changeWeight(pool, rewrite, target) {
     const weight = await askForWeight(rewrite, target);
     if (weight === null || weight === target.weight) return;
-    const question = `${target.model} gets the weight ${weight} instead of ${target.weight}. The configuration file is changed, and loaded anew.`;
+    const question =
+        `${target.model} gets the weight ${weight} instead of ${target.weight}. ` +
+        "The configuration file is changed, and loaded anew.";
     if (!(await confirm(`Change the rollout of ${rewrite.name}?`, question, "Change"))) return;
     try {
         const body = { rewrite: rewrite.name, namespace: pool.namespace, target: target.model, weight };
