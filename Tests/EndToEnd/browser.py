@@ -103,11 +103,9 @@ class Dashboard:
         tree = self.devtools.send("Accessibility.getFullAXTree")["nodes"]
         findings = []
         for node in tree:
-            focusable = any(
-                property["name"] == "focusable" and property["value"]["value"] for property in node.get("properties", [])
-            )
+            properties = {entry["name"]: entry["value"].get("value") for entry in node.get("properties", [])}
             role = node.get("role", {}).get("value")
-            if focusable and role not in ("RootWebArea", "main") and not node.get("name", {}).get("value", "").strip():
+            if properties.get("focusable") and role not in ("RootWebArea", "main") and not node.get("name", {}).get("value", "").strip():
                 findings.append(role)
         return findings
 
@@ -135,7 +133,9 @@ class Dashboard:
 
 
 # What runs script: handlers, timers, drawing, and what follows a promise, as the pieces of the live feed do.
-SCRIPT = {"FunctionCall", "EvaluateScript", "FireAnimationFrame", "TimerFire", "BlinkScheduler_PerformMicrotaskCheckpoint"}
+SCRIPT = {
+    "FunctionCall", "EvaluateScript", "FireAnimationFrame", "TimerFire", "BlinkScheduler_PerformMicrotaskCheckpoint",
+}
 
 
 def script_per_frame(events):

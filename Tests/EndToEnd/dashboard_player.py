@@ -161,7 +161,8 @@ class World:
         scorers = [
             {"stage": "scorer", "plugin": name, "microseconds": 9.5, "weight": weight, "scores": scores}
             for name, weight, scores in (
-                ("queue-scorer", 2, queue), ("kv-cache-utilization-scorer", 2, cache), ("prefix-cache-scorer", 3, prefix)
+                ("queue-scorer", 2, queue), ("kv-cache-utilization-scorer", 2, cache),
+                ("prefix-cache-scorer", 3, prefix),
             )
         ]
         return {

@@ -15,8 +15,11 @@ export function weakContrasts() {
         0.2126 * linear(colour.red) + 0.7152 * linear(colour.green) + 0.0722 * linear(colour.blue);
     const background = (element) => {
         const layers = [];
-        for (let one = element; one; one = one.parentElement) layers.push(parse(getComputedStyle(one).backgroundColor));
-        return layers.reverse().reduce((below, top) => over(top, below), { red: 255, green: 255, blue: 255, alpha: 1 });
+        for (let one = element; one; one = one.parentElement) {
+            layers.push(parse(getComputedStyle(one).backgroundColor));
+        }
+        const paper = { red: 255, green: 255, blue: 255, alpha: 1 };
+        return layers.reverse().reduce((below, top) => over(top, below), paper);
     };
     const findings = new Set();
     const judge = (element, style, text) => {
@@ -33,7 +36,8 @@ export function weakContrasts() {
     while (walker.nextNode()) {
         const element = walker.currentNode.parentElement;
         const isShown = element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-        if (walker.currentNode.data.trim() && isShown) judge(element, getComputedStyle(element), walker.currentNode.data);
+        const text = walker.currentNode.data;
+        if (text.trim() && isShown) judge(element, getComputedStyle(element), text);
     }
     for (const field of document.querySelectorAll("input, textarea, select")) {
         if (!field.checkVisibility({ visibilityProperty: true })) continue;
@@ -48,8 +52,8 @@ export function structureFaults() {
     const findings = [];
     const shown = (selector) =>
         [...document.querySelectorAll(selector)].filter((node) => node.checkVisibility({ visibilityProperty: true }));
-    for (const [selector, name] of [["header.top", "banner"], ["nav", "navigation"], ["main", "main"], ["h1", "h1"]]) {
-        if (shown(selector).length !== 1) findings.push(`${shown(selector).length} of ${name}`);
+    for (const selector of ["header.top", "nav", "main", "h1"]) {
+        if (shown(selector).length !== 1) findings.push(`${shown(selector).length} of ${selector}`);
     }
     const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
     for (const id of ids.filter((one, place) => ids.indexOf(one) !== place)) findings.push(`two elements are #${id}`);

@@ -140,7 +140,7 @@ def test_a_decision_over_a_thousand_endpoints(play, pictures):
     assert rows.nth(0).get_attribute("class") == "picked"
     page.locator("button.more").click()
     assert rows.count() == 1_000
-    assert dashboard.focused("node => node.closest('tr').rowIndex") == 51, "who shows more goes on with the first of them"
+    assert dashboard.focused("node => node.closest('tr').rowIndex") == 51, "the first of those that came"
     assert page.locator("tr.removed-row").count() == 100
     page.locator("th[data-key=waiting] button").click()
     assert page.locator("th[data-key=waiting]").get_attribute("aria-sort") == "descending"

@@ -88,7 +88,7 @@ export async function askForWeight(rewrite, target) {
  */
 export async function actWithToken(path, body) {
     let explanation =
-        "This changes the gateway, and needs its admin token (--admin-token-file), which is kept until the tab is closed.";
+        "This changes the gateway, and needs its admin token (--admin-token-file). It is kept until the tab is closed.";
     for (;;) {
         if (!hasAdminToken()) {
             const token = await askForToken("Admin token", explanation);

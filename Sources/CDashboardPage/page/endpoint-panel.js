@@ -178,10 +178,11 @@ export class EndpointPanel {
     }
 
     async #askDrain() {
-        const [pool, namespace, endpoint] = this.#names;
+        const [pool, , endpoint] = this.#names;
+        const { namespace } = this.#store.hello.pools.find((one) => one.name === pool);
         const draining = STATES[this.#store.endpoints.columns.state[this.#at]] !== "draining";
         const explanation = draining
-            ? "It gets no new request; those that run on it end. So it stays until it is taken back, or the gateway restarts."
+            ? "It gets no new request; those that run on it end. It can be taken back; a restart takes it back, too."
             : "It gets new requests again.";
         const action = draining ? "Drain" : "Take back";
         if (!(await confirm(`${action} ${endpoint}?`, explanation, action))) return;

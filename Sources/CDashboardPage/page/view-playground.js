@@ -1,7 +1,8 @@
 // The playground: sends a request through the gateway, shows the answer as it comes, and why it came from where it did.
 
-import { ask, askJSON, refusal } from "./access.js";
+import { ask, askJSON, hasAdminToken, refusal, setAdminToken } from "./access.js";
 import { decisionNode } from "./decision.js";
+import { askForToken } from "./dialogs.js";
 import { choice, copyButton, fill, make, mark, setOptions, setText } from "./dom.js";
 import { events } from "./events.js";
 import { count, durationParts, short } from "./format.js";
@@ -256,11 +257,11 @@ class PlaygroundView {
 
     async #sendBody(body) {
         const begun = performance.now();
-        const answer = await ask("api/playground", {
-            method: "POST",
-            headers: { "content-type": "application/json" },
-            signal: this.#sending.signal,
-            body: JSON.stringify({ listener: this.#listener.value || null, path: `/${PATH}`, headers: {}, body }),
+        const answer = await this.#play({
+            listener: this.#listener.value || null,
+            path: `/${PATH}`,
+            headers: {},
+            body,
         });
         const status = Number(answer.headers.get("x-playground-status") ?? answer.status);
         const id = answer.headers.get("x-request-id");
@@ -274,6 +275,25 @@ class PlaygroundView {
             this.#showWhole(await answer.json(), begun, status);
         }
         if (id) await this.#askDecision(id);
+    }
+
+    /** Asks for the answer; with the admin token, where the gateway wants it for this. */
+    async #play(wish) {
+        for (;;) {
+            const answer = await ask("api/playground", {
+                method: "POST",
+                headers: { "content-type": "application/json" },
+                signal: this.#sending.signal,
+                acting: hasAdminToken(),
+                body: JSON.stringify(wish),
+            });
+            const isRefused = answer.status === 403 && !answer.headers.has("x-playground-status");
+            if (!isRefused || !this.#store.hello.actions) return answer;
+            const why = await refusal(answer);
+            const token = await askForToken("Admin token", `The gateway says: ${why.message}.`);
+            if (token === "") throw why;
+            setAdminToken(token);
+        }
     }
 
     async #stream(answer, begun, status) {

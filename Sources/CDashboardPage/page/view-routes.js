@@ -69,10 +69,7 @@ export function createRoutes({ store }) {
                 make(
                     "section.card.placeholder",
                     make("h2", "No model is rewritten"),
-                    make(
-                        "p",
-                        "An InferenceModelRewrite sends shares of a model's requests to others; its rollout is seen here.",
-                    ),
+                    make("p", "An InferenceModelRewrite sends shares of a model's requests to others. It shows here."),
                 ),
             );
     }
