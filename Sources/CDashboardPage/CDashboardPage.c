@@ -11,7 +11,14 @@ static const unsigned char index_html[] = {
 
 #define PAGE_FILE(NAME, BYTES) {NAME, BYTES, sizeof BYTES}
 
-const struct martlet_page_file martlet_page_files[] = {
+static const struct martlet_page_file martlet_page_files[] = {
     PAGE_FILE("index.html", index_html),
 };
-const size_t martlet_page_file_count = sizeof martlet_page_files / sizeof *martlet_page_files;
+
+size_t martlet_page_file_count(void) {
+    return sizeof martlet_page_files / sizeof *martlet_page_files;
+}
+
+struct martlet_page_file martlet_page_file_at(size_t index) {
+    return martlet_page_files[index];
+}
