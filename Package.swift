@@ -95,8 +95,8 @@ let package = Package(
         room(
             "MartletApp",
             [
-                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
-                "ExtProcServer", "FlowControl",
+                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "CDashboardPage", "DataLayer", "EngineClient",
+                "ExtProcProto", "ExtProcServer", "FlowControl",
                 "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery",
                 "ModelServerSimulator",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
@@ -144,6 +144,7 @@ let package = Package(
         room("HTTP2Engine", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
+        .target(name: "CDashboardPage", exclude: ["page"]),
         .target(name: "CStringScan"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
         room(

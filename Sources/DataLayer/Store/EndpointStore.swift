@@ -18,7 +18,7 @@ package final class EndpointStore: EndpointSink {
         var names: ServedModels.Names?
         var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
         var lastListener = 0
-        /// How many endpoints are not simply available; while 0 nothing depends on time.
+        /// How many endpoints are not simply available; while 0 all are candidates, and nothing depends on time.
         var unhealthyCount = 0
     }
 
@@ -78,7 +78,7 @@ package final class EndpointStore: EndpointSink {
             guard let left = state.table.replace(endpoints) else { return nil }
             state.view = nil
             state.names = nil
-            state.unhealthyCount = state.table.records.count { $0.health.standing != .available }
+            state.unhealthyCount = state.table.records.count { !$0.isPlain }
             for listener in state.listeners.values { listener.yield() }
             return left
         }
@@ -89,6 +89,22 @@ package final class EndpointStore: EndpointSink {
         }
         state.withLock { $0.table.release(left) }
         noteRoom()
+    }
+
+    /// Takes an endpoint out, or in again: while it is out it gets no new request, and those that it has go on. That
+    /// lasts as long as the endpoint's life.
+    ///
+    /// - Returns: `false` when there is no endpoint of that name.
+    package func setCordoned(_ isCordoned: Bool, endpoint id: EndpointID) -> Bool {
+        let isKnown = state.withLock { state in
+            guard let position = state.table.position(of: id) else { return false }
+            let wasPlain = state.table.records[position].isPlain
+            state.table.setCordoned(isCordoned, at: position)
+            noteChange(wasPlain: wasPlain, at: position, &state)
+            return true
+        }
+        if isKnown { noteRoom() }
+        return isKnown
     }
 
     /// Sets what is called, on any thread and without a lock, whenever requests may find room that they did not find
@@ -269,9 +285,9 @@ package final class EndpointStore: EndpointSink {
         let now = clock.now
         let changed = state.withLock { state in
             guard let position = state.table.position(of: life) else { return false }
-            let before = state.table.records[position].health.standing
+            let wasPlain = state.table.records[position].isPlain
             let (transition, changed) = state.table.updateHealth(at: position) { change(&$0, now) }
-            if changed { noteStandingChange(from: before, at: position, &state) }
+            if changed { noteChange(wasPlain: wasPlain, at: position, &state) }
             // Under the lock, so that no series is made after the endpoint left and its series were removed.
             if let transition { count(transition, state.table.records[position].description.id) }
             return changed
@@ -279,14 +295,10 @@ package final class EndpointStore: EndpointSink {
         if changed { noteRoom() }
     }
 
-    private func noteStandingChange(
-        from before: EjectionStateMachine.Standing,
-        at position: Int,
-        _ state: inout State
-    ) {
-        let after = state.table.records[position].health.standing
+    /// Whether an endpoint is a candidate may have changed.
+    private func noteChange(wasPlain: Bool, at position: Int, _ state: inout State) {
         state.view = nil
-        state.unhealthyCount += (after == .available ? 0 : 1) - (before == .available ? 0 : 1)
+        state.unhealthyCount += (state.table.records[position].isPlain ? 0 : 1) - (wasPlain ? 0 : 1)
     }
 
     private func count(_ transition: EjectionStateMachine.Transition, _ id: EndpointID) {
@@ -313,6 +325,7 @@ package final class EndpointStore: EndpointSink {
             endpoints: snapshots,
             available: candidates?.available ?? snapshots,
             outages: candidates?.outages ?? [],
+            cordoned: candidates?.cordoned ?? [],
             models: models,
             faults: state.table.faults,
             validUntil: candidates?.validUntil

@@ -38,8 +38,10 @@ package enum BodyRouterApplication {
         let readiness = Readiness()
         var routes = AdminRoutes(registry: registry, readiness: readiness)
         routes.obstacle = { readiness.obstacle }
+        let feed = options.serving.hasDashboard ? feed(routing, routes: &routes) : nil
         let cluster = try cluster(options, routing, routes: &routes, control: control, logger: logger)
         var services = try await services(options, routing, routes: routes, control: control, logger: logger)
+        if let feed { services.insert(feed, at: 2) }
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
                 paths: { [path] },
@@ -62,9 +64,25 @@ package enum BodyRouterApplication {
         ).run()
     }
 
+    /// The dashboard and its live feed.
+    private static func feed(_ routing: Routing, routes: inout AdminRoutes) -> LiveFeed {
+        let clock = SystemMonotonicClock()
+        let source = BodyRoutingLiveSource(
+            metrics: routing.metrics,
+            readiness: routes.readiness,
+            clock: clock,
+            startedAt: clock.now,
+            startedAtUnixTime: Date.now.timeIntervalSince1970
+        )
+        let feed = LiveFeed(source: source, clock: clock)
+        routes.areas += [PageRoutes(), LiveRoutes(feed: feed)]
+        return feed
+    }
+
     /// The service, and what reads the mapping of models anew.
     struct Routing: Sendable {
         let service: any GRPCService
+        let metrics: BodyRoutingMetrics
         let reload: @Sendable () throws -> Void
         let replaceMapping: @Sendable (ModelMapping) -> Void
     }
@@ -89,7 +107,7 @@ package enum BodyRouterApplication {
         var limits = GatewayLimits()
         limits.maxBodyBytes = options.serving.maxBodyBytes
         let service = BodyRoutingService(router: router, isStreaming: options.isStreaming, limits: limits, clock: clock)
-        return Routing(service: service, reload: reload, replaceMapping: router.replaceMapping)
+        return Routing(service: service, metrics: metrics, reload: reload, replaceMapping: router.replaceMapping)
     }
 
     /// What asks the cluster: for the maps of models, and for who may read the metrics; empty where there is none to

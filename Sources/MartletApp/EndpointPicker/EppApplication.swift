@@ -67,6 +67,8 @@ extension EppApplication {
                 path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
                 environment: ProcessInfo.processInfo.environment
             )
+            if options.serving.hasDashboard { settings.dashboard = .init(mode: "epp") }
+            settings.configurationPath = resources
             let parts = try GatewayParts(
                 settings,
                 plan: plan,
@@ -81,7 +83,8 @@ extension EppApplication {
                 }
             }
             let certificates = try options.certificates(logger: logger)
-            var contents = try Self.contents(options, parts: parts)
+            let (routes, feed) = parts.adminRoutes()
+            var contents = try Self.contents(options, parts: parts, routes: routes)
             if let connection, options.serving.authenticatesMetrics {
                 contents.routes.access = MetricsAccess(client: connection.client, logger: logger)
             }
@@ -93,7 +96,10 @@ extension EppApplication {
                 control: control
             )
             var services: [any Service] = connection.map { [$0] } ?? []
-            services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            services += [HealthPort(server: ports.health), ports.admin]
+            // The feed tells of the drain, and its streams end before the server that they belong to.
+            if let feed { services.append(feed) }
+            services.append(parts.supervisor)
             // Either a cluster says what the pool is, or files do.
             services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
@@ -116,7 +122,11 @@ extension EppApplication {
             self.services = services
         }
 
-        private static func contents(_ options: EppOptions, parts: GatewayParts) throws -> ExtProcPorts.Contents {
+        private static func contents(
+            _ options: EppOptions,
+            parts: GatewayParts,
+            routes: AdminRoutes
+        ) throws -> ExtProcPorts.Contents {
             let health = EppHealth(readiness: parts.readiness)
             let healthService = HealthService(names: { health.names }, status: health.status)
             var processing = ExternalProcessorConfiguration()
@@ -135,7 +145,7 @@ extension EppApplication {
                 services: options.answersHealthOnGRPCPort ? [processor, healthService] : [processor],
                 configuration: configuration,
                 health: healthService,
-                routes: parts.adminRoutes()
+                routes: routes
             )
         }
     }

@@ -52,10 +52,15 @@ extension ServeApplication {
             var settings = options.settings
             settings.adminToken = try AdminToken(
                 path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
+            let urls = ListenerURLs()
+            if options.hasDashboard {
+                settings.dashboard = .init(mode: "serve", listeners: { urls.present }, hasPlayground: true)
+            }
             let parts = try GatewayParts(
                 settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
-            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
+            let (routes, feed) = parts.adminRoutes()
+            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: routes)
             let proxy = try await ProxyServer(
                 group: group,
                 controller: parts.controller,
@@ -63,8 +68,10 @@ extension ServeApplication {
             )
             let listeners = ListenerSet(proxy: proxy)
             try await listeners.apply(plan.listeners)
+            urls.set(await listeners.urls)
 
-            var services: [any Service] = [admin]
+            // The feed tells of the drain, and its streams end before the server that they belong to.
+            var services: [any Service] = [admin] + (feed.map { [$0] } ?? [])
             if let simulated { services.append(simulated) }
             services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {
@@ -72,7 +79,10 @@ extension ServeApplication {
                     parts.watcher(
                         of: (path, fingerprint),
                         plan: { try GatewayPlan(try ConfigurationSet.load(path: path), options: options) },
-                        bind: { try await listeners.apply($0.listeners) }
+                        bind: {
+                            try await listeners.apply($0.listeners)
+                            urls.set(await listeners.urls)
+                        }
                     )
                 )
             }
@@ -126,6 +136,7 @@ extension ServeOptions {
         settings.addsServedHeader = servedHeader ?? (simulated > 0)
         settings.seed = seed
         settings.keptDecisions = keptDecisions
+        settings.configurationPath = configurationPath
         settings.scrape.interval = scrapeInterval
         settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
