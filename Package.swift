@@ -95,8 +95,8 @@ let package = Package(
         room(
             "MartletApp",
             [
-                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
-                "ExtProcServer", "FlowControl",
+                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "CDashboardPage", "DataLayer", "EngineClient",
+                "ExtProcProto", "ExtProcServer", "FlowControl",
                 "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery",
                 "ModelServerSimulator",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",

@@ -19,6 +19,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "A file with the token of those who may act by the admin address. (default: $MARTLET_ADMIN_TOKEN)")
     var adminTokenFile: String?
 
+    @Option(help: "Whether the admin address has the dashboard and its live feed.")
+    var dashboard = true
+
     @Option(help: "A file or folder of Kubernetes resources and endpoint lists; watched for changes.")
     var config: String?
 
@@ -110,6 +113,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.listen = listen
         options.admin = admin
         options.adminTokenPath = adminTokenFile
+        options.hasDashboard = dashboard
         options.configurationPath = config
         options.endpoints = endpoint
         options.simulated = simulate

@@ -80,7 +80,7 @@ import Testing
         #expect(calls.withLock { $0 } == 2)
     }
 
-    @Test("however cordons, ejections and sets mix, the candidates are those that none of them takes out", arguments: 1...50)
+    @Test("the candidates are those that neither a cordon nor an ejection takes out", arguments: 1...50)
     func mixes(seed: UInt64) throws {
         var random = RandomSource(seed: seed)
         let names = (0..<6).map { "e\($0)" }

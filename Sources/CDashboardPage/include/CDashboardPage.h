@@ -13,9 +13,9 @@ struct martlet_page_file {
     size_t count;
 };
 
-/// The files of the page. Swift cannot take a file's content into a binary; C can, and notices when the file changes.
-extern const struct martlet_page_file martlet_page_files[];
-/// How many files the page has.
-extern const size_t martlet_page_file_count;
+/// How many files the page has. Swift cannot take a file's content into a binary; C can, and notices when it changes.
+size_t martlet_page_file_count(void);
+/// The file at `index`, which is below their number.
+struct martlet_page_file martlet_page_file_at(size_t index);
 
 #endif

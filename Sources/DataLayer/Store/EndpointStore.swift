@@ -95,8 +95,8 @@ package final class EndpointStore: EndpointSink {
         noteRoom()
     }
 
-    /// Takes an endpoint out, or in again: while it is out it gets no new request, and those that it has go on. It lasts
-    /// as long as the endpoint's life.
+    /// Takes an endpoint out, or in again: while it is out it gets no new request, and those that it has go on. That
+    /// lasts as long as the endpoint's life.
     ///
     /// - Returns: `false` when there is no endpoint of that name.
     package func setCordoned(_ isCordoned: Bool, endpoint id: EndpointID) -> Bool {

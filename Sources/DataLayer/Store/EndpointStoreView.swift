@@ -24,9 +24,9 @@ package final class EndpointStoreView: Sendable {
     package let endpoints: [EndpointSnapshot]
     /// The endpoints that a request may go to, in the same order.
     ///
-    /// An ejected endpoint is not among them, and none that is ``cordoned``. One that is coming back is, until its trial request is opened: from then
-    /// on only while no other endpoint is left. Requests that hold the same view may each become a trial; they are as
-    /// many as there are threads that decide at that moment.
+    /// An ejected endpoint is not among them, and none that is ``cordoned``. One that is coming back is, until its
+    /// trial request is opened: from then on only while no other endpoint is left. Requests that hold the same view may
+    /// each become a trial; they are as many as there are threads that decide at that moment.
     package let available: [EndpointSnapshot]
     /// The endpoints that are ejected or coming back, in the same order; empty when all are healthy.
     package let outages: [EndpointOutage]

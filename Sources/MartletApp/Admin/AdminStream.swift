@@ -36,8 +36,11 @@ final class AdminStream: Sendable {
     }
 
     /// Sends a piece of the body.
-    func write(_ bytes: ByteBuffer) {
-        channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(bytes)), promise: nil)
+    ///
+    /// - Returns: when it has gone out.
+    @discardableResult
+    func write(_ bytes: ByteBuffer) -> EventLoopFuture<Void> {
+        channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(bytes)))
     }
 
     /// Ends the answer and the connection.

@@ -46,9 +46,11 @@ package enum BodyRouterApplication {
         routes.obstacle = { readiness.obstacle }
         routes.areas = [LogLevelArea(levels: logs.levels)]
         routes.token = try AdminToken(path: nil, environment: ProcessInfo.processInfo.environment)
+        let feed = options.serving.hasDashboard ? feed(routing, routes: &routes) : nil
         let cluster = try cluster(
             options, routing, routes: &routes, control: control, logger: logs.logger(.kubernetes))
         var services = try await services(options, routing, routes: routes, control: control, logger: logger)
+        if let feed { services.insert(feed, at: 2) }
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
                 paths: { [path] },
@@ -71,9 +73,25 @@ package enum BodyRouterApplication {
         ).run()
     }
 
+    /// The dashboard and its live feed.
+    private static func feed(_ routing: Routing, routes: inout AdminRoutes) -> LiveFeed {
+        let clock = SystemMonotonicClock()
+        let source = BodyRoutingLiveSource(
+            metrics: routing.metrics,
+            readiness: routes.readiness,
+            clock: clock,
+            startedAt: clock.now,
+            startedAtUnixTime: Date.now.timeIntervalSince1970
+        )
+        let feed = LiveFeed(source: source, clock: clock)
+        routes.areas += [PageRoutes(), LiveRoutes(feed: feed)]
+        return feed
+    }
+
     /// The service, and what reads the mapping of models anew.
     struct Routing: Sendable {
         let service: any GRPCService
+        let metrics: BodyRoutingMetrics
         let reload: @Sendable () throws -> Void
         let replaceMapping: @Sendable (ModelMapping) -> Void
     }
@@ -98,7 +116,7 @@ package enum BodyRouterApplication {
         var limits = GatewayLimits()
         limits.maxBodyBytes = options.serving.maxBodyBytes
         let service = BodyRoutingService(router: router, isStreaming: options.isStreaming, limits: limits, clock: clock)
-        return Routing(service: service, reload: reload, replaceMapping: router.replaceMapping)
+        return Routing(service: service, metrics: metrics, reload: reload, replaceMapping: router.replaceMapping)
     }
 
     /// What asks the cluster: for the maps of models, and for who may read the metrics; empty where there is none to

@@ -25,6 +25,8 @@ struct ServingOptions: Sendable {
     var kubeconfigPath = ""
     /// Whether the cluster is asked who may read metrics, where there is a cluster.
     var authenticatesMetrics = true
+    /// Whether the metrics port has the dashboard and its live feed.
+    var hasDashboard = true
     /// The log level in words; empty when ``zapLogLevel`` or ``verbosity`` says it.
     var logLevel = ""
     /// The log level in words or as a verbosity; empty when ``verbosity`` says it.
@@ -213,6 +215,13 @@ extension ServesExtProc {
                 .withoutEffect("zap-stacktrace-level", .text, "When stacks are shown.", because: fixedForm),
                 .withoutEffect("zap-time-encoding", .text, "The form of times.", because: fixedForm),
             ]
+        )
+    }
+
+    /// The flag of the dashboard.
+    static func dashboardFlag() -> Flag<Self> {
+        .boolean(
+            "dashboard", \.serving.hasDashboard, "Whether the metrics port has the dashboard and its live feed."
         )
     }
 

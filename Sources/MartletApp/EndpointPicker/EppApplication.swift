@@ -83,8 +83,8 @@ extension EppApplication {
                 }
             }
             let certificates = try options.certificates(logger: logger)
-            var contents = try Self.contents(options, parts: parts)
-            contents.routes.areas.append(LogLevelArea(levels: logs.levels))
+            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
+            var contents = try Self.contents(options, parts: parts, routes: routes)
             try logs.register(in: parts.registry)
             if let connection, options.serving.authenticatesMetrics {
                 contents.routes.access = MetricsAccess(client: connection.client, logger: logs.logger(.kubernetes))
@@ -98,7 +98,10 @@ extension EppApplication {
             )
             var services: [any Service] = [await LogSignals(logs), parts.service(of: requests)]
             if let connection { services.append(connection) }
-            services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            services += [HealthPort(server: ports.health), ports.admin]
+            // The feed tells of the drain, and its streams end before the server that they belong to.
+            if let feed { services.append(feed) }
+            services.append(parts.supervisor)
             // Either a cluster says what the pool is, or files do.
             services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
@@ -129,10 +132,16 @@ extension EppApplication {
             )
             settings.observers = logs.observers
             settings.onHealthChange = logs.onHealthChange
+            if options.serving.hasDashboard { settings.dashboard = .init(mode: "epp") }
+            settings.configurationPath = options.resourcesPath.isEmpty ? nil : options.resourcesPath
             return settings
         }
 
-        private static func contents(_ options: EppOptions, parts: GatewayParts) throws -> ExtProcPorts.Contents {
+        private static func contents(
+            _ options: EppOptions,
+            parts: GatewayParts,
+            routes: AdminRoutes
+        ) throws -> ExtProcPorts.Contents {
             let health = EppHealth(readiness: parts.readiness)
             let healthService = HealthService(names: { health.names }, status: health.status)
             var processing = ExternalProcessorConfiguration()
@@ -151,7 +160,7 @@ extension EppApplication {
                 services: options.answersHealthOnGRPCPort ? [processor, healthService] : [processor],
                 configuration: configuration,
                 health: healthService,
-                routes: parts.adminRoutes()
+                routes: routes
             )
         }
     }

@@ -150,6 +150,7 @@ extension EppOptions {
                 "keep-decisions", \.keptDecisions, in: 0...1_000_000,
                 "How many of the last decisions martlet explain can tell of; 0 keeps none."
             ),
+            dashboardFlag(),
             .text(
                 "admin-token-file", \.adminTokenPath,
                 "A file with the token of those who may act by the metrics port; without it $MARTLET_ADMIN_TOKEN."

@@ -31,6 +31,10 @@ struct GatewaySettings: Sendable {
     var observers: [any RequestObserver] = []
     /// Told of endpoints whose health changed; `nil` for nobody.
     var onHealthChange: EndpointHealthListener?
+    /// Where the dashboard stands; `nil` for no dashboard.
+    var dashboard: GatewayLiveSource.Place?
+    /// The file or folder that weights are changed in; `nil` where there is none.
+    var configurationPath: String?
     /// The secret of those who may act by the admin address; `nil` when nobody may.
     var adminToken: AdminToken?
 }

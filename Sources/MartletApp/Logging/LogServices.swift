@@ -37,14 +37,14 @@ struct LogSignals: Service {
 
 /// What is logged of a gateway's traffic: its requests and its endpoints.
 struct TrafficLogs: Sendable {
-    private let requests: RequestLog
+    private let requests: RequestLines
     private let endpoints: EndpointLog
     private let access: AccessLog?
     private let clock: any MonotonicClock
 
     init(_ logs: ProcessLogs, clock: any MonotonicClock = SystemMonotonicClock()) {
         self.clock = clock
-        requests = RequestLog(logger: logs.logger(.requests), clock: clock)
+        requests = RequestLines(logger: logs.logger(.requests), clock: clock)
         endpoints = EndpointLog(logger: logs.logger(.endpoints), clock: clock)
         access = logs.access
     }

@@ -10,6 +10,8 @@ package struct ServeOptions: Sendable {
     package var admin = "127.0.0.1:9090"
     /// The file with the token of those who may act by the admin address; `nil` for the environment's, if there is one.
     package var adminTokenPath: String?
+    /// Whether the admin address has the dashboard and its live feed.
+    package var hasDashboard = true
     /// A file or folder of resources.
     package var configurationPath: String?
     /// Endpoints as `[NAME=]URL`.

@@ -92,7 +92,7 @@ import Testing
     @Test func repeatsAreCountedInsteadOfWritten() async throws {
         let log = try LogFile()
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 0))
-        let requests = RequestLog(logger: log.logs.logger(.requests), clock: clock)
+        let requests = RequestLines(logger: log.logs.logger(.requests), clock: clock)
         let gateway = try GatewayFixture(ports: [], observers: [requests])
         for number in 0..<1_000 {
             _ = exchange(gateway, request(#"{"model":"m","prompt":"x"}"#, id: "id-\(number)")).begin()

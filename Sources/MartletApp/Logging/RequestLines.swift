@@ -7,7 +7,7 @@ import Telemetry
 /// A line for each request that did not go well, with the reason; of many like it, only the first few.
 ///
 /// At the level `debug` every request has a line.
-final class RequestLog: RequestObserver {
+final class RequestLines: RequestObserver {
     /// What makes one request like another: why it failed, and where.
     private struct Kind: Hashable {
         let failure: RequestFailure
