@@ -38,7 +38,7 @@ enum ProcessSetup {
     }
 
     /// Every connection is a descriptor: takes as many as the system allows without being asked.
-    private static func raiseDescriptorLimit() {
+    static func raiseDescriptorLimit() {
         #if canImport(Glibc) || canImport(Musl)
             var limit = rlimit()
             #if canImport(Glibc)
