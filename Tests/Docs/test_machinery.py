@@ -25,7 +25,7 @@ WRONG = {
     "a target that is not there": ("```sh\nmake no-such-target\n```\n", "no target no-such-target"),
     "an object that is not valid": (
         "```sh\nkubectl apply --filename - <<< 'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {nodes: 1}'"
-        "\n```\n", "nodes",
+        "\n```\n", "'containers' is a required property",
     ),
     "a folder that is not there": ("```sh\nkubectl apply --filename deploy/nowhere\n```\n", "nowhere is not there"),
     "a chart's value that is not there": (

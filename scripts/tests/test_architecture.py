@@ -4,9 +4,13 @@ import importlib.machinery
 import importlib.util
 import pathlib
 import re
+import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+# The check has no suffix; Python must not leave its cache beside it.
+sys.dont_write_bytecode = True
 LOADER = importlib.machinery.SourceFileLoader("check_imports", str(ROOT / "scripts/check-imports"))
 SPEC = importlib.util.spec_from_loader("check_imports", LOADER)
 
