@@ -121,9 +121,10 @@ simulate: .build/release/simulate ## random worlds over virtual time, SEEDS of t
 simulate-overload: .build/release/simulate ## three times the pool's capacity and two tenants: what flow control makes of them
 	.build/release/simulate --overload
 
-docs: ## write docs/plugins.md anew from the plugin types
+docs: ## write docs/plugins.md and docs/flags.md anew from the program
 	$(SWIFT) build --product martlet -j $(JOBS)
 	.build/debug/martlet plugins --markdown >docs/plugins.md
+	scripts/write-flags .build/debug/martlet >docs/flags.md
 
 doc: ## the reference of the plugin API, into .build/documentation; warnings are errors
 	scripts/make-doc .build/documentation

@@ -21,7 +21,7 @@ from stand_ins import STAND_INS
 PORTS = (4000, 8000, 8001, 8002, 8003, 8080, 8081, 8443, 9002, 9003, 9004, 9005, 9090, 9091, 9092, 9901)
 # Of the project's folder what commands may read. Files in which ports stand are copied, with the free ones.
 COPIED = ("Examples", "deploy/envoy")
-LINKED = ("Makefile", "Dockerfile", "Package.swift", "Package.resolved", "Sources", "Benchmarks", "scripts", "deploy")
+LINKED = ("Makefile", "Dockerfile", "Package.swift", "Sources", "Benchmarks", "scripts", "deploy")
 PAGE_SECONDS = 60
 START_SECONDS = 30
 

@@ -82,6 +82,15 @@ def test_every_command_is_in_the_index(help_of):
         assert f"`martlet {command}" in index, command
 
 
+def test_environment_variables_are_told():
+    told = (ROOT / "docs/flags.md").read_text()
+    named = re.compile(r'environment\["([A-Z_]+)"|let variable = "([A-Z_]+)"')
+    for path in (ROOT / "Sources").rglob("*.swift"):
+        for match in named.finditer(path.read_text()):
+            name = match.group(1) or match.group(2)
+            assert f"`{name}`" in told, f"{path.relative_to(ROOT)}: {name}"
+
+
 def test_every_target_of_the_makefile_is_told():
     targets = re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
     told = (ROOT / "CONTRIBUTING.md").read_text()

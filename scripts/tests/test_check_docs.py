@@ -37,7 +37,10 @@ class CheckDocs(unittest.TestCase):
         others = {"docs/glossary.md": page, "docs/envoy.md": Page(ROOT / "docs/envoy.md")}
         self.assertEqual(
             self.messages(check_docs.link_rules, page, others),
-            ["nowhere.md is not there", "envoy.md has no heading for #no-such", "docs/glossary.md has no heading for #b-page"],
+            [
+                "nowhere.md is not there", "envoy.md has no heading for #no-such",
+                "docs/glossary.md has no heading for #b-page",
+            ],
         )
 
     def test_code_is_no_link(self):
