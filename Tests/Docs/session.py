@@ -159,10 +159,10 @@ class Session:
         elif block.language == "console":
             for command, output in commands_of(block):
                 yield self._mark(checks, block, lambda text, _, wanted=output: self._compare(block, text, wanted))
-                yield self._guarded(block, command)
+                yield self._commands(block, command)
         elif block.language == "sh":
             yield self._mark(checks, block, lambda text, _: self._find(block, text))
-            yield self._commands(block)
+            yield self._commands(block, block.text)
         elif block.language == "python" and "python" in block.words:
             yield self._mark(checks, block, lambda text, _: self._find(block, text))
             yield f"{self.python} - <<'END-OF-FILE'\n{self.ports.moved(block.text)}END-OF-FILE\n"
@@ -171,10 +171,10 @@ class Session:
         checks.append((block, (block.attributes.get("exit", "0"), check)))
         return f"printf '\\n@@block %s\\n' {len(checks) - 1}\n"
 
-    def _commands(self, block):
+    def _commands(self, block, text):
         if "background" in block.words:
-            return self._in_background(block)
-        return self._until_it_works(block) if "again" in block.words else self._guarded(block, block.text)
+            return self._in_background(block, text)
+        return self._until_it_works(block) if "again" in block.words else self._guarded(block, text)
 
     def _guarded(self, block, command):
         """A command in the page's shell; one that is to fail, in a shell of its own."""
@@ -184,12 +184,12 @@ class Session:
             return command
         return f"code=0\n( set -e\n{command}) || code=$?\ntest $code -eq {code}\n"
 
-    def _in_background(self, block):
+    def _in_background(self, block, text):
         """One command, which stays until the page ends, or until a block that is `alone`."""
         log = self.folder / f"background-{block.line}.log"
         until = shlex.quote(self.ports.moved(block.attributes.get("until", "^admin on |^listening on ")))
-        command = self.ports.moved(block.text).rstrip()
-        ended = "kill -KILL $(jobs -p); wait\n" if "alone" in block.words else ""
+        command = self.ports.moved(text).rstrip()
+        ended = "{ kill -KILL $(jobs -p); wait; } 2>/dev/null\n" if "alone" in block.words else ""
         return f"{ended}(exec {command}\n) >{log} 2>&1 &\nawait_line {until} {log} $!\ncat {log}\n"
 
     def _until_it_works(self, block):

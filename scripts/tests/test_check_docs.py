@@ -59,6 +59,12 @@ class CheckDocs(unittest.TestCase):
             "commands with their output belong into a block of console, where they are run",
         ])
 
+    def test_tables(self):
+        page = self.page("| a | b |\n|---|---|\n| 1 | 2 \\| 3 |\n| 1 |\n| 1 | `2 | 3` |\n\n| a |\n|---|\n| 1 |\n")
+        self.assertEqual(self.messages(check_docs.table_rules, page), [
+            "a row of 1 cells under a head of 2", "a row of 3 cells under a head of 2",
+        ])
+
     def test_for_whom(self):
         self.assertEqual(len(self.messages(check_docs.audience_rules, self.page("# A page\n\nText.\n"))), 1)
         self.assertEqual(self.messages(check_docs.audience_rules, self.page("# A page\n\n*For those who read.*\n")), [])
