@@ -4,6 +4,7 @@ The shell is in a scratch copy of the project's folder. `martlet` is the program
 instead of the default ones; programs that would build, install or reach a cluster are stand-ins (stand_ins.py).
 """
 
+import functools
 import os
 import pathlib
 import re
@@ -139,14 +140,14 @@ class Session:
         script = self.folder / "page.sh"
         script.write_text("".join(parts))
         outputs, code = self._outputs(script)
-        for number, (block, expected) in enumerate(checks):
-            if number not in outputs:
-                break
-            wanted_code, check = expected
-            # Only the last block that ran may have ended the shell.
+        for number, output in outputs.items():
+            block, check = checks[number]
+            # Only the last command that ran may have ended the shell.
             if number == max(outputs) and code != 0:
-                raise Failure(f"{self.page.name}:{block.line}: exit code {code}\n{outputs[number]}")
-            check(outputs[number], wanted_code)
+                raise Failure(f"{self.page.name}:{block.line}: exit code {code}\n{output}")
+            check(block, output)
+        if len(outputs) < len(checks):
+            raise Failure(f"{self.page.name}:{checks[len(outputs)][0].line}: the shell ended before it")
 
     def _part(self, block, checks):
         """The lines of the script for a block; what it must print goes to `checks`."""
@@ -158,17 +159,17 @@ class Session:
             yield self.ports.moved(block.text) + "END-OF-FILE\n"
         elif block.language == "console":
             for command, output in commands_of(block):
-                yield self._mark(checks, block, lambda text, _, wanted=output: self._compare(block, text, wanted))
+                yield self._mark(checks, block, functools.partial(self._compare, wanted=output))
                 yield self._commands(block, command)
         elif block.language == "sh":
-            yield self._mark(checks, block, lambda text, _: self._find(block, text))
+            yield self._mark(checks, block, self._find)
             yield self._commands(block, block.text)
         elif block.language == "python" and "python" in block.words:
-            yield self._mark(checks, block, lambda text, _: self._find(block, text))
+            yield self._mark(checks, block, self._find)
             yield f"{self.python} - <<'END-OF-FILE'\n{self.ports.moved(block.text)}END-OF-FILE\n"
 
     def _mark(self, checks, block, check):
-        checks.append((block, (block.attributes.get("exit", "0"), check)))
+        checks.append((block, check))
         return f"printf '\\n@@block %s\\n' {len(checks) - 1}\n"
 
     def _commands(self, block, text):

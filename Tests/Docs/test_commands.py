@@ -40,6 +40,9 @@ def test_no_block_is_left_out_without_a_reason():
             skip = block.attributes.get("skip")
             assert skip is None or skip in REASONS, f"{where}: '{skip}' is no known reason"
             assert block.file or set(block.words) <= WORDS, f"{where}: {block.words}"
+            if "background" in block.words:
+                command = block.text.replace("\\\n", " ").strip().partition("\n")
+                assert block.language == "console" or not command[2], f"{where}: one command stays in the background"
             unknown = block.attributes.keys() - {"skip", "until", "expect", "exit"}
             assert not unknown, f"{where}: unknown {unknown}"
             runs = block.language in ("sh", "console") or block.words == ["python"]

@@ -21,6 +21,7 @@ WRONG = {
     "an expectation": ('<!-- run: expect="two" -->\n```sh\necho one\n```\n', "no 'two' in\none"),
     "another exit code": ('<!-- run: exit="1" -->\n```sh\nexit 2\n```\n', "exit code 1"),
     "success where failure is shown": ('<!-- run: exit="1" -->\n```sh\ntrue\n```\n', "exit code 1"),
+    "a page that ends early": ("```sh\nexit 0\n```\n```sh\ntrue\n```\n", "page.md:4: the shell ended before it"),
     "a start that fails": ("<!-- run: background -->\n```sh\nmartlet serve\n```\n", "There is nothing to serve"),
     "a target that is not there": ("```sh\nmake no-such-target\n```\n", "no target no-such-target"),
     "an object that is not valid": (
