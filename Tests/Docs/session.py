@@ -255,8 +255,8 @@ def commands_of(block):
     for line in block.lines:
         if line.startswith("$ "):
             found.append((line[2:] + "\n", []))
-        elif line.startswith("> ") and found and not found[-1][1]:
-            found[-1] = (found[-1][0] + line[2:] + "\n", [])
+        elif found and not found[-1][1] and (line.startswith("> ") or found[-1][0].endswith("\\\n")):
+            found[-1] = (found[-1][0] + line.removeprefix("> ") + "\n", [])
         elif not found:
             raise Failure(f"a block of console at line {block.line} that does not begin with a command")
         else:

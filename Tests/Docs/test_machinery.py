@@ -50,7 +50,8 @@ def test_a_session_in_order(tmp_path, martlet):
     text = (
         "<!-- file: folder/name.txt -->\n```text\nat 8080\n```\n"
         "```sh\ncd folder\nword=kept\n```\n"
-        "```console\n$ cat name.txt; echo $word\nat 8080\nkept\n$ printf 'a\\nb\\nc 12 d\\n'\na\n…\nc … d\n```\n"
+        "```console\n$ cat name.txt; echo $word\nat 8080\nkept\n"
+        "$ printf \\\n    'a\\nb\\nc 12 d\\n'\na\n…\nc … d\n```\n"
     )
     run(text, tmp_path, martlet)
 
