@@ -14,7 +14,7 @@ RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
-	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden deploy test-deploy \
+	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs doc golden deploy test-deploy test-docs \
 	format clean
 
 help: ## what can be made
@@ -33,6 +33,7 @@ checks: ## the house rules and the formatting, without a build
 	scripts/check-house-rules
 	scripts/check-imports
 	$(PYTHON) -m unittest discover --start-directory scripts/tests
+	scripts/check-docs
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 .venv/installed: Tests/EndToEnd/requirements.txt scripts/make-venv
@@ -69,6 +70,11 @@ deploy: .venv-deploy/installed ## write what is made from other files in deploy/
 test-deploy: .venv-deploy/installed ## the files in deploy/: schemas, rules in CEL, kustomize, Helm, Envoy, the Dockerfile
 	$(SWIFT) build --product martlet -j $(JOBS)
 	$(PYTEST_DEPLOY) --promtool "$$(scripts/find-tool promtool prometheus)" $(PYTEST_ARGUMENTS)
+
+test-docs: .venv/installed .venv-deploy/installed ## commands, flags and reasons of the documentation
+	scripts/find-tool curl curl >/dev/null
+	$(SWIFT) build --product martlet -j $(JOBS)
+	.venv-deploy/bin/python -m pytest Tests/Docs $(PYTEST_ARGUMENTS)
 
 soak: build .venv/installed ## a thousand idle connections and 500 streams for a minute
 	$(PYTEST)/test_soak.py --martlet .build/release/martlet --soak-seconds 60 $(PYTEST_ARGUMENTS)
@@ -115,9 +121,13 @@ simulate: .build/release/simulate ## random worlds over virtual time, SEEDS of t
 simulate-overload: .build/release/simulate ## three times the pool's capacity and two tenants: what flow control makes of them
 	.build/release/simulate --overload
 
-docs: ## write docs/plugins.md anew from the plugin types
+docs: ## write docs/plugins.md and docs/flags.md anew from the program
 	$(SWIFT) build --product martlet -j $(JOBS)
 	.build/debug/martlet plugins --markdown >docs/plugins.md
+	scripts/write-flags .build/debug/martlet >docs/flags.md
+
+doc: ## the reference of the plugin API, into .build/documentation; warnings are errors
+	scripts/make-doc .build/documentation
 
 golden: ## write what the golden tests expect anew: read the difference before it is committed
 	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)

@@ -34,6 +34,12 @@ swift test --no-parallel --skip-build --explicit-target-dependency-import-check 
 step "what deploy/ installs"
 .venv-deploy/bin/python -m pytest Tests/Deploy --promtool "$promtool"
 
+step "what the documentation shows"
+.venv-deploy/bin/python -m pytest Tests/Docs
+
+step "the reference of the plugin API"
+scripts/make-doc .build/documentation >/dev/null
+
 step "the plugins of the example package"
 scripts/check-example
 

@@ -16,6 +16,12 @@ class WriteAPlugin(unittest.TestCase):
         files = [EXAMPLE / name for name in SHOWN] + sorted((EXAMPLE / "Sources").rglob("*.swift"))
         self.assertEqual(sorted(blocks), sorted(file.read_text() for file in files))
 
+    def test_the_article_of_the_reference_shows_them_too(self):
+        page = (ROOT / "Sources/GatewayCore/GatewayCore.docc/WriteAPlugin.md").read_text()
+        blocks = re.findall(r"^```swift\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+        files = [*EXAMPLE.glob("Sources/**/*.swift"), EXAMPLE / "Tests/CustomPluginsTests/ConformanceTests.swift"]
+        self.assertEqual(sorted(blocks), sorted(file.read_text() for file in files))
+
     def test_the_plugins_stay_short(self):
         lines = sum(len(file.read_text().splitlines()) for file in (EXAMPLE / "Sources/CustomPlugins").glob("*"))
         self.assertLess(lines, 150)

@@ -29,6 +29,7 @@ public protocol Picker: Plugin {
     /// - Parameters:
     ///   - candidates: never empty.
     ///   - scores: one weighted sum per candidate.
+    ///   - context: of the request.
     func pick(_ candidates: Candidates, scores: Span<Double>, context: inout SchedulingContext) -> [Int]
 }
 

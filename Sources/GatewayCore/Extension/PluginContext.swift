@@ -72,8 +72,10 @@ public struct PluginContext: Sendable {
 
     /// Declares that the plugin being built writes `key`.
     ///
-    /// - Parameter producer: the name that readers know the producer by; `nil` for the plugin's own. For data whose
-    ///   readers do not choose among producers.
+    /// - Parameters:
+    ///   - key: the data.
+    ///   - producer: the name that readers know the producer by; `nil` for the plugin's own. For data whose readers do
+    ///     not choose among producers.
     public mutating func produce<Value>(_ key: DataKey<Value>, as producer: String? = nil) -> DataWriter<Value> {
         let text = "\(key.name)/\(producer ?? pluginName)"
         let slot = slot(for: text)

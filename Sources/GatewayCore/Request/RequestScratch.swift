@@ -15,7 +15,7 @@ public struct DataKey<Value: Sendable>: Sendable {
     }
 }
 
-/// The right to write one slot of every request's scratch; see ``PluginContext/produce(_:)``.
+/// The right to write one slot of every request's scratch; see ``PluginContext/produce(_:as:)``.
 public struct DataWriter<Value: Sendable>: Sendable {
     let slot: Int
 }

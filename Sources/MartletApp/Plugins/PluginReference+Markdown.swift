@@ -8,6 +8,8 @@ extension PluginReference {
         var text = """
             # Plugins
 
+            *For those who name a plugin in a configuration.*
+
             Every plugin type that a configuration can name, what it reads from its `parameters`, and what it writes and
             reads of a request's data. `make docs` writes this page (`martlet plugins --markdown`), and a test compares
             it. How plugins work together, and their formulas: [configuration](configuration.md). One of your own:
