@@ -48,17 +48,16 @@ struct AccessLog: RequestObserver {
             line.add(LogKeys.cachedTokens, usage.cachedTokens)
         }
         if let waited = summary.waited {
-            line.add(LogKeys.queueMilliseconds, milliseconds: waited.fractionalSeconds * 1_000)
+            line.add(LogKeys.queueMilliseconds, nanoseconds: waited.wholeNanoseconds)
         }
         if summary.attempts > 0 {
-            line.add(LogKeys.decisionMilliseconds, milliseconds: Double(summary.decisionNanoseconds) / 1e6)
+            line.add(LogKeys.decisionMilliseconds, nanoseconds: summary.decisionNanoseconds)
         }
+        let start = summary.receivedAt.nanoseconds
         if let firstByteAt = summary.firstByteAt {
-            let seconds = firstByteAt.seconds(since: summary.receivedAt)
-            line.add(LogKeys.firstByteMilliseconds, milliseconds: seconds * 1_000)
+            line.add(LogKeys.firstByteMilliseconds, nanoseconds: firstByteAt.nanoseconds &- start)
         }
-        let seconds = summary.endedAt.seconds(since: summary.receivedAt)
-        line.add(LogKeys.durationMilliseconds, milliseconds: seconds * 1_000)
+        line.add(LogKeys.durationMilliseconds, nanoseconds: summary.endedAt.nanoseconds &- start)
         return line.finished()
     }
 }
