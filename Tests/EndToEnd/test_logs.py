@@ -1,4 +1,4 @@
-"""What is logged: lines that machines can read, reasons of refusals, levels that change, and nobody who waits for it."""
+"""What is logged: lines that machines can read, reasons, levels that change, and nobody who waits for it."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ import threading
 import pytest
 from configurations import endpoint_list, picker_config, write
 from extproc_client import Stream, ask, open_channel, respond
-from harness import EndpointPicker, Gateway, chat, eventually, fetch
+from harness import BodyBasedRouter, EndpointPicker, Gateway, chat, eventually, fetch
 from raw_http import RawConnection, request_bytes
 from raw_http import ask as ask_gateway
 
@@ -96,7 +96,7 @@ def test_every_line_of_a_busy_run_is_an_object(services, gateway, level):
     with RawConnection(port) as connection:
         assert connection.exchange(b"GET / HTTP/1.1\r\nhost: a\r\nbad header\r\n\r\n").status == 400
     served = [f"served-{number}-{turn}" for number in range(6) for turn in range(12)]
-    eventually(lambda: {line.get("x-request-id") for line in logged.lines("martlet.access")} >= set(served), "all lines")
+    eventually(lambda: {line.get("x-request-id") for line in logged.lines("martlet.access")} >= set(served), "all ids")
     assert service.terminate() == 0
     lines = logged.lines()
     assert all(isinstance(line["ts"], float) and line["msg"] and line["level"] for line in lines)
@@ -275,7 +275,8 @@ def test_text_is_for_people(services, martlet, tmp_path):
     time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
     eventually(lambda: "martlet.access" in logged.text(), "the line")
     line = logged.text().splitlines()[-1]
-    assert re.match(rf'{time} info martlet\.access: request x-request-id="a b" method=POST path={PATH} status=200 ', line)
+    start = rf'{time} info martlet\.access: request x-request-id="a b" method=POST path={PATH} status=200 '
+    assert re.match(start, line)
     assert "\x1b" not in line
 
 
@@ -290,7 +291,8 @@ def test_the_picker_writes_json_unless_a_person_looks(services, martlet, tmp_pat
     logged = Logged(service, tmp_path).start(services)
     with open_channel(service.address) as channel:
         stream = Stream(channel)
-        ask(stream, chat(model="sim-model", text="my-prompt"), fields=[("x-request-id", "id-1")], path=f"{PATH}?key=query-key")
+        body, fields = chat(model="sim-model", text="my-prompt"), [("x-request-id", "id-1")]
+        ask(stream, body, fields=fields, path=f"{PATH}?key=query-key")
         respond(stream, json.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": 4}}).encode())
         stream.close()
         refused = Stream(channel)
@@ -308,3 +310,11 @@ def test_the_picker_writes_json_unless_a_person_looks(services, martlet, tmp_pat
     assert (served["promptTokens"], served["outputTokens"], served["status"]) == (3, 4, 200)
     line = logged.await_line("martlet.requests", msg="request refused", **{"x-request-id": "id-2"})
     assert line["reason"] == "invalidRequest" and line["level"] == "info"
+
+
+def test_the_body_based_router_has_levels_too(services, martlet, tmp_path):
+    logged = Logged(BodyBasedRouter(martlet, tmp_path), tmp_path).start(services)
+    assert logged.set_level("debug", token=None)[0] == 401
+    assert logged.set_level("debug", "martlet.services")[0] == 200
+    assert logged.service.terminate() == 0
+    assert logged.lines("martlet.services", level="debug")
