@@ -208,6 +208,7 @@ export function createLive({ store }) {
                 "section.card",
                 make("h2", "Outcomes since start"),
                 make("table.bars", { "aria-label": "Outcomes since start" }, outcomes),
+                make("p.empty", "No request has ended yet."),
             ),
         ),
     );
@@ -249,7 +250,7 @@ function showOutcomes(body, outcomes) {
         setText(number, count(times));
         setText(part, share(times / all));
     });
-    if (rows.length === 0) fill(body, make("tr", make("td.empty", "No request has ended yet.")));
+    body.parentNode.nextSibling.hidden = rows.length > 0;
 }
 
 function showPools(body, store) {
