@@ -136,7 +136,7 @@ def test_a_decision_is_what_explain_prints(gateway, martlet, look):
     assert answer.status == 200
     dashboard.go("requests")
     page.select_option("select[aria-label=Model]", "poet")
-    page.locator("tr[data-id='a verse'] td").nth(2).click()
+    page.locator("tr[data-id='a verse'] .r-outcome").click()
     page.wait_for_selector("table.decision")
     assert page.title() == "Request a verse · Martlet"
     explained = subprocess.run(

@@ -46,6 +46,13 @@ export function axisEnd(value) {
     return value;
 }
 
+/** The place of the oldest second that is shown: whole minutes, as many as anything is known of. */
+export function firstShown(values) {
+    const first = values.findIndex(known);
+    const seconds = first < 0 ? 60 : Math.ceil((SECONDS - first) / 60) * 60;
+    return Math.max(0, SECONDS - seconds);
+}
+
 function greatest(series) {
     let most = 0;
     for (const values of series) for (const value of values) if (value > most) most = value;
@@ -69,6 +76,7 @@ function trace(context, values, x, y) {
 export class Sparkline {
     #surface = new Surface((context, width, height) => this.#draw(context, width, height));
     #lines = [];
+    #from = 0;
     #most;
 
     /** `most` is where the scale ends; without it the greatest value. */
@@ -80,9 +88,10 @@ export class Sparkline {
         return this.#surface.canvas;
     }
 
-    /** Shows lines. */
-    show(lines) {
+    /** Shows lines, beginning at a place of their values. */
+    show(lines, from) {
         this.#lines = lines;
+        this.#from = from;
         this.#surface.draw();
     }
 
@@ -90,7 +99,7 @@ export class Sparkline {
         const most = this.#most ?? (greatest(this.#lines.map((line) => line.values)) || 1);
         const y = (value) => height - 1.5 - (value / most) * (height - 4);
         this.#lines.forEach((line, place) => {
-            const x = (index) => (index / (line.values.length - 1)) * width;
+            const x = (index) => ((index - this.#from) / (line.values.length - 1 - this.#from)) * width;
             const stroke = colour(line.colour);
             context.strokeStyle = stroke;
             context.lineWidth = 1.5;
@@ -157,6 +166,7 @@ export class LineChart {
     #text;
     #group;
     #history = null;
+    #from = 0;
     #time = make("span.when");
 
     constructor(group, title, lines, text) {
@@ -190,6 +200,7 @@ export class LineChart {
     /** Shows a history. */
     show(history) {
         this.#history = history;
+        this.#from = firstShown(history.times);
         this.draw();
     }
 
@@ -203,13 +214,14 @@ export class LineChart {
     }
 
     #x(index, width) {
-        return LEFT + (index / (SECONDS - 1)) * (width - LEFT - 4);
+        return LEFT + ((index - this.#from) / (SECONDS - 1 - this.#from)) * (width - LEFT - 4);
     }
 
     #pointAt(offset) {
         const { width } = this.#surface;
-        const at = Math.round(((offset - LEFT) / (width - LEFT - 4)) * (SECONDS - 1));
-        this.#group.point(at >= 0 && at < SECONDS && known(this.#history?.times[at]) ? at : -1);
+        const part = (offset - LEFT) / (width - LEFT - 4);
+        const at = this.#from + Math.round(part * (SECONDS - 1 - this.#from));
+        this.#group.point(part >= 0 && at < SECONDS && known(this.#history?.times[at]) ? at : -1);
     }
 
     #press(event) {
@@ -258,10 +270,12 @@ export class LineChart {
             context.fillText(this.#text(most * part), LEFT - 8, line);
         }
         context.textBaseline = "alphabetic";
-        for (let minute = 0; minute <= 5; minute += 1) {
-            context.textAlign = minute === 0 ? "right" : minute === 5 ? "left" : "center";
-            const text = minute === 0 ? "now" : `−${minute} min`;
-            context.fillText(text, x(SECONDS - 1 - Math.min(minute * 60, SECONDS - 1)), height - 3);
+        const seconds = SECONDS - this.#from;
+        const step = seconds > 60 ? 60 : 15;
+        for (let ago = 0; ago <= seconds; ago += step) {
+            context.textAlign = ago === 0 ? "right" : ago === seconds ? "left" : "center";
+            const text = ago === 0 ? "now" : step === 60 ? `−${ago / 60} min` : `−${ago} s`;
+            context.fillText(text, x(Math.max(this.#from, SECONDS - 1 - ago)), height - 3);
         }
     }
 

@@ -1,10 +1,10 @@
 // One endpoint, beside the table: what it is, how it does, its last requests, and the button that drains it.
 
 import { askJSON } from "./access.js";
-import { Sparkline } from "./chart.js";
+import { Sparkline, firstShown } from "./chart.js";
 import { actWithToken, confirm, say } from "./dialogs.js";
 import { fill, icon, make, mark, setText } from "./dom.js";
-import { ago, clock, count, duration, outcomeTone, words } from "./format.js";
+import { ago, clock, count, duration, outcomeTone, titled, words } from "./format.js";
 import { address } from "./router.js";
 import { SECONDS, STATES, STATE_WORDS } from "./store.js";
 
@@ -119,7 +119,7 @@ export class EndpointPanel {
             trace.values.copyWithin(0, 1);
             trace.values[SECONDS - 1] = value;
             setText(trace.value, trace.key === "kv" ? `${value} %` : count(value));
-            trace.spark.show([{ values: trace.values, colour: trace.colour }]);
+            trace.spark.show([{ values: trace.values, colour: trace.colour }], firstShown(trace.values));
         }
     }
 
@@ -168,7 +168,7 @@ export class EndpointPanel {
                     make(
                         "span.state",
                         { "data-tone": outcomeTone(request.reason ?? request.outcome) },
-                        words(request.reason ?? request.outcome),
+                        titled(request.reason ?? request.outcome),
                     ),
                     make("span.number", duration(request.duration_seconds)),
                     make("span.muted", ago(request.age_seconds)),

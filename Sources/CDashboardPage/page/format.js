@@ -90,6 +90,12 @@ export function words(text) {
         .replace(/[-_]/g, " ");
 }
 
+/** The same, as it begins a line. */
+export function titled(text) {
+    const plain = words(text);
+    return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
 /** How an outcome is coloured: `good`, `warn`, `bad` or `quiet`. */
 export function outcomeTone(outcome) {
     if (outcome === "completed") return "good";

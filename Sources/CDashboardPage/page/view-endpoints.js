@@ -91,7 +91,7 @@ function gridColumns(store) {
 class EndpointsView {
     title = "Endpoints";
     #store;
-    #heat = "waiting";
+    #heat = "running";
     #filter = { text: "", pool: "", state: "" };
     #panel;
     #open = null;
