@@ -108,7 +108,7 @@ class World:
             "t": BEGAN + second, "uptime": 86_400 + second, "draining": False, "ready": True, "obstacle": None,
             "global": self._globals(second), "totals": {"requests": requests, "errors": 1_804 + second // 3},
             "outcomes": {
-                "completed": requests - 5_000, "saturated": 3_100 + second, "cancelled": 1_512, "upstreamFailed": 204,
+                "completed": requests - 5_000, "saturated": 3_100 + second, "clientGone": 1_512, "upstreamFailed": 204,
             },
             "pools": [self._pool(number, second) for number in range(2)],
             "rows": self._rows(), "added": [], "removed": [],
