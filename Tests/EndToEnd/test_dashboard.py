@@ -83,7 +83,7 @@ def whole(cell):
 def body(number, **more):
     """Requests of a few conversations, so that prefixes come again."""
     text = f"Conversation {number % 12}: " + "tell me more about the birds that never land. " * 12
-    return chat("m", text=text, stream=number % 3 != 0, **{"max_tokens": 24, **more})
+    return chat("m", **{"text": text, "stream": number % 3 != 0, "max_tokens": 24} | more)
 
 
 def test_numbers_are_those_of_the_metrics(gateway, look):

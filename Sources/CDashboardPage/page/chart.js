@@ -3,7 +3,7 @@
 import { make, setText } from "./dom.js";
 import { clock, known } from "./format.js";
 import { nextFrame } from "./frame.js";
-import { colour } from "./palette.js";
+import { colour, letterFamily, letterSize } from "./palette.js";
 import { SECONDS } from "./store.js";
 
 /** A canvas that is as sharp as the screen, and draws again when its size changes. */
@@ -141,8 +141,10 @@ function area(context, values, x, y, bottom) {
     end(last);
 }
 
-const LEFT = 44;
-const BOTTOM = 18;
+/** The room of the axes, and the size of their letters, in letters of the page. */
+const LEFT = 3.2;
+const BOTTOM = 1.3;
+const LETTERS = 0.79;
 const TOP = 6;
 
 /** Charts that stand side by side, and point at the same moment. */
@@ -213,13 +215,21 @@ export class LineChart {
         this.#surface.draw();
     }
 
+    get #left() {
+        return LEFT * letterSize();
+    }
+
+    get #bottom() {
+        return BOTTOM * letterSize();
+    }
+
     #x(index, width) {
-        return LEFT + ((index - this.#from) / (SECONDS - 1 - this.#from)) * (width - LEFT - 4);
+        return this.#left + ((index - this.#from) / (SECONDS - 1 - this.#from)) * (width - this.#left - 4);
     }
 
     #pointAt(offset) {
         const { width } = this.#surface;
-        const part = (offset - LEFT) / (width - LEFT - 4);
+        const part = (offset - this.#left) / (width - this.#left - 4);
         const at = this.#from + Math.round(part * (SECONDS - 1 - this.#from));
         this.#group.point(part >= 0 && at < SECONDS && known(this.#history?.times[at]) ? at : -1);
     }
@@ -237,7 +247,7 @@ export class LineChart {
         if (!this.#history) return;
         const values = this.#lines.map((line) => this.#history.series[line.series]);
         const most = axisEnd(greatest(values));
-        const y = (value) => height - BOTTOM - (value / most) * (height - BOTTOM - TOP);
+        const y = (value) => height - this.#bottom - (value / most) * (height - this.#bottom - TOP);
         const x = (index) => this.#x(index, width);
         this.#drawAxes(context, width, height, most, x, y);
         this.#lines.forEach((line, place) => {
@@ -248,14 +258,14 @@ export class LineChart {
             if (!trace(context, values[place], x, y)) return;
             context.stroke();
             context.globalAlpha = 0.08;
-            area(context, values[place], x, y, height - BOTTOM);
+            area(context, values[place], x, y, height - this.#bottom);
             context.globalAlpha = 1;
         });
         if (this.#group.at >= 0) this.#drawCrosshair(context, height, values, x, y);
     }
 
     #drawAxes(context, width, height, most, x, y) {
-        context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+        context.font = `${LETTERS * letterSize()}px ${letterFamily()}`;
         context.fillStyle = colour("muted");
         context.strokeStyle = colour("grid");
         context.lineWidth = 1;
@@ -264,10 +274,10 @@ export class LineChart {
         for (const part of [0, 0.5, 1]) {
             const line = Math.round(y(most * part)) + 0.5;
             context.beginPath();
-            context.moveTo(LEFT, line);
+            context.moveTo(this.#left, line);
             context.lineTo(width - 4, line);
             context.stroke();
-            context.fillText(this.#text(most * part), LEFT - 8, line);
+            context.fillText(this.#text(most * part), this.#left - 8, line);
         }
         context.textBaseline = "alphabetic";
         const seconds = SECONDS - this.#from;
@@ -285,7 +295,7 @@ export class LineChart {
         context.setLineDash([3, 3]);
         context.beginPath();
         context.moveTo(x(at), TOP);
-        context.lineTo(x(at), height - BOTTOM);
+        context.lineTo(x(at), height - this.#bottom);
         context.stroke();
         context.setLineDash([]);
         this.#lines.forEach((line, place) => {

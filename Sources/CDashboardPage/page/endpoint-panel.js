@@ -83,7 +83,7 @@ export class EndpointPanel {
     /** Shows what a tick brought. */
     update() {
         const { endpoints, hello } = this.#store;
-        const pool = hello.pools.findIndex((one) => one.name === this.#names[0]);
+        const pool = this.#store.pool(this.#names[0], this.#names[1]);
         this.#at = endpoints.find(pool, this.#names[1], this.#names[2]);
         const facts = this.#at === undefined ? null : endpoints.facts[this.#at];
         mark(this.node, "data-gone", facts === null);
@@ -179,7 +179,7 @@ export class EndpointPanel {
 
     async #askDrain() {
         const [pool, , endpoint] = this.#names;
-        const { namespace } = this.#store.hello.pools.find((one) => one.name === pool);
+        const { namespace } = this.#store.hello.pools[this.#store.pool(pool, this.#names[1])];
         const draining = STATES[this.#store.endpoints.columns.state[this.#at]] !== "draining";
         const explanation = draining
             ? "It gets no new request; those that run on it end. It can be taken back; a restart takes it back, too."

@@ -182,6 +182,15 @@ export class Store {
     history = new History();
     #listeners = { hello: new Set(), tick: new Set(), phase: new Set() };
 
+    /**
+     * The position of a pool by its name; where several namespaces have that name, the one in `namespace`. -1 for none.
+     */
+    pool(name, namespace) {
+        const { pools } = this.hello;
+        const own = pools.findIndex((pool) => pool.name === name && pool.namespace === namespace);
+        return own >= 0 ? own : pools.findIndex((pool) => pool.name === name);
+    }
+
     /** Calls `listener` at every `hello`, `tick` or `phase`; the result ends that. */
     on(kind, listener) {
         this.#listeners[kind].add(listener);

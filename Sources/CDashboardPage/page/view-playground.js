@@ -209,6 +209,7 @@ class PlaygroundView {
     async #submit(event) {
         event.preventDefault();
         if (this.#sending) return this.#sending.abort();
+        if (!this.#store.hello) return this.#fail("The gateway is not connected.");
         let body;
         try {
             body = this.#body();
