@@ -13,9 +13,9 @@ FIRST_SEED ?= 1
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-dashboard bench-extproc bench-picker \
-	bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs doc golden \
-	deploy test-deploy test-docs format clean
+.PHONY: help build run test checks example e2e pictures test-engines bench-serve bench-dashboard bench-extproc \
+	bench-picker bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs \
+	doc golden deploy test-deploy test-docs format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,11 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	scripts/find-tool openssl openssl >/dev/null
 	$(SWIFT) build --product martlet -j $(JOBS)
 	$(SWIFT) build --product scripted-kubernetes-api -j $(JOBS)
-	$(PYTEST) $(PYTEST_ARGUMENTS)
+	$(PYTEST) --browser "$$(scripts/find-browser)" $(PYTEST_ARGUMENTS)
+
+pictures: .venv/installed ## make the pictures of the dashboard in docs/images anew: five minutes under load
+	$(SWIFT) build --product martlet -j $(JOBS)
+	$(PYTEST)/test_dashboard.py -k pictures --update-pictures --browser "$$(scripts/find-browser)"
 
 example: ## the package of plugins in Examples: its tests, and its gateway
 	scripts/check-example --gateway
