@@ -13,9 +13,9 @@ FIRST_SEED ?= 1
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e pictures test-engines bench-serve bench-dashboard bench-extproc \
-	bench-picker bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs \
-	doc golden deploy test-deploy test-docs format clean
+.PHONY: help build run test checks example e2e pictures test-engines test-bench-peers bench-serve bench-dashboard \
+	bench-extproc bench-picker bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc \
+	fuzz-extproc docs doc golden deploy test-deploy test-docs format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,13 @@ bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints 
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark
 
+.venv-peers/installed: Tests/Bench/requirements.txt scripts/make-venv
+	scripts/make-venv .venv-peers Tests/Bench/requirements.txt
+	touch $@
+
+test-bench-peers: build .venv-peers/installed ## martlet bench beside guidellm; fails when they differ by more than 5 %
+	$(PYTHON) Tests/Bench/compare_with_peers.py $(BENCH_ARGUMENTS)
+
 check-allocations: ## the allocations of single decisions, which CI guards
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark allocations
@@ -145,4 +152,4 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 clean: ## remove everything that was built or installed
-	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-deploy .venv-engines
+	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-deploy .venv-engines .venv-peers
