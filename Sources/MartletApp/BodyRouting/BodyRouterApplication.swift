@@ -28,7 +28,7 @@ package enum BodyRouterApplication {
     private static func run(_ options: BbrOptions, warnings: [String]) async throws {
         let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
         for warning in warnings { logger.warning("\(warning)") }
-        let registry = MetricRegistry()
+        let registry = MetricRegistry(writesDeprecated: options.serving.writesDeprecatedMetrics)
         _ = try ProcessMetrics(registry: registry)
         let path = options.resourcesPath
         // Before it is read, so that no change is missed.

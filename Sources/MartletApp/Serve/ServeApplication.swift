@@ -126,6 +126,7 @@ extension ServeOptions {
         settings.addsServedHeader = servedHeader ?? (simulated > 0)
         settings.seed = seed
         settings.keptDecisions = keptDecisions
+        settings.writesDeprecatedMetrics = writesDeprecatedMetrics
         settings.scrape.interval = scrapeInterval
         settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
