@@ -13,7 +13,7 @@ FIRST_SEED ?= 1
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
+.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow bench-metrics \
 	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden deploy test-deploy \
 	format clean
 
@@ -92,9 +92,11 @@ bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints 
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark
 
-check-allocations: ## the allocations of single decisions, which CI guards
+check-allocations: ## the allocations of single decisions and observations, which CI guards
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark allocations
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product TelemetryBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/TelemetryBenchmark allocations
 
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
@@ -103,6 +105,10 @@ bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of read
 bench-flow: ## CPU and allocations of a request in a queue of 10,000; fails over budget
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product FlowBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/FlowBenchmark
+
+bench-metrics: ## CPU and allocations of one observation on 1, 2 and 4 threads; fails over budget
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product TelemetryBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/TelemetryBenchmark
 
 .build/release/simulate: FORCE
 	$(SWIFT) build -c release --product simulate $(RELEASE_FLAGS) -j $(JOBS)
@@ -115,12 +121,13 @@ simulate: .build/release/simulate ## random worlds over virtual time, SEEDS of t
 simulate-overload: .build/release/simulate ## three times the pool's capacity and two tenants: what flow control makes of them
 	.build/release/simulate --overload
 
-docs: ## write docs/plugins.md anew from the plugin types
+docs: ## write docs/plugins.md and docs/metrics.md anew from the plugin types and the list of metrics
 	$(SWIFT) build --product martlet -j $(JOBS)
 	.build/debug/martlet plugins --markdown >docs/plugins.md
+	.build/debug/martlet metrics --markdown >docs/metrics.md
 
 golden: ## write what the golden tests expect anew: read the difference before it is committed
-	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)
+	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests|MetricReferenceTests" -j $(JOBS)
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
