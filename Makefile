@@ -13,9 +13,9 @@ FIRST_SEED ?= 1
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
-	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden deploy test-deploy pictures \
-	format clean
+.PHONY: help build run test checks example e2e test-engines bench-serve bench-dashboard bench-extproc bench-picker \
+	bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs golden \
+	deploy test-deploy pictures format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,11 @@ fuzz-extproc: ## messages of ext_proc in any order for ten minutes
 bench-serve: build ## CPU per request beside nginx; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	$(PYTHON) Benchmarks/serve/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
+
+bench-dashboard: build ## what a reader of the dashboard's live feed costs; fails over budget
+	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
+	$(PYTHON) Benchmarks/serve/run.py --dashboard --tools $(RIG) $(BENCH_ARGUMENTS)
+	$(PYTHON) Benchmarks/serve/feed.py
 
 bench-extproc: build .venv/installed ## CPU per request of the endpoint picker beside Envoy's; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
