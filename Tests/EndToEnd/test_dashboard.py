@@ -349,7 +349,11 @@ def test_pictures(gateway, look, pictures, request):
     """Pictures under load, for people: in .build/screenshots, and with --update-pictures the one of the documents."""
     update = request.config.getoption("--update-pictures")
     dashboard = look(gateway)
-    streams = lambda number: body(number, stream=True, max_tokens=20 + number * 7 % 160)
+    def streams(number):
+        # Engines count a stream's tokens only when they are asked to.
+        usage = {"stream_options": {"include_usage": True}}
+        return body(number, stream=True, max_tokens=20 + number * 7 % 160, **usage)
+
     if update:
         # Five minutes of tides, so that the charts have something to show.
         for workers in (3, 8, 14, 9, 4, 11, 16, 7):

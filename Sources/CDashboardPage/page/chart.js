@@ -142,7 +142,7 @@ function area(context, values, x, y, bottom) {
 }
 
 /** The room of the axes, and the size of their letters, in letters of the page. */
-const LEFT = 3.2;
+const LEFT = 3.6;
 const BOTTOM = 1.3;
 const LETTERS = 0.79;
 const TOP = 6;

@@ -56,15 +56,16 @@ function showTick() {
     const { tick, hello } = store;
     setText(element("uptime"), `up ${duration(tick.uptime)}`);
     setText(element("version"), `martlet ${hello.version}`);
-    const problem = tick.draining
-        ? "This gateway is draining: it ends its requests and takes no new connections."
-        : tick.obstacle
-          ? tick.obstacle
-          : tick.ready
-            ? ""
-            : "This gateway is not ready.";
+    const problem = problemOf(tick);
     setText(element("obstacle"), problem);
     element("obstacle").hidden = problem === "";
+}
+
+/** Why the gateway does not serve, or not for long; empty when it does. */
+function problemOf(tick) {
+    if (tick.draining) return "This gateway is draining: it ends its requests and takes no new connections.";
+    if (tick.obstacle) return tick.obstacle;
+    return tick.ready ? "" : "This gateway is not ready.";
 }
 
 function showPhase() {
@@ -125,7 +126,7 @@ store.on("hello", () => shown.show(place()));
 store.on("phase", showPhase);
 setInterval(() => !document.hidden && showAge(), 1000);
 addEventListener("hashchange", showPlace);
-document.addEventListener("visibilitychange", () => (document.hidden ? shown.hide?.() : shown.show(place())));
+document.addEventListener("visibilitychange", () => (document.hidden ? shown.pause?.() : shown.show(place())));
 showPlace();
 showPhase();
 feed.start();

@@ -16,6 +16,7 @@ export class RequestPage {
     node = make("div.request-page", { hidden: true });
     #id = null;
     #timer = 0;
+    #told = "";
 
     /** Shows the request with an identifier; `null` shows nothing. */
     show(id) {
@@ -24,6 +25,7 @@ export class RequestPage {
         this.#id = id;
         clearTimeout(this.#timer);
         if (id === null) return;
+        this.#told = "";
         fill(this.node, make("p.empty", "Loading…"));
         this.#load(id);
     }
@@ -38,9 +40,19 @@ export class RequestPage {
         const summary = found[0].value?.requests.find((request) => request.request_id === id) ?? null;
         const decisions = found[1].value?.decisions ?? [];
         const reason = found[1].reason?.message ?? found[0].reason?.message ?? "";
-        fill(this.node, this.#content(id, summary, decisions, reason));
-        if (!summary && decisions.length > 0 && decisions[0].age_seconds < RUNNING)
-            this.#timer = setTimeout(() => this.#id === id && this.#load(id), EVERY);
+        // What is the same stays: somebody may be sorting it.
+        const told = `${decisions.length} ${summary !== null}`;
+        if (told !== this.#told) fill(this.node, this.#content(id, summary, decisions, reason));
+        this.#told = told;
+        if (!summary && decisions.length > 0 && decisions[0].age_seconds < RUNNING) this.#loadLater(id);
+    }
+
+    #loadLater(id) {
+        this.#timer = setTimeout(() => {
+            if (this.#id !== id) return;
+            if (document.hidden) this.#loadLater(id);
+            else this.#load(id);
+        }, EVERY);
     }
 
     #content(id, summary, decisions, reason) {

@@ -113,10 +113,15 @@ class RequestsView {
         if (parts.length === 1) this.#poll();
     }
 
-    hide() {
+    /** Asks no more, until it is shown again. */
+    pause() {
         this.#isShown = false;
         clearTimeout(this.#timer);
         this.#asking?.abort();
+    }
+
+    hide() {
+        this.pause();
         this.#page.show(null);
     }
 
