@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """What the live feed of the dashboard costs with a thousand endpoints that all change.
 
-A gateway over a few simulated model servers under many names, which are scraped every three seconds, so that with the
-age of the metrics nearly every row changes each second. In turns nobody reads the feed and one does; CPU is that of the
-gateway. Prints the bytes and the rows of a tick, and the CPU of both.
+A gateway over a few instant model servers under many names, which are scraped every three seconds, so that with the
+age of their metrics nearly every row changes each second. In turns nobody reads the feed and one does; CPU is that of
+the gateway. Prints the bytes and the rows of a tick, and the CPU of both.
 
 Exit status: 0 within the budget of 50 kB a second, 1 over it, 2 if the benchmark itself could not run.
 """
 
 import argparse
-import http.client
 import json
 import pathlib
 import statistics
@@ -17,33 +16,22 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Benchmarks/rig"))
 
-from processes import BenchmarkError, Contender, is_ready  # noqa: E402
+from processes import Backends, BenchmarkError, Contender, LoadGenerator, is_ready  # noqa: E402
 
 BUDGET_BYTES = 50_000
-
-
-class Simulator(Contender):
-    def __init__(self, folder, number):
-        self.name = f"sim-{number}"
-        super().__init__(folder)
-
-    def start(self, binary):
-        self.launch([binary, "sim", "--listen", "127.0.0.1:0", "--inter-token-latency-milliseconds", "30"])
-        self.url = self.wait_for(lambda: self.banner(r"listening on (http://\S+)"), "its address")[0]
 
 
 class Gateway(Contender):
     name = "martlet"
 
-    def start(self, binary, simulators, count):
+    def start(self, binary, urls, count):
         names = [f"vllm-llama-3-8b-instruct-{number:05}" for number in range(count)]
-        endpoints = [f"{name}={simulators[place % len(simulators)].url}" for place, name in enumerate(names)]
+        endpoints = [f"{name}={urls[place % len(urls)]}" for place, name in enumerate(names)]
         self.launch(
             [
                 binary, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
@@ -57,28 +45,26 @@ class Gateway(Contender):
 
 
 class Load:
-    """Some clients, each with one streamed request after the other."""
+    """Requests at a fixed rate, in a thread, until it is stopped."""
 
-    def __init__(self, url, clients):
-        self.address, self.running = urllib.parse.urlsplit(url), True
-        self.threads = [threading.Thread(target=self.run, args=(number,), daemon=True) for number in range(clients)]
-        for thread in self.threads:
-            thread.start()
+    def __init__(self, generator, url, rate):
+        self.generator, self.url, self.rate, self.running, self.fault = generator, url, rate, True, None
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
 
-    def run(self, number):
-        connection, turn = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=60), 0
+    def run(self):
+        seed = 0
         while self.running:
-            turn += 1
-            message = {"role": "user", "content": f"{number} {turn} " * 30}
-            body = {"model": "martlet-sim", "messages": [message], "max_tokens": 10 + turn % 7 * 30, "stream": True}
-            headers = {"content-type": "application/json"}
-            connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
-            connection.getresponse().read()
+            seed += 1
+            try:
+                self.generator.load(self.url, "1k", self.rate * 2, rate=self.rate, seed=seed)
+            except BenchmarkError as error:
+                self.fault = error
+                return
 
     def stop(self):
         self.running = False
-        for thread in self.threads:
-            thread.join(timeout=60)
+        self.thread.join(timeout=60)
 
 
 def read_feed(admin, seconds):
@@ -104,24 +90,26 @@ def cpu_of(gateway, seconds, work):
 
 def measure(options, folder):
     binary = pathlib.Path(options.martlet).resolve()
-    simulators = [Simulator(folder, number) for number in range(4)]
-    gateway, load, ticks = Gateway(folder), None, []
+    tools = pathlib.Path(options.tools).resolve()
+    backends, gateway, load, ticks = Backends(folder), Gateway(folder), None, []
     quiet, watched = [], []
     try:
-        for simulator in simulators:
-            simulator.start(binary)
-        gateway.start(binary, simulators, options.endpoints)
-        load = Load(gateway.url, options.clients)
-        time.sleep(3)
+        backends.start(tools / "backend", 8, 1_000)
+        gateway.start(binary, backends.urls, options.endpoints)
+        load = Load(LoadGenerator(tools / "loadgen", 16, 8), gateway.url, options.rate)
+        # Until every endpoint was asked once, and the load has begun.
+        time.sleep(options.settle)
         for _ in range(options.rounds):
             quiet.append(cpu_of(gateway, options.seconds, time.sleep)[0])
             cpu, read = cpu_of(gateway, options.seconds, lambda seconds: read_feed(gateway.admin, seconds))
             watched.append(cpu)
             ticks += read
+            if load.fault is not None:
+                raise load.fault
     finally:
         if load is not None:
             load.stop()
-        for contender in (gateway, *simulators):
+        for contender in (gateway, backends):
             contender.stop()
     sizes, rows = [size for size, _ in ticks], [count for _, count in ticks]
     differences = [after - before for before, after in zip(quiet, watched)]
@@ -138,7 +126,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--martlet", default=str(ROOT / ".build/release/martlet"))
     parser.add_argument("--endpoints", type=int, default=1_000)
-    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--tools", default=str(ROOT / ".build-bench/release"), help="folder of loadgen and backend")
+    parser.add_argument("--rate", type=int, default=200, help="requests per second")
+    parser.add_argument("--settle", type=float, default=10, help="seconds before anything counts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10)
     with tempfile.TemporaryDirectory(prefix="martlet-bench-") as folder:
