@@ -29,7 +29,7 @@ def bench(martlet, tmp_path):
         command = [martlet, "bench", "--output-json", str(report), *map(str, arguments)]
         result = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert result.returncode == status, f"{result.stdout}\n{result.stderr}"
-        return json.loads(report.read_text()) if report.exists() else None, result
+        return json.loads(report.read_text(), object_pairs_hook=unique) if report.exists() else None, result
 
     return run
 
@@ -197,6 +197,13 @@ def test_what_makes_no_sense_is_refused(bench, arguments, part):
 def test_a_target_that_is_not_there(bench):
     _, result = bench("http://127.0.0.1:9", "--requests", 1, status=64)
     assert "does not answer" in result.stderr
+
+
+def unique(pairs):
+    """An object whose members all have names of their own."""
+    members = dict(pairs)
+    assert len(members) == len(pairs), pairs
+    return members
 
 
 def read_terminal(descriptor):

@@ -68,6 +68,15 @@ struct ReportTests {
         #expect(text.contains(#""10.0.0.1:8000":{"requests":25,"share":0.25,"#))
     }
 
+    @Test func everyNumberMayBeAThreshold() {
+        #expect(RunSummary.names.isSuperset(of: summary().sections.flatMap { $0.values.map(\.name) }))
+        for name in ["p99_ttft", "p50_e2e", "goodput_share", "cached_share", "balance", "p99_loop_lag"] {
+            #expect(Threshold("\(name)>0")?.isKnown == true, "\(name)")
+        }
+        #expect(Threshold("p98_ttft>0")?.isKnown == false)
+        #expect(Threshold("ratio:balance>1")?.isKnown == false)
+    }
+
     @Test func thePageNeedsNothingElse() {
         let page = ResultPage.document([summary(), summary(label: "other")], comparison: nil, ReportContext())
         #expect(!page.contains("<script"))

@@ -98,7 +98,11 @@ final class LoadConnection: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let isReset = error is IOError || error as? NIOSSLError == .uncleanShutdown
+        let isReset: Bool
+        switch error {
+        case is IOError, NIOSSLError.uncleanShutdown: isReset = true
+        default: isReset = false
+        }
         if isReset, isUsed, attempt?.record.status == nil {
             end(.stale)
         } else if attempt != nil {
@@ -144,12 +148,5 @@ final class LoadConnection: ChannelInboundHandler {
         isUsed = true
         if case .answered(isReusable: true) = end {} else { context?.close(promise: nil) }
         worker.ended(attempt, on: self, end)
-    }
-}
-
-extension NIOSSLError {
-    fileprivate static func == (one: NIOSSLError?, other: NIOSSLError) -> Bool {
-        if case .uncleanShutdown = one, case .uncleanShutdown = other { return true }
-        return false
     }
 }

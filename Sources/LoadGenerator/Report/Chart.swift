@@ -17,7 +17,7 @@ struct Chart {
     }
 
     private static let size = (width: 640.0, height: 300.0)
-    private static let plot = (left: 64.0, top: 14.0, right: 624.0, bottom: 256.0)
+    private static let plot = (left: 64.0, top: 26.0, right: 624.0, bottom: 256.0)
 
     let title: String
     let xTitle: String
@@ -52,7 +52,7 @@ struct Chart {
         }
         svg += "<text class=\"tick\" x=\"\(Self.plot.right)\" y=\"\(Self.size.height - 6)\" text-anchor=\"end\">"
         svg += "\(xTitle.escapedForHTML)</text>"
-        svg += "<text class=\"tick\" x=\"4\" y=\"\(Self.plot.top - 2)\">\(yTitle.escapedForHTML)</text>"
+        svg += "<text class=\"tick\" x=\"4\" y=\"12\">\(yTitle.escapedForHTML)</text>"
         for (number, line) in lines.enumerated() { svg += drawn(line, number: number, scale) }
         return svg + "</svg></figure>"
     }

@@ -19,7 +19,7 @@ package enum ResultPage {
         if summaries.count > 1, comparison == nil { html += sweep(summaries) }
         // The blocks of a comparison are many and much alike: the first pair shows what they were.
         let shown = comparison == nil ? summaries : Array(summaries.prefix(2))
-        for summary in shown.prefix(runsWithCharts * 4) {
+        for summary in shown {
             html += run(summary, hasCharts: shown.count <= runsWithCharts || summary.label == shown.last?.label)
         }
         return html + "<h2>Options</h2>" + options(context) + "</main></body></html>\n"
@@ -40,7 +40,7 @@ package enum ResultPage {
     // MARK: One run
 
     private static func run(_ summary: RunSummary, hasCharts: Bool) -> String {
-        let title = summary.label.isEmpty ? summary.target : summary.label
+        let title = summary.label.isEmpty ? "Result" : summary.label
         var html = "<h2>\(title.escapedForHTML)</h2><p class=\"meta\">\(summary.target.escapedForHTML)</p>"
         for warning in summary.warnings { html += "<p class=\"warning\">\(warning.escapedForHTML)</p>" }
         html += "<div class=\"tiles\">"
@@ -78,6 +78,15 @@ package enum ResultPage {
             )
         }
         let timeline = measure.timeline
+        // The last bin is mostly not full, and its rates would look like a fall.
+        func rateOverTime(_ name: String, _ value: (RunTimeline.Bin) -> Int) -> Chart.Line {
+            Chart.Line(
+                name: name,
+                points: timeline.bins.dropLast().enumerated().map { index, bin in
+                    (Double(index) * timeline.binSeconds, Double(value(bin)) / timeline.binSeconds)
+                }
+            )
+        }
         func overTime(_ name: String, _ value: (RunTimeline.Bin) -> Double?) -> Chart.Line {
             Chart.Line(
                 name: name,
@@ -110,15 +119,15 @@ package enum ResultPage {
                 title: "Output tokens per second",
                 xTitle: "s",
                 yTitle: "tok/s",
-                lines: [overTime("tokens") { Double($0.outputTokens) / timeline.binSeconds }]
+                lines: [rateOverTime("tokens") { $0.outputTokens }]
             ),
             Chart(
                 title: "Requests per second",
                 xTitle: "s",
                 yTitle: "req/s",
                 lines: [
-                    overTime("answered") { Double($0.completed) / timeline.binSeconds },
-                    overTime("failed") { Double($0.failed) / timeline.binSeconds },
+                    rateOverTime("answered") { $0.completed },
+                    rateOverTime("failed") { $0.failed },
                 ]
             ),
         ]

@@ -47,17 +47,22 @@ package enum ResultTable {
     }
 
     private static func endpoints(_ measure: RunMeasure) -> [String] {
-        measure.shares.sorted { $0.value.requests > $1.value.requests }.prefix(32).map { name, share in
+        let sorted = measure.shares.sorted { ($1.value.requests, $0.key) < ($0.value.requests, $1.key) }
+        let rest = sorted.count > namesMax ? ["  and \(sorted.count - namesMax) more"] : []
+        return sorted.prefix(namesMax).map { name, share in
             let part = Double(share.requests) / Double(max(1, measure.completed)) * 100
             let first = share.timeToFirstTokenSum / Double(max(1, share.requests)) / 1e6
             return "  \(name): ".padded(to: titleWidth) + " \(part.fixed(1)) %, mean TTFT \(first.fixed(2)) ms"
-        }
+        } + rest
     }
+
+    /// The most endpoints, or reasons of failures, that are listed.
+    private static let namesMax = 32
 
     private static func failures(_ measure: RunMeasure) -> [String] {
         if measure.failures.isEmpty { return [] }
         return [rule("-", "Failures")]
-            + measure.failures.sorted { $0.value > $1.value }.prefix(16).map { reason, count in
+            + measure.failures.sorted { $0.value > $1.value }.prefix(namesMax).map { reason, count in
                 (reason + ":").padded(to: titleWidth) + " \(count)"
             }
     }

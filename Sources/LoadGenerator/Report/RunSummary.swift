@@ -89,8 +89,20 @@ package struct RunSummary: Sendable {
         sections.lazy.flatMap(\.values).first { $0.name == name }?.value
     }
 
-    /// The names of all numbers.
-    package var names: [String] { sections.flatMap { $0.values.map(\.name) } }
+    /// The names of all numbers that there may be: those of a run in which something was measured for each.
+    package static let names: Set<String> = {
+        var request = RequestRecord(scheduled: 0)
+        request.usage = TokenUsage(prompt: 1, output: 1, cached: 0)
+        request.server = ""
+        var measure = RunMeasure(origin: 0)
+        measure.record(request, objectives: nil)
+        var plan = LoadPlan(mode: .closed(users: 1, rampSeconds: 0))
+        plan.objectives = LatencyObjectives("e2e=1s")
+        let generator = Generator(processorSeconds: 0, seconds: 1, threads: 1)
+        let summary = RunSummary(
+            label: "", target: "", measure: measure, plan: plan, streams: true, generator: generator)
+        return Set(summary.sections.flatMap { $0.values.map(\.name) })
+    }()
 
     private static func counts(_ measure: RunMeasure, _ plan: LoadPlan) -> Section {
         let seconds = measure.seconds
@@ -167,7 +179,7 @@ package struct RunSummary: Sendable {
         return Section(
             title: "Endpoints",
             values: [
-                Value("endpoints", "Endpoints that served", Double(counts.count), isMoreBetter: nil, digits: 0),
+                Value("endpoint_count", "Endpoints that served", Double(counts.count), isMoreBetter: nil, digits: 0),
                 Value("balance", "Busiest over mean (requests)", (counts.max() ?? 0) / mean, isMoreBetter: false),
             ]
         )

@@ -68,7 +68,7 @@ package struct TargetComparison: Sendable {
     }
 
     /// The names of the metrics that can be compared.
-    package static var names: [String] { metrics.map(\.name) }
+    package static var names: Set<String> { Set(metrics.map(\.name)) }
 
     private static func median(_ values: [Double]) -> Double? {
         let sorted = values.sorted()

@@ -43,9 +43,10 @@ package struct Threshold: Sendable, Hashable, CustomStringConvertible {
     /// Whether the name asks for the ratio of two targets.
     package var isRatio: Bool { name.hasPrefix("ratio:") }
 
-    /// Whether there is such a number in `names`.
-    package func isKnown(in names: [String]) -> Bool {
+    /// Whether there is such a number.
+    package var isKnown: Bool {
         let plain = isRatio ? String(name.dropFirst("ratio:".count)) : name
+        let names = isRatio ? TargetComparison.names : RunSummary.names
         return names.contains(plain) || names.contains(plain + "_ms")
     }
 

@@ -21,9 +21,6 @@ struct BenchPlan {
     let threads: Int
     let options: BenchOptions
 
-    /// How many requests a load has; `nil` when time ends it.
-    func requests(of load: LoadPlan) -> Int? { load.conversations.map { $0 * workload.turns } }
-
     /// Reads options.
     ///
     /// - Throws: ``CommandError`` for what makes no sense, with the option and its value.
@@ -158,6 +155,10 @@ struct BenchPlan {
         for text in options.failIf {
             guard let threshold = Threshold(text) else {
                 throw CommandError("--fail-if '\(text)' is not a name, one of > < >= <=, and a number or a duration.")
+            }
+            guard threshold.isKnown else {
+                throw CommandError(
+                    "--fail-if '\(text)' names nothing that is measured; docs/bench.md has the names, as p99_ttft.")
             }
             if threshold.isRatio, options.compare.isEmpty {
                 throw CommandError("--fail-if '\(text)' is a ratio, which needs --compare.")

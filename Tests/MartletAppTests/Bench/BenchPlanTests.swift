@@ -104,6 +104,7 @@ struct BenchPlanTests {
             ("--model '=2'", { $0.models = ["=2"] }),
             ("--slo 'fast'", { $0.objectivesOfLatency = "fast" }),
             ("--fail-if 'bad'", { $0.failIf = ["bad"] }),
+            ("names nothing that is measured", { $0.failIf = ["p98_ttft>1s"] }),
             ("needs --compare", { $0.failIf = ["ratio:p99_ttft>1"] }),
             ("--compare needs two targets", { $0.compare = ["http://a"] }),
             (
