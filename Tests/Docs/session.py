@@ -75,7 +75,7 @@ class Session:
     """One page in one shell."""
 
     def __init__(self, page, folder, martlet, python):
-        self.page, self.folder, self.martlet, self.python = page, folder, pathlib.Path(martlet).resolve(), python
+        self.page, self.folder, self.martlet, self.python = page, folder, pathlib.Path(martlet).absolute(), python
         self.ports = Ports()
         self.root = folder / "martlet"
         self._make_root()
@@ -190,7 +190,7 @@ class Session:
         log = self.folder / f"background-{block.line}.log"
         until = shlex.quote(self.ports.moved(block.attributes.get("until", "^admin on |^listening on ")))
         command = self.ports.moved(text).rstrip()
-        ended = "{ kill -KILL $(jobs -p); wait; } 2>/dev/null\n" if "alone" in block.words else ""
+        ended = "kill -KILL $(jobs -p); wait\n" if "alone" in block.words else ""
         return f"{ended}(exec {command}\n) >{log} 2>&1 &\nawait_line {until} {log} $!\ncat {log}\n"
 
     def _until_it_works(self, block):
@@ -225,6 +225,8 @@ class Session:
                     pass
                 shell.wait()
         text = self.ports.as_written(output.read_text(errors="replace"))
+        # What the shell says of those that a block `alone` ended.
+        text = re.sub(rf"^{re.escape(str(script))}: line \d+: +\d+ Killed .*\n", "", text, flags=re.MULTILINE)
         pieces = re.split(r"\n?@@block (\d+)\n", text)
         return {int(number): piece for number, piece in zip(pieces[1::2], pieces[2::2])}, code
 
