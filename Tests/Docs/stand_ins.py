@@ -7,6 +7,7 @@ what the page says, as far as that can be known here.
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -59,6 +60,16 @@ def martlet(arguments):
         if value_of(arguments, flag) is None:
             arguments = [*arguments, flag, re.sub(r"\{(\d+)\}", lambda match: ports()[match.group(1)], address)]
     os.execv(os.environ["MARTLET_UNDER_TEST"], ["martlet", *arguments])
+
+
+def curl(arguments):
+    """curl itself, which fails where a request is refused: a page that shows one asks for its status."""
+    # The folder of the stand-ins is the first one.
+    program = shutil.which("curl", path=os.environ["PATH"].partition(":")[2])
+    if program is None:
+        refuse("there is no curl: scripts/find-tool curl curl")
+    asks = any(argument in ("--write-out", "-w") for argument in arguments)
+    os.execv(program, ["curl", *([] if asks else ["--fail-with-body"]), *arguments])
 
 
 def has_gateway(path):
@@ -213,7 +224,7 @@ def envoy(arguments):
 
 
 STAND_INS = {
-    stand_in.__name__: stand_in for stand_in in (martlet, make, swift, kubectl, helm, docker, python3, pip, envoy)
+    stand_in.__name__: stand_in for stand_in in (martlet, curl, make, swift, kubectl, helm, docker, python3, pip, envoy)
 }
 
 
