@@ -89,15 +89,15 @@ let package = Package(
         .executableTarget(name: "martlet", dependencies: ["MartletCommands"], swiftSettings: settings),
         room(
             "MartletCommands",
-            ["BuiltinPlugins", "GatewayCore", "MartletApp", "ModelServerSimulator", "RequestControl"],
+            ["BuiltinPlugins", "GatewayCore", "LoadGenerator", "MartletApp", "ModelServerSimulator", "RequestControl"],
             [.product(name: "ArgumentParser", package: "swift-argument-parser")]
         ),
         room(
             "MartletApp",
             [
-                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
-                "ExtProcServer", "FlowControl",
-                "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery",
+                "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "CDashboardPage", "DataLayer", "EngineClient",
+                "ExtProcProto", "ExtProcServer", "FlowControl",
+                "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery", "LoadGenerator",
                 "ModelServerSimulator",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
@@ -144,8 +144,10 @@ let package = Package(
         room("HTTP2Engine", []),
         room("Telemetry", []),
         .target(name: "CAllocator"),
+        .target(name: "CDashboardPage", exclude: ["page"]),
         .target(name: "CStringScan"),
         room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
+        room("LoadGenerator", ["GatewayCore", "HTTP1Messages", "RequestFormats"], [nioCore, nioPosix, nioSSL]),
         room(
             "GatewayTesting",
             ["DataLayer", "FlowControl", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
@@ -197,6 +199,10 @@ let package = Package(
             [logging, nioPosix]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
+        tests(
+            "LoadGeneratorTests", ["GatewayCore", "LoadGenerator", "ModelServerSimulator", "RequestFormats"],
+            [nioCore, nioPosix]
+        ),
         tests("RequestControlTests", requestPath),
         tests("ReverseProxyTests", requestPath + ["HTTP1Messages", "ReverseProxy"], proxyPeers),
         tests(

@@ -1,5 +1,6 @@
 import CAllocator
-package import Logging
+import FoundationEssentials
+import Logging
 
 #if canImport(Glibc)
     import Glibc
@@ -10,22 +11,24 @@ package import Logging
 #endif
 
 /// What is set once per process, before anything else runs.
-package enum ProcessSetup {
-    /// Prepares the process for serving.
+enum ProcessSetup {
+    /// Prepares the process for serving, and makes its logs.
     ///
-    /// - Parameter logLevel: trace, debug, info, notice, warning, error or critical.
-    /// - Throws: ``CommandError`` for another level.
-    package static func prepare(logLevel: String) throws(CommandError) -> Logger {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw CommandError("--log-level '\(logLevel)' is not one of \(known).")
-        }
+    /// - Throws: ``CommandError`` when the file of the access log cannot be opened.
+    static func prepare(_ options: LogOptions) throws(CommandError) -> ProcessLogs {
         keepLargeBuffers()
         raiseDescriptorLimit()
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
-        var logger = Logger(label: "martlet")
-        logger.logLevel = level
-        return logger
+        // A reader that goes away must cost lines and not the process.
+        signal(SIGPIPE, SIG_IGN)
+        let logs = try ProcessLogs(
+            options,
+            to: LineDestination(descriptor: STDERR_FILENO),
+            isTerminal: isatty(STDERR_FILENO) == 1,
+            environment: ProcessInfo.processInfo.environment
+        )
+        // Packages that make loggers of their own.
+        LoggingSystem.bootstrap { logs.handler(label: $0) }
+        return logs
     }
 
     /// Keeps buffers of up to 4 MiB on the heap. By default glibc maps and unmaps the pages of every allocation above
@@ -35,7 +38,7 @@ package enum ProcessSetup {
     }
 
     /// Every connection is a descriptor: takes as many as the system allows without being asked.
-    private static func raiseDescriptorLimit() {
+    static func raiseDescriptorLimit() {
         #if canImport(Glibc) || canImport(Musl)
             var limit = rlimit()
             #if canImport(Glibc)

@@ -19,6 +19,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "A file with the token of those who may act by the admin address. (default: $MARTLET_ADMIN_TOKEN)")
     var adminTokenFile: String?
 
+    @Option(help: "Whether the admin address has the dashboard and its live feed.")
+    var dashboard = true
+
     @Option(help: "A file or folder of Kubernetes resources and endpoint lists; watched for changes.")
     var config: String?
 
@@ -61,6 +64,15 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
 
+    @Option(help: "The form of the log: text, json, or auto, which is text.")
+    var logFormat = "auto"
+
+    @Option(help: "A line for each request: off, text or json for standard error, or the path of a file.")
+    var accessLog = "off"
+
+    @Option(help: "The form of the access log in a file, text or json. (default: json)")
+    var accessLogFormat: String?
+
     @Option(help: "Seed of random choices, for runs that can be repeated.")
     var seed: UInt64?
 
@@ -85,6 +97,11 @@ struct ServeCommand: AsyncParsableCommand {
         )
         try require(threads.map { (1...1024).contains($0) } ?? true, "--threads \(threads ?? 0) is not from 1 to 1024.")
         do {
+            _ = try logs()
+        } catch {
+            throw ValidationError(error.description)
+        }
+        do {
             _ = try RetryPolicy(maxRetries: retryAttempts, conditions: retryOn)
         } catch {
             throw ValidationError("--retry-on \(error)")
@@ -96,6 +113,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.listen = listen
         options.admin = admin
         options.adminTokenPath = adminTokenFile
+        options.hasDashboard = dashboard
         options.configurationPath = config
         options.endpoints = endpoint
         options.simulated = simulate
@@ -107,13 +125,21 @@ struct ServeCommand: AsyncParsableCommand {
         options.drainTimeout = .seconds(drainTimeoutSeconds)
         options.scrapeInterval = .milliseconds(refreshMetricsIntervalMilliseconds)
         options.threads = threads
-        options.logLevel = logLevel
+        options.logs = try logs()
         options.seed = seed
         options.keptDecisions = keepDecisions
         options.plugins = PluginTypes.present
         options.allowsExperimentalPlugins = allowExperimentalPlugins
         options.verifiesEndpointCertificates = !insecureEndpoints
         try await ServeApplication.run(options)
+    }
+
+    private func logs() throws(CommandError) -> LogOptions {
+        var options = LogOptions()
+        options.level = try LogOptions.level(logLevel)
+        options.format = try LogOptions.format(logFormat)
+        try options.setAccessLog(accessLog, format: accessLogFormat ?? "")
+        return options
     }
 
     private func require(_ holds: Bool, _ message: String) throws {

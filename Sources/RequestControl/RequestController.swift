@@ -47,9 +47,14 @@ package final class RequestController: Sendable {
     /// The present instant.
     package func now() -> MonotonicInstant { clock.now }
 
-    /// The answer to a request that is refused, in the error form of the API that `path` belongs to.
+    /// The answer to a request that its edge refuses before there is an exchange, in the error form of the API that
+    /// `path` belongs to. It is the request's end: observers are told.
     package func reply(to rejection: Rejection, path: String) -> LocalReply {
-        LocalReply(rejection, api: state.parsers.api(forPath: path))
+        if !observers.isEmpty {
+            let summary = RequestSummary(refused: rejection, target: path, at: clock.now)
+            for observer in observers { observer.requestEnded(summary) }
+        }
+        return LocalReply(rejection, api: state.parsers.api(forPath: path))
     }
 
     /// A random source of its own for each request. The seeds follow a sequence, so a run with one thread repeats;

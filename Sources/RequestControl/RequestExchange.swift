@@ -42,6 +42,8 @@ package final class RequestExchange {
     var status = 0
     /// The facts about the present attempt that say how long the endpoint took.
     var timing: ServiceTiming?
+    /// The request's own span in a distributed trace; `nil` while no traces are made.
+    var trace: TraceContext?
     private var isOver = false
 
     /// What an exchange asks of its edge while nothing else happens to the request.

@@ -136,6 +136,30 @@ import Testing
         trial.close(.completed)
     }
 
+    @Test func whoeverWantsToKnowIsToldOfEjectionsAndReturns() {
+        let told = Mutex<[EndpointHealthChange]>([])
+        let store = EndpointStore(
+            pool: PoolID(name: "pool"), clock: clock,
+            onHealthChange: { pool, id, change in
+                #expect(pool == PoolID(name: "pool") && id.name == "a")
+                told.withLock { $0.append(change) }
+            })
+        store.replaceEndpoints([.made("a")])
+        let endpoint = store.current.endpoints[0]
+        fail(store, endpoint, .connectFailed)
+        #expect(told.withLock { $0 } == [.ejected(.connect, detail: "it broke")])
+        // That it may be tried is no news.
+        clock.advance(by: .seconds(2))
+        _ = store.current
+        let trial = store.open(endpoint, tokens: 1)
+        #expect(told.withLock { $0.count } == 1)
+        trial.close(.completed)
+        #expect(told.withLock { $0.last } == .healed)
+        fail(store, endpoint, .gatewayError)
+        #expect(told.withLock { $0.last } == .ejected(.gatewayError, detail: "it broke"))
+        #expect(told.withLock { $0.count } == 3)
+    }
+
     @Test func aTrialThatTakesLongMakesRoomForAnother() {
         let store = makeStore(["a", "b"])
         fail(store, store.current.endpoints[0], .timedOut)

@@ -17,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def pytest_addoption(parser):
     parser.addoption("--martlet", default=str(ROOT / ".build/debug/martlet"), help="the program under test")
     parser.addoption("--promtool", default=None, help="promtool, to check the metrics page with")
+    parser.addoption("--browser", default=None, help="a Chromium, to look at the dashboard with")
+    parser.addoption("--update-pictures", action="store_true", help="make the pictures in docs/images anew")
     parser.addoption("--soak-seconds", type=float, default=8.0, help="how long the soak test runs")
     parser.addoption("--soak-requests", type=int, default=3_000, help="requests of the soak test through Envoy")
     parser.addoption("--soak-streams", type=int, default=60, help="ext_proc streams at once in the soak test")
@@ -192,6 +194,26 @@ def promtool(request):
     if tool is None:
         pytest.skip("no --promtool given")
     return tool
+
+
+@pytest.fixture(scope="session")
+def browser(request):
+    """A browser, for the dashboard."""
+    program = request.config.getoption("--browser")
+    if program is None:
+        pytest.skip("no --browser given")
+    # Only here: what drives a browser takes a while to be imported.
+    from browser import Browser
+
+    browser = Browser(program)
+    yield browser
+    browser.stop()
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Where pictures of the dashboard go, for people to look at."""
+    return ROOT / ".build/screenshots"
 
 
 @pytest.fixture(scope="module")

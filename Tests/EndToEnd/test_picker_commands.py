@@ -97,13 +97,13 @@ def test_without_endpoints_there_is_nothing_to_pick_from(martlet):
 
 
 def test_the_banner_names_three_ports(picker):
-    service = picker("--secure-serving=false", "--zap-encoder", "json", "-poolName", "llama")
+    service = picker("--secure-serving=false", "--zap-devel", "-poolName", "llama")
     service.list("127.0.0.1:1", "127.0.0.1:2")
     service.start()
     service.await_line(r"^martlet \S+: 1 pool, 2 endpoints$", "the counts")
     service.await_line(r"^ext_proc on grpc://127\.0\.0\.1:\d+$", "the port of ext_proc")
     service.await_line(r"^health on grpc://127\.0\.0\.1:\d+$", "the port of health")
-    service.await_line(r"--zap-encoder has no effect", "a warning")
+    service.await_line(r"--zap-devel has no effect", "a warning")
     service.await_line(r"-poolName is deprecated: write --pool-name", "a warning")
     assert service.pool()["name"] == "llama"
     assert fetch(service.metrics + "/metrics")[0] == 200

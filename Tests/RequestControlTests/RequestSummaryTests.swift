@@ -38,7 +38,9 @@ private final class SummaryLog: RequestObserver {
         #expect(log.summaries.count == 1)
         let summary = try #require(log.summaries.first)
         #expect(summary.status == 200 && summary.outcome == .completed && summary.rejection == nil)
-        #expect(summary.model == "m" && summary.targetModel == "m" && summary.pool == PoolID(name: "pool"))
+        #expect(
+            summary.method == "POST" && summary.model == "m" && summary.targetModel == "m"
+                && summary.pool == PoolID(name: "pool"))
         #expect(summary.endpoint?.name == "e0" && summary.destination == "127.0.0.1:1" && summary.attempts == 1)
         #expect(summary.firstByteAt == summary.receivedAt.advanced(by: .milliseconds(5)))
         #expect(summary.endedAt == summary.receivedAt.advanced(by: .milliseconds(25)))
@@ -54,6 +56,15 @@ private final class SummaryLog: RequestObserver {
         #expect(summary.status == 503 && summary.outcome == nil && summary.rejection?.reason == .noEndpoints)
         #expect(summary.endpoint == nil && summary.destination.isEmpty && summary.attempts == 0)
         #expect(summary.firstByteAt == nil && summary.usage == nil && summary.model == "m")
+    }
+
+    @Test func ofARequestThatTheEdgeRefused() throws {
+        let gateway = try GatewayFixture(ports: [1], observers: [log])
+        let reply = gateway.controller.reply(to: Rejection(.bodyTooLarge, "too long"), path: "/v1/completions")
+        let summary = try #require(log.summaries.first)
+        #expect(log.summaries.count == 1 && reply.status == 413 && summary.status == 413)
+        #expect(summary.rejection?.reason == .bodyTooLarge && summary.target == "/v1/completions")
+        #expect(summary.requestID.isEmpty && summary.pool == nil && summary.endedAt == summary.receivedAt)
     }
 
     @Test func ofARequestThatFailedTwice() throws {

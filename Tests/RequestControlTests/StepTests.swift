@@ -324,4 +324,18 @@ import Testing
         #expect(unknown.reason == .modelNotFound)
         #expect(unknown.message.hasSuffix("'m8', 'm9' and 2 more."))
     }
+
+    @Test func endpointsThatDrainTakeNoRequest() throws {
+        let gateway = try GatewayFixture(ports: [1, 2])
+        #expect(gateway.store.setCordoned(true, endpoint: EndpointID(name: "e1")))
+        #expect(try candidates(gateway, "m").get() == ["e0"])
+        for _ in 0..<3 {
+            gateway.store.open(gateway.store.current.endpoints[0], tokens: 1).close(.connectFailed, detail: "no way")
+        }
+        guard case .failure(let none) = candidates(gateway, "m") else { return #expect(Bool(false)) }
+        #expect(none.reason == .endpointsDown)
+        let message =
+            "None of the 2 endpoints of the pool 'pool' takes requests: default/e0: no way; default/e1: it drains."
+        #expect(none.message == message)
+    }
 }

@@ -90,6 +90,7 @@ import Testing
         let bodyRouting: BodyRoutingMetrics
         let cluster: ClusterMetrics
         let election: ElectionMetrics
+        let logs: LogMetrics
         let process: ProcessMetrics
 
         init() throws {
@@ -103,6 +104,7 @@ import Testing
             bodyRouting = try BodyRoutingMetrics(registry: registry, commit: "abc", buildRef: "main")
             cluster = try ClusterMetrics(registry: registry)
             election = try ElectionMetrics(registry: registry)
+            logs = try LogMetrics(registry: registry) { $0.add(3, "process") }
             process = try ProcessMetrics(registry: registry)
         }
 
@@ -123,6 +125,7 @@ import Testing
         #expect(lines.contains(#"llm_d_epp_info{commit="abc",build_ref="main"} 1"#))
         #expect(lines.contains(#"bbr_info{commit="abc",build_ref="main"} 1"#))
         #expect(lines.contains("martlet_config_last_reload_successful 1"))
+        #expect(lines.contains(#"martlet_log_lines_dropped_total{log="process"} 3"#))
         #expect(lines.contains(#"martlet_scrapes_total{result="timeout"} 0"#))
         #expect(lines.contains(#"martlet_proxy_connections_open{side="upstream"} 0"#))
         everything.application.reloaded(successfully: false)

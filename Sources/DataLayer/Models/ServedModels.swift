@@ -70,6 +70,9 @@ package struct ServedModels: Sendable {
     /// Whether there are endpoints and each of them has told its list, so that an unknown name is known to be unknown.
     package var allEndpointsHaveTold: Bool { names.allHaveTold }
 
+    /// Whether no name has come or gone since `earlier`, of the same pool, was made; `false` when nobody knows.
+    package func hasSameNames(as earlier: ServedModels) -> Bool { names === earlier.names }
+
     /// Whether an endpoint lists `model`, or names it as an adapter in its metrics.
     package func serves(_ model: String) -> Bool {
         names.listed.contains(model) || names.adapters.contains(model)

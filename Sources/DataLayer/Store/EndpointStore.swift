@@ -18,7 +18,7 @@ package final class EndpointStore: EndpointSink {
         var names: ServedModels.Names?
         var listeners: [Int: AsyncStream<Void>.Continuation] = [:]
         var lastListener = 0
-        /// How many endpoints are not simply available; while 0 nothing depends on time.
+        /// How many endpoints are not simply available; while 0 all are candidates, and nothing depends on time.
         var unhealthyCount = 0
     }
 
@@ -29,6 +29,7 @@ package final class EndpointStore: EndpointSink {
     private let clock: any MonotonicClock
     private let metrics: DataLayerMetrics?
     private let onLeave: @Sendable (EndpointSnapshot) -> Void
+    private let onHealthChange: EndpointHealthListener?
     private let state: Mutex<State>
     private let roomListener = Mutex<(@Sendable () -> Void)?>(nil)
 
@@ -39,6 +40,7 @@ package final class EndpointStore: EndpointSink {
     ///   - clock: the time of ejections and leases.
     ///   - ejection: when endpoints are ejected.
     ///   - metrics: counts ejections and leaked leases; `nil` counts nothing.
+    ///   - onHealthChange: told, on the thread of what changed it and without a lock; `nil` when nobody wants to know.
     ///   - onLeave: called once for each endpoint that left, after readers stopped seeing it and before its slot is
     ///     used again, on the thread that changed the set and without a lock.
     package init(
@@ -46,11 +48,13 @@ package final class EndpointStore: EndpointSink {
         clock: any MonotonicClock,
         ejection: EjectionConfiguration = EjectionConfiguration(),
         metrics: DataLayerMetrics? = nil,
+        onHealthChange: EndpointHealthListener? = nil,
         onLeave: @escaping @Sendable (EndpointSnapshot) -> Void = { _ in }
     ) {
         self.pool = pool
         self.clock = clock
         self.metrics = metrics
+        self.onHealthChange = onHealthChange
         self.onLeave = onLeave
         ledger = InFlightLedger(leaks: metrics?.leaseLeaks)
         state = Mutex(State(table: EndpointTable(ejection: ejection)))
@@ -78,7 +82,7 @@ package final class EndpointStore: EndpointSink {
             guard let left = state.table.replace(endpoints) else { return nil }
             state.view = nil
             state.names = nil
-            state.unhealthyCount = state.table.records.count { $0.health.standing != .available }
+            state.unhealthyCount = state.table.records.count { !$0.isPlain }
             for listener in state.listeners.values { listener.yield() }
             return left
         }
@@ -89,6 +93,22 @@ package final class EndpointStore: EndpointSink {
         }
         state.withLock { $0.table.release(left) }
         noteRoom()
+    }
+
+    /// Takes an endpoint out, or in again: while it is out it gets no new request, and those that it has go on. That
+    /// lasts as long as the endpoint's life.
+    ///
+    /// - Returns: `false` when there is no endpoint of that name.
+    package func setCordoned(_ isCordoned: Bool, endpoint id: EndpointID) -> Bool {
+        let isKnown = state.withLock { state in
+            guard let position = state.table.position(of: id) else { return false }
+            let wasPlain = state.table.records[position].isPlain
+            state.table.setCordoned(isCordoned, at: position)
+            noteChange(wasPlain: wasPlain, at: position, &state)
+            return true
+        }
+        if isKnown { noteRoom() }
+        return isKnown
     }
 
     /// Sets what is called, on any thread and without a lock, whenever requests may find room that they did not find
@@ -267,26 +287,26 @@ package final class EndpointStore: EndpointSink {
         _ change: (inout EjectionStateMachine, MonotonicInstant) -> EjectionStateMachine.Transition?
     ) {
         let now = clock.now
-        let changed = state.withLock { state in
-            guard let position = state.table.position(of: life) else { return false }
-            let before = state.table.records[position].health.standing
+        let (changed, told) = state.withLock { state -> (Bool, (EndpointID, EndpointHealthChange)?) in
+            guard let position = state.table.position(of: life) else { return (false, nil) }
+            let wasPlain = state.table.records[position].isPlain
             let (transition, changed) = state.table.updateHealth(at: position) { change(&$0, now) }
-            if changed { noteStandingChange(from: before, at: position, &state) }
+            if changed { noteChange(wasPlain: wasPlain, at: position, &state) }
             // Under the lock, so that no series is made after the endpoint left and its series were removed.
-            if let transition { count(transition, state.table.records[position].description.id) }
-            return changed
+            guard let transition else { return (changed, nil) }
+            let record = state.table.records[position]
+            count(transition, record.description.id)
+            let change = EndpointHealthChange(transition, detail: record.health.ejection?.detail)
+            return (changed, change.map { (record.description.id, $0) })
         }
+        if let (id, change) = told { onHealthChange?(pool, id, change) }
         if changed { noteRoom() }
     }
 
-    private func noteStandingChange(
-        from before: EjectionStateMachine.Standing,
-        at position: Int,
-        _ state: inout State
-    ) {
-        let after = state.table.records[position].health.standing
+    /// Whether an endpoint is a candidate may have changed.
+    private func noteChange(wasPlain: Bool, at position: Int, _ state: inout State) {
         state.view = nil
-        state.unhealthyCount += (after == .available ? 0 : 1) - (before == .available ? 0 : 1)
+        state.unhealthyCount += (state.table.records[position].isPlain ? 0 : 1) - (wasPlain ? 0 : 1)
     }
 
     private func count(_ transition: EjectionStateMachine.Transition, _ id: EndpointID) {
@@ -313,6 +333,7 @@ package final class EndpointStore: EndpointSink {
             endpoints: snapshots,
             available: candidates?.available ?? snapshots,
             outages: candidates?.outages ?? [],
+            cordoned: candidates?.cordoned ?? [],
             models: models,
             faults: state.table.faults,
             validUntil: candidates?.validUntil

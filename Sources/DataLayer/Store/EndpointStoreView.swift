@@ -24,12 +24,14 @@ package final class EndpointStoreView: Sendable {
     package let endpoints: [EndpointSnapshot]
     /// The endpoints that a request may go to, in the same order.
     ///
-    /// An ejected endpoint is not among them. One that is coming back is, until its trial request is opened: from then
-    /// on only while no other endpoint is left. Requests that hold the same view may each become a trial; they are as
-    /// many as there are threads that decide at that moment.
+    /// An ejected endpoint is not among them, and none that is ``cordoned``. One that is coming back is, until its
+    /// trial request is opened: from then on only while no other endpoint is left. Requests that hold the same view may
+    /// each become a trial; they are as many as there are threads that decide at that moment.
     package let available: [EndpointSnapshot]
     /// The endpoints that are ejected or coming back, in the same order; empty when all are healthy.
     package let outages: [EndpointOutage]
+    /// The endpoints that an operator took out; empty most of the time.
+    package let cordoned: Set<EndpointID>
     /// What the endpoints serve.
     package let models: ServedModels
     /// What was wrong with the last pages of endpoints, by endpoint and type of source; those without faults are left
@@ -43,6 +45,7 @@ package final class EndpointStoreView: Sendable {
         endpoints: [EndpointSnapshot],
         available: [EndpointSnapshot],
         outages: [EndpointOutage],
+        cordoned: Set<EndpointID>,
         models: ServedModels,
         faults: [EndpointID: [String: [ScrapeFault]]],
         validUntil: MonotonicInstant?
@@ -51,6 +54,7 @@ package final class EndpointStoreView: Sendable {
         self.endpoints = endpoints
         self.available = available
         self.outages = outages
+        self.cordoned = cordoned
         self.models = models
         self.faults = faults
         self.validUntil = validUntil

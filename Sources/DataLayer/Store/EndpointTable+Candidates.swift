@@ -5,6 +5,7 @@ extension EndpointTable {
     struct Availability {
         var available: [EndpointSnapshot] = []
         var outages: [EndpointOutage] = []
+        var cordoned: Set<EndpointID> = []
         /// When time alone changes ``available``.
         var validUntil: MonotonicInstant?
     }
@@ -17,6 +18,7 @@ extension EndpointTable {
             let (_, _) = updateHealth(at: position) { $0.tick(at: now) }
             let health = records[position].health
             switch health.standing {
+            case _ where records[position].isCordoned: availability.cordoned.insert(snapshots[position].id)
             case .available, .trialFree: availability.available.append(snapshots[position])
             case .trialInFlight: inTrial.append(snapshots[position])
             case .ejected: break

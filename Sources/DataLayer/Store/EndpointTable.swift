@@ -5,10 +5,15 @@ struct EndpointRecord {
     let life: EndpointLife
     var description: EndpointDescription
     var health: EjectionStateMachine
+    /// Whether an operator took it out: it gets no new request.
+    var isCordoned = false
+
+    /// Whether it is a candidate, whatever the time.
+    var isPlain: Bool { health.standing == .available && !isCordoned }
 
     /// The same life as a source describes it now.
     func with(_ description: EndpointDescription) -> EndpointRecord {
-        EndpointRecord(life: life, description: description, health: health)
+        EndpointRecord(life: life, description: description, health: health, isCordoned: isCordoned)
     }
 }
 
@@ -162,6 +167,16 @@ struct EndpointTable {
     /// Drops the faults of all endpoints.
     mutating func forgetFaults() {
         faults = [:]
+    }
+
+    /// The position of the endpoint called `id`; `nil` when there is none.
+    func position(of id: EndpointID) -> Int? {
+        names.contains(id) ? records.firstIndex { $0.description.id == id } : nil
+    }
+
+    /// Takes the endpoint at `position` out, or in again.
+    mutating func setCordoned(_ isCordoned: Bool, at position: Int) {
+        records[position].isCordoned = isCordoned
     }
 
     /// Lets `change` feed the health of the endpoint at `position`.

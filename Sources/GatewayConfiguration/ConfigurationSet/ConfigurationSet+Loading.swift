@@ -61,7 +61,8 @@ extension ConfigurationSet {
         return documents
     }
 
-    private static func files(path: String) throws(ConfigurationError) -> [String] {
+    /// The files that are read for `path`, in their order.
+    static func files(path: String) throws(ConfigurationError) -> [String] {
         let position = SourcePosition(file: path)
         var isDirectory = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {

@@ -24,6 +24,8 @@ final class AdminHandler: ChannelInboundHandler {
     private let places: Seats
     private var head: HTTPRequestHead?
     private var body = Body.ignored
+    /// Whether an answer comes bit by bit; the connection ends with it.
+    private var isStreaming = false
     /// Whether a place of `places` is taken.
     private var hasPlace = false
 
@@ -53,7 +55,7 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        if event is IdleStateHandler.IdleStateEvent, !isStreaming { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -69,7 +71,7 @@ final class AdminHandler: ChannelInboundHandler {
         hasPlace = places.take()
         body =
             hasPlace
-            ? .gathered([]) : .refused(.text("too many requests are explained at once", status: .serviceUnavailable))
+            ? .gathered([]) : .refused(.text("too many requests with bodies at once", status: .serviceUnavailable))
     }
 
     private func take(_ piece: ByteBuffer) {
@@ -119,11 +121,12 @@ final class AdminHandler: ChannelInboundHandler {
     }
 
     private func respond(_ response: AdminResponse, to head: HTTPRequestHead, context: ChannelHandlerContext) {
-        var headers = HTTPHeaders()
-        headers.add(name: "content-type", value: response.contentType)
-        headers.add(name: "content-length", value: String(response.body.count))
-        headers.add(name: "cache-control", value: "no-store")
-        if response.status == .unauthorized { headers.add(name: "www-authenticate", value: "Bearer") }
+        if let stream = response.stream {
+            // A client that only listens is not idle.
+            isStreaming = true
+            return stream(AdminStream(context.channel))
+        }
+        var headers = response.fields
         if !head.isKeepAlive { headers.add(name: "connection", value: "close") }
         let responseHead = HTTPResponseHead(version: head.version, status: response.status, headers: headers)
         context.write(wrapOutboundOut(.head(responseHead)), promise: nil)

@@ -22,14 +22,17 @@ struct AdminRoutes: Sendable {
     /// Whether the answer to a request depends on its body, and may take long. The bodies of all others are passed
     /// over.
     func takesBody(_ request: AdminRequest) -> Bool {
-        areas.contains { $0.takesBody(request) }
+        guard areas.contains(where: { $0.takesBody(request) }) else { return false }
+        // Whoever may not act takes no place from those who may.
+        return !areas.contains { $0.acts(request) } || refusalToAct(request) == nil
     }
 
     /// Whether a request is only answered to those who may ask.
     func isGuarded(_ request: AdminRequest) -> Bool {
         // Probes have no credentials, and learn nothing that traffic does not show.
         if areas.contains(where: { $0.acts(request) }) { return true }
-        return access != nil && !["/", Self.alivePath, Self.readyPath].contains(request.path)
+        if access == nil || areas.contains(where: { $0.isOpen(request) }) { return false }
+        return !["/", Self.alivePath, Self.readyPath].contains(request.path)
     }
 
     /// Why whoever sends a request is not answered; `nil` when they are.

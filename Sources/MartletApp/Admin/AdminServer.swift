@@ -11,6 +11,27 @@ struct AdminResponse: Sendable {
     var status: HTTPResponseStatus = .ok
     var contentType: String
     var body: [UInt8]
+    /// Further header fields.
+    var headers: [(name: String, value: String)] = []
+    /// Who may keep the answer, and for how long.
+    var cacheControl = "no-store"
+    /// Answers bit by bit, in place of all of the above; called on the connection's event loop.
+    var stream: (@Sendable (AdminStream) -> Void)?
+
+    /// The header fields of the answer.
+    var fields: HTTPHeaders {
+        var fields = HTTPHeaders(headers)
+        fields.add(name: "content-type", value: contentType)
+        fields.add(name: "content-length", value: String(body.count))
+        fields.add(name: "cache-control", value: cacheControl)
+        if status == .unauthorized { fields.add(name: "www-authenticate", value: "Bearer") }
+        return fields
+    }
+
+    /// An answer that comes bit by bit.
+    static func stream(_ stream: @escaping @Sendable (AdminStream) -> Void) -> AdminResponse {
+        AdminResponse(contentType: "", body: [], stream: stream)
+    }
 
     /// A short text.
     static func text(_ text: String, status: HTTPResponseStatus = .ok) -> AdminResponse {

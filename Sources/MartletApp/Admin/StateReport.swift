@@ -65,7 +65,8 @@ struct StateReport {
                 endpoint,
                 faults: view.faults[endpoint.id] ?? [:],
                 outage: outages[endpoint.id],
-                isAvailable: available.contains(endpoint.id)
+                isAvailable: available.contains(endpoint.id),
+                isCordoned: view.cordoned.contains(endpoint.id)
             )
         }
         writer.endArray()
@@ -114,7 +115,8 @@ struct StateReport {
         _ endpoint: EndpointSnapshot,
         faults: [String: [ScrapeFault]],
         outage: EndpointOutage?,
-        isAvailable: Bool
+        isAvailable: Bool,
+        isCordoned: Bool
     ) {
         writer.beginObject()
         member("name", endpoint.id.name)
@@ -143,6 +145,8 @@ struct StateReport {
         writer.integer(endpoint.load.tokens)
         writer.key("available")
         writer.boolean(isAvailable)
+        writer.key("draining")
+        writer.boolean(isCordoned)
         writer.key("ejected")
         writer.boolean(outage != nil)
         if let outage { write(outage) }

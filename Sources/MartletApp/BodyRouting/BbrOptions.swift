@@ -57,7 +57,8 @@ extension BbrOptions {
                     .bytes("max-body-bytes", \.serving.maxBodyBytes, "The most bytes of a request body."),
                 ]
             ),
-            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: clusterFlags() + foreignFlags()),
+            tlsFlags(), logFlags(),
+            FlagGroup(title: "Other", flags: [dashboardFlag()] + clusterFlags() + foreignFlags()),
         ]
     )
 

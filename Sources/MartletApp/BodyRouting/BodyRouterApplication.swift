@@ -26,10 +26,16 @@ package enum BodyRouterApplication {
 
     /// Serves until SIGTERM or SIGINT.
     private static func run(_ options: BbrOptions, warnings: [String]) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
+        let logs = try ProcessSetup.prepare(try options.serving.logOptions)
+        try await logs.whileOpen { try await run(options, warnings: warnings, logs: logs) }
+    }
+
+    private static func run(_ options: BbrOptions, warnings: [String], logs: ProcessLogs) async throws {
+        let logger = logs.logger()
         for warning in warnings { logger.warning("\(warning)") }
         let registry = MetricRegistry()
         _ = try ProcessMetrics(registry: registry)
+        try logs.register(in: registry)
         let path = options.resourcesPath
         // Before it is read, so that no change is missed.
         let fingerprint = ConfigurationWatcher.Fingerprint(path: path)
@@ -38,8 +44,13 @@ package enum BodyRouterApplication {
         let readiness = Readiness()
         var routes = AdminRoutes(registry: registry, readiness: readiness)
         routes.obstacle = { readiness.obstacle }
-        let cluster = try cluster(options, routing, routes: &routes, control: control, logger: logger)
+        routes.areas = [LogLevelArea(levels: logs.levels)]
+        routes.token = try AdminToken(path: nil, environment: ProcessInfo.processInfo.environment)
+        let feed = options.serving.hasDashboard ? feed(routing, routes: &routes) : nil
+        let cluster = try cluster(
+            options, routing, routes: &routes, control: control, logger: logs.logger(.kubernetes))
         var services = try await services(options, routing, routes: routes, control: control, logger: logger)
+        if let feed { services.insert(feed, at: 2) }
         if !path.isEmpty {
             let watcher = ConfigurationWatcher(
                 paths: { [path] },
@@ -56,15 +67,31 @@ package enum BodyRouterApplication {
             services.insert(watcher, at: 2)
         }
         try await ServiceGroup(
-            services: cluster + services,
+            services: [await LogSignals(logs)] + cluster + services,
             gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
+            logger: logs.logger(.services)
         ).run()
+    }
+
+    /// The dashboard and its live feed.
+    private static func feed(_ routing: Routing, routes: inout AdminRoutes) -> LiveFeed {
+        let clock = SystemMonotonicClock()
+        let source = BodyRoutingLiveSource(
+            metrics: routing.metrics,
+            readiness: routes.readiness,
+            clock: clock,
+            startedAt: clock.now,
+            startedAtUnixTime: Date.now.timeIntervalSince1970
+        )
+        let feed = LiveFeed(source: source, clock: clock)
+        routes.areas += [PageRoutes(), LiveRoutes(feed: feed)]
+        return feed
     }
 
     /// The service, and what reads the mapping of models anew.
     struct Routing: Sendable {
         let service: any GRPCService
+        let metrics: BodyRoutingMetrics
         let reload: @Sendable () throws -> Void
         let replaceMapping: @Sendable (ModelMapping) -> Void
     }
@@ -89,7 +116,7 @@ package enum BodyRouterApplication {
         var limits = GatewayLimits()
         limits.maxBodyBytes = options.serving.maxBodyBytes
         let service = BodyRoutingService(router: router, isStreaming: options.isStreaming, limits: limits, clock: clock)
-        return Routing(service: service, reload: reload, replaceMapping: router.replaceMapping)
+        return Routing(service: service, metrics: metrics, reload: reload, replaceMapping: router.replaceMapping)
     }
 
     /// What asks the cluster: for the maps of models, and for who may read the metrics; empty where there is none to

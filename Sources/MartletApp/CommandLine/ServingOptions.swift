@@ -25,12 +25,22 @@ struct ServingOptions: Sendable {
     var kubeconfigPath = ""
     /// Whether the cluster is asked who may read metrics, where there is a cluster.
     var authenticatesMetrics = true
+    /// Whether the metrics port has the dashboard and its live feed.
+    var hasDashboard = true
     /// The log level in words; empty when ``zapLogLevel`` or ``verbosity`` says it.
     var logLevel = ""
     /// The log level in words or as a verbosity; empty when ``verbosity`` says it.
     var zapLogLevel = ""
     /// The log level as a verbosity.
     var verbosity = ServingOptions.usualVerbosity
+    /// The form of the log; empty when ``zapEncoder`` says it, else JSON where standard error is no terminal.
+    var logFormat = ""
+    /// The form of the log in zap's words, `json` or `console`.
+    var zapEncoder = ""
+    /// Where a line for each request goes; empty for nowhere.
+    var accessLog = ""
+    /// The form of those lines; empty for that of the word above, or JSON.
+    var accessLogFormat = ""
 
     private static let usualVerbosity = 2
 
@@ -58,11 +68,7 @@ struct ServingOptions: Sendable {
     var effectiveLogLevel: Logger.Level {
         get throws(CommandError) {
             if !logLevel.isEmpty {
-                guard let level = Logger.Level(rawValue: logLevel) else {
-                    let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw CommandError("--log-level '\(logLevel)' is not one of \(known).")
-                }
-                return level
+                return try LogOptions.level(logLevel)
             }
             switch zapLogLevel {
             case "": return Self.level(verbosity: verbosity)
@@ -76,6 +82,26 @@ struct ServingOptions: Sendable {
                 }
                 return Self.level(verbosity: number)
             }
+        }
+    }
+
+    /// What the flags say of the logs.
+    ///
+    /// - Throws: ``CommandError`` for a word that none of them has.
+    var logOptions: LogOptions {
+        get throws(CommandError) {
+            var options = LogOptions()
+            options.level = try effectiveLogLevel
+            options.formatForMachines = .json
+            switch (logFormat, zapEncoder) {
+            case ("", ""): break
+            case ("", "json"): options.format = .json
+            case ("", "console"): options.format = .text
+            case ("", _): throw CommandError("--zap-encoder '\(zapEncoder)' is not json or console.")
+            case (_, _): options.format = try LogOptions.format(logFormat)
+            }
+            try options.setAccessLog(accessLog, format: accessLogFormat)
+            return options
         }
     }
 
@@ -167,7 +193,7 @@ extension ServesExtProc {
 
     /// The flags of what is logged.
     static func logFlags() -> FlagGroup<Self> {
-        let fixedForm = "logs are lines of text on standard error"
+        let fixedForm = "the form of lines is that of --log-format"
         return FlagGroup(
             title: "Logs",
             flags: [
@@ -180,11 +206,22 @@ extension ServesExtProc {
                     "zap-log-level", \.serving.zapLogLevel,
                     "debug, info, error, panic or a verbosity; goes before -v."
                 ),
+                .text(
+                    "log-format", \.serving.logFormat,
+                    "text, json or auto, as without it: JSON unless standard error is a terminal."
+                ),
                 .withoutEffect("zap-devel", .boolean, default: "true", "Defaults for developers.", because: fixedForm),
-                .withoutEffect("zap-encoder", .text, "The form of log lines.", because: fixedForm),
+                .text("zap-encoder", \.serving.zapEncoder, "json or console; --log-format goes before it."),
                 .withoutEffect("zap-stacktrace-level", .text, "When stacks are shown.", because: fixedForm),
                 .withoutEffect("zap-time-encoding", .text, "The form of times.", because: fixedForm),
             ]
+        )
+    }
+
+    /// The flag of the dashboard.
+    static func dashboardFlag() -> Flag<Self> {
+        .boolean(
+            "dashboard", \.serving.hasDashboard, "Whether the metrics port has the dashboard and its live feed."
         )
     }
 
@@ -225,7 +262,7 @@ extension ServingOptions {
     /// - Returns: warnings.
     func check() throws(CommandError) -> [String] {
         _ = try engine
-        _ = try effectiveLogLevel
+        _ = try logOptions
         _ = try TLSWords.version(tls.minimumVersion)
         _ = try TLSWords.suites(tls.cipherSuites)
         var warnings: [String] = []

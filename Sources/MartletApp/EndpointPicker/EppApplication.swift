@@ -33,14 +33,16 @@ package enum EppApplication {
 
     /// Serves until SIGTERM or SIGINT.
     private static func run(_ options: EppOptions, warnings: [String]) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: options.serving.effectiveLogLevel.rawValue)
-        for warning in warnings { logger.warning("\(warning)") }
-        let picker = try await EppApplication.Picker(options, logger: logger)
-        try await ServiceGroup(
-            services: picker.services,
-            gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
-        ).run()
+        let logs = try ProcessSetup.prepare(try options.serving.logOptions)
+        try await logs.whileOpen {
+            for warning in warnings { logs.logger().warning("\(warning)") }
+            let picker = try await EppApplication.Picker(options, logs: logs)
+            try await ServiceGroup(
+                services: picker.services,
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logs.logger(.services)
+            ).run()
+        }
     }
 }
 
@@ -53,7 +55,9 @@ extension EppApplication {
         /// The lines of the banner.
         let lines: [String]
 
-        init(_ options: EppOptions, logger: Logger) async throws {
+        init(_ options: EppOptions, logs: ProcessLogs) async throws {
+            let logger = logs.logger()
+            let requests = TrafficLogs(logs)
             let traffic = MultiThreadedEventLoopGroup(numberOfThreads: options.serving.threads ?? System.coreCount)
             // Probes, metrics and the cluster, which never wait behind traffic or the questions to endpoints.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -61,14 +65,11 @@ extension EppApplication {
             let resources = options.resourcesPath.isEmpty ? nil : options.resourcesPath
             let fingerprint = resources.map { ($0, ConfigurationWatcher.Fingerprint(path: $0)) }
             let plan = try source.make()
-            let connection = try source.scope.map { _ in try options.connection(group: control, logger: logger) }
-            var settings = options.settings
-            settings.adminToken = try AdminToken(
-                path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
-                environment: ProcessInfo.processInfo.environment
-            )
+            let connection = try source.scope.map { _ in
+                try options.connection(group: control, logger: logs.logger(.kubernetes))
+            }
             let parts = try GatewayParts(
-                settings,
+                try Self.settings(options, logs: requests),
                 plan: plan,
                 isFilled: source.scope == nil,
                 scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1),
@@ -77,13 +78,16 @@ extension EppApplication {
             let cluster = try source.scope.flatMap { scope in
                 try connection.map { connection in
                     try ClusterServices(
-                        scope, options, plan: source, client: connection.client, parts: parts, logger: logger)
+                        scope, options, plan: source, client: connection.client, parts: parts,
+                        logger: logs.logger(.kubernetes))
                 }
             }
             let certificates = try options.certificates(logger: logger)
-            var contents = try Self.contents(options, parts: parts)
+            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
+            var contents = try Self.contents(options, parts: parts, routes: routes)
+            try logs.register(in: parts.registry)
             if let connection, options.serving.authenticatesMetrics {
-                contents.routes.access = MetricsAccess(client: connection.client, logger: logger)
+                contents.routes.access = MetricsAccess(client: connection.client, logger: logs.logger(.kubernetes))
             }
             let ports = try await ExtProcPorts(
                 options.serving,
@@ -92,8 +96,12 @@ extension EppApplication {
                 traffic: traffic,
                 control: control
             )
-            var services: [any Service] = connection.map { [$0] } ?? []
-            services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            var services: [any Service] = [await LogSignals(logs), parts.service(of: requests)]
+            if let connection { services.append(connection) }
+            services += [HealthPort(server: ports.health), ports.admin]
+            // The feed tells of the drain, and its streams end before the server that they belong to.
+            if let feed { services.append(feed) }
+            services.append(parts.supervisor)
             // Either a cluster says what the pool is, or files do.
             services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
@@ -116,7 +124,24 @@ extension EppApplication {
             self.services = services
         }
 
-        private static func contents(_ options: EppOptions, parts: GatewayParts) throws -> ExtProcPorts.Contents {
+        private static func settings(_ options: EppOptions, logs: TrafficLogs) throws(CommandError) -> GatewaySettings {
+            var settings = options.settings
+            settings.adminToken = try AdminToken(
+                path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
+                environment: ProcessInfo.processInfo.environment
+            )
+            settings.observers = logs.observers
+            settings.onHealthChange = logs.onHealthChange
+            if options.serving.hasDashboard { settings.dashboard = .init(mode: "epp") }
+            settings.configurationPath = options.resourcesPath.isEmpty ? nil : options.resourcesPath
+            return settings
+        }
+
+        private static func contents(
+            _ options: EppOptions,
+            parts: GatewayParts,
+            routes: AdminRoutes
+        ) throws -> ExtProcPorts.Contents {
             let health = EppHealth(readiness: parts.readiness)
             let healthService = HealthService(names: { health.names }, status: health.status)
             var processing = ExternalProcessorConfiguration()
@@ -135,7 +160,7 @@ extension EppApplication {
                 services: options.answersHealthOnGRPCPort ? [processor, healthService] : [processor],
                 configuration: configuration,
                 health: healthService,
-                routes: parts.adminRoutes()
+                routes: routes
             )
         }
     }

@@ -150,9 +150,18 @@ extension EppOptions {
                 "keep-decisions", \.keptDecisions, in: 0...1_000_000,
                 "How many of the last decisions martlet explain can tell of; 0 keeps none."
             ),
+            dashboardFlag(),
             .text(
                 "admin-token-file", \.adminTokenPath,
                 "A file with the token of those who may act by the metrics port; without it $MARTLET_ADMIN_TOKEN."
+            ),
+            .text(
+                "access-log", \.serving.accessLog,
+                "A line for each request: off, text or json for standard error, or the path of a file; without it off."
+            ),
+            .text(
+                "access-log-format", \.serving.accessLogFormat,
+                "The form of the access log in a file: text or json; without it JSON."
             ),
             .withoutEffect(
                 "destination-endpoint-hint-key", .text, default: "x-gateway-destination-endpoint",

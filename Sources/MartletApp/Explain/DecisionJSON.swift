@@ -52,6 +52,7 @@ struct DecisionJSON {
             writer.double(waited.fractionalSeconds)
         }
         texts("tried", decision.tried.map(\.description))
+        if !decision.cordoned.isEmpty { texts("draining", decision.cordoned.map(\.description)) }
         texts("picked", decision.picked.map(\.description))
         if let rejection = decision.rejection {
             text("refused", rejection.reason.rawValue)

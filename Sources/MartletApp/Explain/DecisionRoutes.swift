@@ -31,7 +31,7 @@ struct DecisionRoutes: AdminArea {
         }
         let id = request.path.dropFirst(Self.listPath.count + 1)
         if !id.isEmpty { return one(id.percentDecoded(plusIsSpace: false), decisions, request) }
-        let query = Query(request.query)
+        let query = AdminQuery(request.query)
         let limit = query["limit"].flatMap { Int($0) } ?? Self.defaultLimit
         let found = decisions.latest(max(0, limit)) { decision in
             query.allows(decision.model, for: "model") && query.allows(decision.pool.name, for: "pool")
@@ -45,7 +45,7 @@ struct DecisionRoutes: AdminArea {
     private func one(_ id: String, _ decisions: DecisionLog, _ request: AdminRequest) -> AdminResponse {
         let found = decisions.latest { $0.requestID == id }
         if found.isEmpty { return .text("no decision about the request '\(id)' is kept", status: .notFound) }
-        if Query(request.query).wantsText(request) {
+        if AdminQuery(request.query).wantsText(request) {
             return .text(found.map(DecisionTable.text).joined(separator: "\n\n"))
         }
         return .json(DecisionJSON.list(found, now: controller.now()))
@@ -57,7 +57,7 @@ struct DecisionRoutes: AdminArea {
         guard question.method == .POST else {
             return .text("POST the request whose way is to be explained", status: .methodNotAllowed)
         }
-        let query = Query(question.query)
+        let query = AdminQuery(question.query)
         let tables = controller.state.tables
         guard let routes = query["port"].flatMap({ Int($0) }).map(RouteTableKey.port) ?? tables.keys.min(),
             tables[routes] != nil
@@ -78,34 +78,5 @@ struct DecisionRoutes: AdminArea {
             if query.wantsText(question) { return .text(DecisionTable.text(decision)) }
             return .json(DecisionJSON.document(decision, now: controller.now()))
         }
-    }
-}
-
-/// The parameters of a query.
-private struct Query {
-    private let values: [String: String]
-
-    init(_ text: Substring) {
-        values = Dictionary(
-            text.split(separator: "&").map { part in
-                let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                return (
-                    pair[0].percentDecoded(plusIsSpace: true),
-                    pair.count > 1 ? pair[1].percentDecoded(plusIsSpace: true) : ""
-                )
-            }
-        ) { first, _ in first }
-    }
-
-    subscript(name: String) -> String? { values[name] }
-
-    /// Whether `value` is what the query asks for, if it asks at all.
-    func allows(_ value: String, for name: String) -> Bool {
-        values[name].map { $0 == value } ?? true
-    }
-
-    /// Whether the answer is to be a table.
-    func wantsText(_ request: AdminRequest) -> Bool {
-        values["format"].map { $0 == "text" } ?? request.accept.hasPrefix("text/plain")
     }
 }

@@ -42,6 +42,9 @@ struct DecisionTable {
         write(trace.commonSteps, left: &left, removals: &removals)
         for run in trace.runs { write(run, left: left, removals: removals) }
         for (id, faults) in decision.faults.sorted(by: { $0.key < $1.key }) { write(faults, of: id) }
+        if !decision.cordoned.isEmpty {
+            lines.append("draining: \(decision.cordoned.map(\.description).joined(separator: ", "))")
+        }
         if let rejection = decision.rejection {
             lines.append("refused: \(rejection.reason.rawValue): \(rejection.message)")
         }

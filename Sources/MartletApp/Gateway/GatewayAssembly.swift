@@ -223,7 +223,12 @@ final class GatewayAssembly: Sendable {
     }
 
     private func makeStore(_ id: PoolID, scheduler: SchedulerBox) -> EndpointStore {
-        EndpointStore(pool: id, clock: clock, metrics: metrics.dataLayer) { endpoint in
+        EndpointStore(
+            pool: id,
+            clock: clock,
+            metrics: metrics.dataLayer,
+            onHealthChange: settings.onHealthChange
+        ) { endpoint in
             scheduler.present?.endpointDidLeave(endpoint)
         }
     }

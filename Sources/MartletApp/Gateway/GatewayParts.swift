@@ -1,11 +1,13 @@
 import DataLayer
 import EngineClient
+import FoundationEssentials
 import GatewayCore
 import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
 import RequestControl
+import ServiceLifecycle
 import Telemetry
 
 /// The parts of a gateway that every front door has behind it; none of them has a socket of its own.
@@ -19,6 +21,8 @@ struct GatewayParts: Sendable {
     let controller: RequestController
     /// The discovery files of the start, as they were before they were read.
     let discoveryFiles: [String: ConfigurationWatcher.Fingerprint]
+    /// The last requests; `nil` when nobody can look at them.
+    let requests: RequestLog?
     private let settings: GatewaySettings
     private let logger: Logger
 
@@ -55,6 +59,8 @@ struct GatewayParts: Sendable {
         )
         let prepared = try assembly.prepare(plan)
         for warning in prepared.warnings { logger.warning("\(warning)") }
+        let requests = settings.dashboard == nil ? nil : RequestLog()
+        self.requests = requests
         discoveryFiles = prepared.discoveryFiles
         controller = RequestController(
             state: assembly.commit(prepared),
@@ -66,13 +72,22 @@ struct GatewayParts: Sendable {
                 keptDecisions: settings.keptDecisions
             ),
             metrics: metrics,
+            observers: settings.observers + (requests.map { [$0] } ?? []),
             clock: clock
         )
         if isFilled { readiness.poolsAreFilled() }
     }
 
-    /// What the admin address answers about this gateway.
-    func adminRoutes() -> AdminRoutes {
+    /// Keeps telling of the traffic what is told now and then.
+    func service(of logs: TrafficLogs) -> any Service {
+        let controller = controller
+        return logs.service { controller.state.pools.map { ($0.id, $0.endpoints.current) } }
+    }
+
+    /// What the admin address answers about this gateway, and what tells those who watch it; `nil` for nobody.
+    ///
+    /// - Parameter process: what it answers about the process.
+    func adminRoutes(beside process: [any AdminArea]) -> (routes: AdminRoutes, feed: LiveFeed?) {
         let (controller, readiness, startedAt) = (controller, readiness, clock.now)
         let gauges = PoolGauges(
             metrics: controller.metrics.dataLayer,
@@ -82,7 +97,7 @@ struct GatewayParts: Sendable {
             controller.state.pools.map(\.endpoints)
         }
         let flowGauges = FlowGauges(controller: controller)
-        return AdminRoutes(
+        var routes = AdminRoutes(
             registry: registry,
             readiness: readiness,
             refresh: {
@@ -103,6 +118,38 @@ struct GatewayParts: Sendable {
             areas: [DecisionRoutes(controller: controller)],
             token: settings.adminToken
         )
+        routes.areas += process
+        routes.areas += [
+            DrainRoutes(controller: controller, logger: logger),
+            WeightRoutes(configurationPath: settings.configurationPath, logger: logger),
+        ]
+        let feed = dashboard(&routes, startedAt: startedAt)
+        return (routes, feed)
+    }
+
+    /// Adds the dashboard, unless there is to be none.
+    private func dashboard(_ routes: inout AdminRoutes, startedAt: MonotonicInstant) -> LiveFeed? {
+        guard let place = settings.dashboard, let requests else { return nil }
+        let source = GatewayLiveSource(
+            controller: controller,
+            readiness: readiness,
+            log: requests,
+            hits: CacheHits(requests),
+            place: place,
+            obstacle: routes.obstacle,
+            takesActions: settings.adminToken != nil,
+            startedAt: startedAt,
+            startedAtUnixTime: Date.now.timeIntervalSince1970,
+            staleness: settings.metricsStaleness
+        )
+        let feed = LiveFeed(source: source, clock: clock)
+        routes.areas += [
+            PageRoutes(), LiveRoutes(feed: feed), RequestRoutes(controller: controller, log: requests),
+        ]
+        if place.hasPlayground {
+            routes.areas.append(PlaygroundRoutes(listeners: place.listeners, token: settings.adminToken))
+        }
+        return feed
     }
 
     /// Brings what `plan` says into effect, whole or not at all.

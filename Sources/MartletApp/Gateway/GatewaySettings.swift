@@ -27,6 +27,14 @@ struct GatewaySettings: Sendable {
     var verifiesEndpointCertificates = true
     /// How many of the last decisions are kept for explanations; 0 for none.
     var keptDecisions = 0
+    /// Told of every request that ended.
+    var observers: [any RequestObserver] = []
+    /// Told of endpoints whose health changed; `nil` for nobody.
+    var onHealthChange: EndpointHealthListener?
+    /// Where the dashboard stands; `nil` for no dashboard.
+    var dashboard: GatewayLiveSource.Place?
+    /// The file or folder that weights are changed in; `nil` where there is none.
+    var configurationPath: String?
     /// The secret of those who may act by the admin address; `nil` when nobody may.
     var adminToken: AdminToken?
 }

@@ -2,6 +2,7 @@ import GatewayConfiguration
 import NIOCore
 import NIOSSL
 import ReverseProxy
+import Synchronization
 
 /// The places where clients connect now, and how they become those of a new plan.
 actor ListenerSet {
@@ -82,5 +83,18 @@ actor ListenerSet {
         } catch {
             throw CommandError("A listener's certificate or key cannot be used: \(error).")
         }
+    }
+}
+
+/// Where clients connect now, for those who cannot wait for a ``ListenerSet``. Safe from any thread.
+final class ListenerURLs: Sendable {
+    private let urls = Mutex<[String]>([])
+
+    /// The URLs.
+    var present: [String] { urls.withLock { $0 } }
+
+    /// Replaces them.
+    func set(_ present: [String]) {
+        urls.withLock { $0 = present }
     }
 }

@@ -20,16 +20,18 @@ package enum ServeApplication {
     ///   address
     ///   cannot be bound.
     package static func run(_ options: ServeOptions) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: options.logLevel)
-        let gateway = try await ServeApplication.Gateway(options, logger: logger)
-        let services = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: gateway.services,
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: logger
+        let logs = try ProcessSetup.prepare(options.logs)
+        try await logs.whileOpen {
+            let gateway = try await ServeApplication.Gateway(options, logs: logs)
+            let services = ServiceGroup(
+                configuration: ServiceGroupConfiguration(
+                    services: gateway.services,
+                    gracefulShutdownSignals: [.sigterm, .sigint],
+                    logger: logs.logger(.services)
+                )
             )
-        )
-        try await services.run()
+            try await services.run()
+        }
     }
 }
 
@@ -40,7 +42,9 @@ extension ServeApplication {
         /// the admin server stops last.
         let services: [any Service]
 
-        init(_ options: ServeOptions, logger: Logger) async throws {
+        init(_ options: ServeOptions, logs: ProcessLogs) async throws {
+            let logger = logs.logger()
+            let traffic = TrafficLogs(logs)
             let group = MultiThreadedEventLoopGroup(numberOfThreads: options.threads ?? System.coreCount)
             // Probes and metrics, which never wait behind traffic or the questions to endpoints.
             let control = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -49,13 +53,14 @@ extension ServeApplication {
                 ? try await SimulatedEndpoints(count: options.simulated, seed: options.seed, group: group) : nil
             let fingerprint = options.configurationPath.map(ConfigurationWatcher.Fingerprint.init(path:))
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
-            var settings = options.settings
-            settings.adminToken = try AdminToken(
-                path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
+            let urls = ListenerURLs()
             let parts = try GatewayParts(
-                settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
+                try Self.settings(options, logs: traffic, urls: urls), plan: plan,
+                scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
-            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: parts.adminRoutes())
+            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
+            try logs.register(in: parts.registry)
+            let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: routes)
             let proxy = try await ProxyServer(
                 group: group,
                 controller: parts.controller,
@@ -63,8 +68,11 @@ extension ServeApplication {
             )
             let listeners = ListenerSet(proxy: proxy)
             try await listeners.apply(plan.listeners)
+            urls.set(await listeners.urls)
 
-            var services: [any Service] = [admin]
+            var services: [any Service] = [await LogSignals(logs), parts.service(of: traffic), admin]
+            // The feed tells of the drain, and its streams end before the server that they belong to.
+            if let feed { services.append(feed) }
             if let simulated { services.append(simulated) }
             services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {
@@ -72,7 +80,10 @@ extension ServeApplication {
                     parts.watcher(
                         of: (path, fingerprint),
                         plan: { try GatewayPlan(try ConfigurationSet.load(path: path), options: options) },
-                        bind: { try await listeners.apply($0.listeners) }
+                        bind: {
+                            try await listeners.apply($0.listeners)
+                            urls.set(await listeners.urls)
+                        }
                     )
                 )
             }
@@ -94,6 +105,22 @@ extension ServeApplication {
             // Signals are caught by the time that services run, so whoever has read the banner may send one.
             services.append(BannerService(banner: banner))
             self.services = services
+        }
+
+        private static func settings(
+            _ options: ServeOptions,
+            logs: TrafficLogs,
+            urls: ListenerURLs
+        ) throws(CommandError) -> GatewaySettings {
+            var settings = options.settings
+            settings.adminToken = try AdminToken(
+                path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
+            settings.observers = logs.observers
+            settings.onHealthChange = logs.onHealthChange
+            if options.hasDashboard {
+                settings.dashboard = .init(mode: "serve", listeners: { urls.present }, hasPlayground: true)
+            }
+            return settings
         }
 
         private static func plan(_ options: ServeOptions, simulated: [EndpointDescription]) throws -> GatewayPlan {
@@ -126,6 +153,7 @@ extension ServeOptions {
         settings.addsServedHeader = servedHeader ?? (simulated > 0)
         settings.seed = seed
         settings.keptDecisions = keptDecisions
+        settings.configurationPath = configurationPath
         settings.scrape.interval = scrapeInterval
         settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins

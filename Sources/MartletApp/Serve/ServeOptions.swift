@@ -10,6 +10,8 @@ package struct ServeOptions: Sendable {
     package var admin = "127.0.0.1:9090"
     /// The file with the token of those who may act by the admin address; `nil` for the environment's, if there is one.
     package var adminTokenPath: String?
+    /// Whether the admin address has the dashboard and its live feed.
+    package var hasDashboard = true
     /// A file or folder of resources.
     package var configurationPath: String?
     /// Endpoints as `[NAME=]URL`.
@@ -28,8 +30,8 @@ package struct ServeOptions: Sendable {
     package var scrapeInterval = Duration.milliseconds(50)
     /// Event loops; `nil` for one per processor.
     package var threads: Int?
-    /// The log level: trace, debug, info, notice, warning, error or critical.
-    package var logLevel = "info"
+    /// What is logged, how and where.
+    package var logs = LogOptions()
     /// The seed of random choices; `nil` for one that differs with each start.
     package var seed: UInt64?
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.

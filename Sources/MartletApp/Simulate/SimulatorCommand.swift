@@ -10,9 +10,12 @@ import UnixSignals
 package enum SimulatorCommand {
     /// Serves until SIGTERM or SIGINT.
     ///
-    /// - Throws: ``SimulatorConfigurationError``; the system's error when an address cannot be bound.
+    /// - Throws: ``CommandError`` for a level that is none; ``SimulatorConfigurationError``; the system's error when an
+    ///   address cannot be bound.
     package static func run(_ configuration: SimulatorConfiguration, logLevel: String) async throws {
-        let logger = try ProcessSetup.prepare(logLevel: logLevel)
+        var options = LogOptions()
+        options.level = try LogOptions.level(logLevel)
+        let logs = try ProcessSetup.prepare(options)
         let server = try SimulatorServer(configuration: configuration)
         let addresses = try await server.start(on: MultiThreadedEventLoopGroup.singleton)
         let shown = addresses.map { "http://\(BindAddress(host: $0.ipAddress ?? "", port: $0.port ?? 0))" }
@@ -24,9 +27,9 @@ package enum SimulatorCommand {
         let group = ServiceGroup(
             services: [SimulatorService(server: server), BannerService(banner: banner)],
             gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger
+            logger: logs.logger(.services)
         )
-        try await group.run()
+        try await logs.whileOpen { try await group.run() }
     }
 
     private struct SimulatorService: Service {

@@ -34,6 +34,8 @@ package final class DecisionRecord: Sendable {
     /// What was wrong with the last pages of the pool's endpoints, by endpoint and type of source; those without faults
     /// are left out.
     package let faults: [EndpointID: [String: [ScrapeFault]]]
+    /// The endpoints that an operator took out, by name; empty most of the time.
+    package let cordoned: [EndpointID]
     /// What each plugin did.
     package let trace: SchedulingTrace
     /// How many endpoints the trace has. A log asks for it twice, and to ask the trace would copy it.
@@ -49,7 +51,7 @@ package final class DecisionRecord: Sendable {
         attempt: Int,
         begunAt: MonotonicInstant,
         endedAt: MonotonicInstant,
-        faults: [EndpointID: [String: [ScrapeFault]]],
+        view: EndpointStoreView,
         trace: SchedulingTrace,
         servingProfile: String?,
         rejection: Rejection?
@@ -67,7 +69,8 @@ package final class DecisionRecord: Sendable {
         inputTokens = request.inputTokens
         waited = step.waited
         tried = step.tried
-        self.faults = faults
+        faults = view.faults
+        cordoned = view.cordoned.isEmpty ? [] : view.cordoned.sorted()
         endpointCount = trace.endpoints.count
         self.trace = trace
         self.servingProfile = servingProfile

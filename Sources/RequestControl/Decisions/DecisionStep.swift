@@ -48,7 +48,7 @@ struct DecisionStep {
             attempt: 0,
             begunAt: begun,
             endedAt: begun,
-            faults: pool.endpoints.current.faults,
+            view: pool.endpoints.current,
             trace: pool.scheduler.trace(clock: clock, begunAt: begun),
             servingProfile: nil,
             rejection: rejection
@@ -74,7 +74,7 @@ struct DecisionStep {
                     attempt: attempt,
                     begunAt: begun,
                     endedAt: end ?? trace.lastInstant,
-                    faults: view.faults,
+                    view: view,
                     trace: trace,
                     servingProfile: servingProfile,
                     rejection: rejection

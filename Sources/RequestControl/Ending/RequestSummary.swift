@@ -1,10 +1,15 @@
 import FlowControl
 package import GatewayCore
+package import Telemetry
 
 /// What became of one request, told once, at its end: for access logs, traces, and whoever shows the last requests.
 package struct RequestSummary: Sendable {
     /// The request's identifier; empty when it was refused before it had one.
     package let requestID: String
+    /// The method in capitals; empty when the request was refused before it was read.
+    package let method: String
+    /// The request's place in a distributed trace: its own span; `nil` while no traces are made.
+    package let trace: TraceContext?
     /// The path and query as the client sent them.
     package let target: String
     /// The pool; `nil` when no route was found.
@@ -51,9 +56,43 @@ package struct RequestSummary: Sendable {
     package let usage: TokenUsage?
 }
 
+extension RequestSummary {
+    /// What became of a request that the edge refused before it was read, at `now`: nothing more is known of it.
+    init(refused rejection: Rejection, target: String, at now: MonotonicInstant) {
+        self.init(
+            requestID: "",
+            method: "",
+            trace: nil,
+            target: target,
+            pool: nil,
+            model: "",
+            targetModel: "",
+            objective: "",
+            priority: 0,
+            fairnessID: "",
+            endpoint: nil,
+            destination: "",
+            attempts: 0,
+            status: OutcomeMapping(rejection.reason).status,
+            outcome: nil,
+            rejection: rejection,
+            isEventStream: false,
+            receivedAt: now,
+            firstByteAt: nil,
+            endedAt: now,
+            waited: nil,
+            decisionNanoseconds: 0,
+            requestBytes: 0,
+            responseBytes: 0,
+            usage: nil
+        )
+    }
+}
+
 /// Whoever is told of every request that ended.
 package protocol RequestObserver: Sendable {
-    /// A request is over. Called on the event loop that served it: it must be short and must not wait.
+    /// A request is over, or was refused by its edge before it was read. Called on the event loop that served it: it
+    /// must be short and must not wait.
     func requestEnded(_ summary: RequestSummary)
 }
 
@@ -69,6 +108,8 @@ extension RequestExchange {
         let request = context?.request
         return RequestSummary(
             requestID: identity?.id ?? incoming.headers.first(HeaderNames.requestID) ?? "",
+            method: incoming.method,
+            trace: trace,
             target: incoming.target,
             pool: route?.pool.id,
             model: request?.model ?? identity?.model ?? "",

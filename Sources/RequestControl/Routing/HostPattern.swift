@@ -4,6 +4,9 @@ package struct HostPattern: Hashable, Sendable {
     private let name: String
     private let isWildcard: Bool
 
+    /// The pattern as Gateway API writes it, in lower case.
+    package var text: String { isWildcard ? "*\(name)" : name }
+
     /// Makes a pattern from `example.com` or `*.example.com`; case does not matter.
     package init(_ text: String) {
         let lowered = text.lowercased()

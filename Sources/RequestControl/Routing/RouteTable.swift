@@ -134,6 +134,12 @@ package struct RouteTable: Sendable {
         looksAtHeaders = false
     }
 
+    /// What is asked of a request and where it goes then, for people: in the order in which the first one that matches
+    /// wins. A host of `nil` is every host.
+    package var rows: [(host: HostPattern?, match: RouteMatch, rule: RouteRule)] {
+        entries.map { ($0.host, $0.match, $0.rule) }
+    }
+
     /// The rule that serves `request`; `nil` when none matches.
     package func rule(for request: IncomingRequest) -> RouteRule? {
         var host: String?

@@ -68,11 +68,14 @@ enum CandidateSelection {
     }
 
     private static func down(_ view: EndpointStoreView, pool: PoolID) -> Rejection {
-        let shown = view.outages.prefix(3).map(\.description).joined(separator: "; ")
-        let more = view.outages.count > 3 ? "; and \(view.outages.count - 3) more" : ""
+        let drained = view.endpoints.lazy.map(\.id).filter(view.cordoned.contains).map { "\($0): it drains" }
+        let reasons = view.outages.lazy.filter { !view.cordoned.contains($0.id) }.map(\.description) + drained
+        let shown = reasons.prefix(3).joined(separator: "; ")
+        let more = reasons.count > 3 ? "; and \(reasons.count - 3) more" : ""
+        let verb = view.cordoned.isEmpty ? "can be reached" : "takes requests"
         return Rejection(
             .endpointsDown,
-            "None of the \(view.endpoints.count) endpoints of the pool '\(pool.name)' can be reached: \(shown)\(more)."
+            "None of the \(view.endpoints.count) endpoints of the pool '\(pool.name)' \(verb): \(shown)\(more)."
         )
     }
 }

@@ -31,7 +31,7 @@ extension RawSpan {
     ///
     /// Vectors are filtered by the needle's second byte and its third from the end, so those should be a rare pair at
     /// that distance. Quotes are no good filter: JSON is full of them.
-    func first(_ needle: StaticString, from start: Int = 0) -> Int? {
+    package func first(_ needle: StaticString, from start: Int = 0) -> Int? {
         let length = needle.utf8CodeUnitCount
         let late = length &- 3
         let (second, third) = (

@@ -7,9 +7,9 @@
 #endif
 
 /// Numbers about this process from `/proc`, see proc(5). Each is nil where the file is missing or not as expected.
-enum ProcessReading {
-    /// User and system CPU time in seconds.
-    static func cpuSeconds() -> Double? {
+package enum ProcessReading {
+    /// User and system CPU time in seconds; `nil` on systems without `/proc`.
+    package static func cpuSeconds() -> Double? {
         guard let fields = statusFields(), let user = fields.ticks(14), let system = fields.ticks(15) else {
             return nil
         }

@@ -66,6 +66,20 @@ package final class RequestMetrics: Sendable {
         }
     }
 
+    /// What all requests together have added so far.
+    package var totals: RequestTotals {
+        RequestTotals(
+            requests: families.total.series.values.reduce(0) { $0 &+ $1.value },
+            errors: families.errors.series.values.reduce(0) { $0 &+ $1.value },
+            duration: HistogramTotals(families.duration),
+            timeToFirstToken: HistogramTotals(families.timeToFirstToken),
+            interTokenLatency: HistogramTotals(families.interTokenLatency),
+            inputTokens: HistogramTotals(families.inputTokens),
+            outputTokens: HistogramTotals(families.outputTokens),
+            cachedTokens: HistogramTotals(families.cachedTokens)
+        )
+    }
+
     /// Takes the series of a flow that is gone off the page. Requests that still hold its instruments count unseen.
     package func remove(fairnessID: String) {
         state.withLock { state in
@@ -89,6 +103,26 @@ package final class RequestMetrics: Sendable {
             priority: key.priority
         )
     }
+}
+
+/// What all requests together have added to the request families, over all labels.
+package struct RequestTotals: Sendable {
+    /// Requests received.
+    package let requests: UInt64
+    /// Requests that ended with an error.
+    package let errors: UInt64
+    /// Seconds from arrival to the last byte.
+    package let duration: HistogramTotals
+    /// Seconds from arrival to the first byte of the answer's body.
+    package let timeToFirstToken: HistogramTotals
+    /// Seconds between two chunks of streamed answers.
+    package let interTokenLatency: HistogramTotals
+    /// Prompt tokens.
+    package let inputTokens: HistogramTotals
+    /// Generated tokens.
+    package let outputTokens: HistogramTotals
+    /// Prompt tokens from the model server's prefix cache.
+    package let cachedTokens: HistogramTotals
 }
 
 /// The request families by their role. Their label values come admitted, from the one bound that all of them share.

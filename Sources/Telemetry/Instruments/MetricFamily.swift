@@ -107,6 +107,11 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
         remove { $0[index] == value }
     }
 
+    /// The instruments and their label values, as they are now, in no order.
+    package var series: [[String]: Instrument] {
+        state.withLock { $0.byValues }
+    }
+
     /// The number of series.
     package var seriesCount: Int {
         state.withLock { $0.byValues.count }

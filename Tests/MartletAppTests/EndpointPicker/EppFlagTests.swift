@@ -61,7 +61,8 @@ struct EppFlagTests {
         #expect(options.poolGroup == "inference.networking.k8s.io")
         #expect(options.electsLeader)
         #expect(!options.serving.authenticatesMetrics)
-        #expect(warnings.map { $0.prefix { $0 != " " } } == ["--zap-encoder"])
+        #expect(try options.serving.logOptions.format == .json)
+        #expect(warnings.isEmpty)
     }
 
     @Test("the arguments of llm-d's chart for a selector are taken as they are")
@@ -135,6 +136,10 @@ struct EppFlagTests {
             (["--model-server-metrics-scheme=ftp"], "'ftp' is not http or https"),
             (["--model-server-metrics-path=m"], "'m' does not start with '/'"),
             (["--log-level=loud"], "--log-level 'loud' is not one of trace, debug"),
+            (["--log-format=xml"], "--log-format 'xml' is not one of text"),
+            (["--zap-encoder=xml"], "--zap-encoder 'xml' is not json or console"),
+            (["--access-log-format=json"], "--access-log-format needs --access-log"),
+            (["--access-log=text", "--access-log-format=json"], "contradict each other"),
             (["--zap-log-level=loud"], "--zap-log-level 'loud' is not one of debug"),
             (["--grpc-port=65536"], "--grpc-port '65536' is not from 0 to 65535"),
             (["--tls-min-version=1.2"], "--tls-min-version '1.2' is not one of VersionTLS10"),
@@ -184,6 +189,18 @@ struct EppFlagTests {
     )
     func logLevels(words: [String], level: Logger.Level) throws {
         #expect(try read(words).options.serving.effectiveLogLevel == level)
+    }
+
+    @Test(
+        "the form of the log",
+        arguments: [
+            ([], .auto), (["--zap-encoder=json"], .json), (["--zap-encoder=console"], .text),
+            (["--zap-encoder=json", "--log-format=text"], .text), (["--zap-encoder=json", "--log-format=auto"], .auto),
+        ] as [([String], LogOptions.Format)]
+    )
+    func logFormats(words: [String], format: LogOptions.Format) throws {
+        let options = try read(words).options.serving.logOptions
+        #expect(options.format == format && options.formatForMachines == .json && options.accessLog == .off)
     }
 
     @Test("warnings for what is given in vain")

@@ -1,0 +1,22 @@
+package import GatewayCore
+
+/// What is told of an endpoint whose health changed.
+package enum EndpointHealthChange: Hashable, Sendable {
+    /// No requests go to it for a while; `detail` is what the last failure said.
+    case ejected(EjectionReason, detail: String)
+    /// It is healthy again.
+    case healed
+
+    /// The change that a transition is; `nil` for one that nobody has to know of.
+    init?(_ transition: EjectionStateMachine.Transition, detail: String?) {
+        switch transition {
+        case .ejected(let reason): self = .ejected(reason, detail: detail ?? "")
+        case .healed: self = .healed
+        case .halfOpened: return nil
+        }
+    }
+}
+
+/// Whoever is told of changes of endpoints' health: the pool, the endpoint and what changed. It must be short, since
+/// requests may wait for it.
+package typealias EndpointHealthListener = @Sendable (PoolID, EndpointID, EndpointHealthChange) -> Void
