@@ -5,6 +5,7 @@ instead of the default ones; programs that would build, install or reach a clust
 """
 
 import functools
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ import subprocess
 import sys
 
 from harness import free_port
+from manifests import Validator
 from markdown_page import ROOT
 from stand_ins import STAND_INS
 
@@ -67,6 +69,12 @@ class Ports:
         return f"(?:{'|'.join(map(str, ports))})"
 
 
+@functools.cache
+def validator():
+    """The schemas of Kubernetes and the definitions of deploy/."""
+    return Validator.of_deploy()
+
+
 class Failure(Exception):
     """What went wrong at a block, in words."""
 
@@ -78,6 +86,7 @@ class Session:
         self.page, self.folder, self.martlet, self.python = page, folder, pathlib.Path(martlet).absolute(), python
         self.ports = Ports()
         self.root = folder / "martlet"
+        self.applied = folder / "applied.jsonl"
         self._make_root()
         self._make_programs()
 
@@ -123,6 +132,7 @@ class Session:
             "PWD": str(self.root),
             "MARTLET_UNDER_TEST": str(self.martlet),
             "MARTLET_PROJECT": str(ROOT),
+            "MARTLET_APPLIED": str(self.applied),
             "MARTLET_PORTS": " ".join(f"{port}={free}" for port, free in self.ports.free.items()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -148,6 +158,16 @@ class Session:
             check(block, output)
         if len(outputs) < len(checks):
             raise Failure(f"{self.page.name}:{checks[len(outputs)][0].line}: the shell ended before it")
+        self._check_objects()
+
+    def _check_objects(self):
+        """What `kubectl apply` and `helm install` would send to a cluster is valid."""
+        for line in self.applied.read_text().splitlines() if self.applied.exists() else []:
+            command, document = json.loads(line)
+            faults = validator().faults(document)
+            if faults:
+                name = f"{document['kind']} {document['metadata']['name']}"
+                raise Failure(f"{self.page.name}: {command}: {name}: {'; '.join(faults)}")
 
     def _part(self, block, checks):
         """The lines of the script for a block; what it must print goes to `checks`."""
