@@ -161,9 +161,11 @@ package final class RequestExchange {
         closeAttempt(failure)
         controller.metrics.proxy.upstreamErrors.child(failure.label).increment()
         guard canRetry(failure) else { return refuse(rejection(for: failure)) }
+        let failed = FailedAttempt(failure, of: self)
         do throws(Rejection) {
             let reply = try nextAttempt()
             controller.metrics.proxy.retries.child(failure.label).increment()
+            tell(failed)
             return .send(reply)
         } catch {
             // That nobody else is left is not what the client should hear: the first failure is.
@@ -321,6 +323,7 @@ package final class RequestExchange {
     func retryElsewhere(_ failure: AttemptFailure) -> RoutingReply? {
         guard let failed = lease.take() else { return nil }
         tried.append(failed.endpoint.id)
+        let attempt = FailedAttempt(failure, of: self)
         guard let reply = try? nextAttempt() else {
             tried.removeLast()
             lease = consume failed
@@ -329,6 +332,7 @@ package final class RequestExchange {
         release(failed, outcome: failure.outcome, detail: failure.detail, usage: nil)
         controller.metrics.proxy.upstreamErrors.child(failure.label).increment()
         controller.metrics.proxy.retries.child(failure.label).increment()
+        tell(attempt)
         return reply
     }
 

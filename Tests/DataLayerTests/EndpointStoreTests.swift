@@ -148,16 +148,16 @@ import Testing
         let endpoint = store.current.endpoints[0]
         fail(store, endpoint, .connectFailed)
         #expect(told.withLock { $0 } == [.ejected(.connect, detail: "it broke")])
-        // That it may be tried is no news.
-        clock.advance(by: .seconds(2))
-        _ = store.current
+        clock.advance(by: .milliseconds(100))
+        store.scrapeAnswered(EndpointLife(endpoint), startedAt: clock.now)
+        #expect(told.withLock { $0.last } == .onTrial)
         let trial = store.open(endpoint, tokens: 1)
-        #expect(told.withLock { $0.count } == 1)
+        #expect(told.withLock { $0.count } == 2)
         trial.close(.completed)
         #expect(told.withLock { $0.last } == .healed)
         fail(store, endpoint, .gatewayError)
         #expect(told.withLock { $0.last } == .ejected(.gatewayError, detail: "it broke"))
-        #expect(told.withLock { $0.count } == 3)
+        #expect(told.withLock { $0.count } == 4)
     }
 
     @Test func aTrialThatTakesLongMakesRoomForAnother() {

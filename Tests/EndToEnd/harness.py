@@ -100,11 +100,13 @@ class Service:
         self.process = None
         # Variables beside those of the tests' own environment.
         self.environment = {}
+        # Where standard error goes.
+        self.errors = subprocess.STDOUT
 
     def launch(self):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=self.errors,
                 env=os.environ | self.environment,
             )
 

@@ -4,15 +4,16 @@ package import GatewayCore
 package enum EndpointHealthChange: Hashable, Sendable {
     /// No requests go to it for a while; `detail` is what the last failure said.
     case ejected(EjectionReason, detail: String)
+    /// It answers again, or its time is over: the next request finds out whether it works.
+    case onTrial
     /// It is healthy again.
     case healed
 
-    /// The change that a transition is; `nil` for one that nobody has to know of.
-    init?(_ transition: EjectionStateMachine.Transition, detail: String?) {
+    init(_ transition: EjectionStateMachine.Transition, detail: String?) {
         switch transition {
         case .ejected(let reason): self = .ejected(reason, detail: detail ?? "")
         case .healed: self = .healed
-        case .halfOpened: return nil
+        case .halfOpened: self = .onTrial
         }
     }
 }

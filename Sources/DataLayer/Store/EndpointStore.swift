@@ -297,7 +297,7 @@ package final class EndpointStore: EndpointSink {
             let record = state.table.records[position]
             count(transition, record.description.id)
             let change = EndpointHealthChange(transition, detail: record.health.ejection?.detail)
-            return (changed, change.map { (record.description.id, $0) })
+            return (changed, (record.description.id, change))
         }
         if let (id, change) = told { onHealthChange?(pool, id, change) }
         if changed { noteRoom() }

@@ -67,7 +67,7 @@ package enum BodyRouterApplication {
             services.insert(watcher, at: 2)
         }
         try await ServiceGroup(
-            services: [await LogSignals(logs)] + cluster + services,
+            services: ([await LogSignals(logs)] + cluster + services).map(NamedService.init),
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logs.logger(.services)
         ).run()

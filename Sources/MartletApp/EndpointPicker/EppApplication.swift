@@ -38,7 +38,7 @@ package enum EppApplication {
             for warning in warnings { logs.logger().warning("\(warning)") }
             let picker = try await EppApplication.Picker(options, logs: logs)
             try await ServiceGroup(
-                services: picker.services,
+                services: picker.services.map(NamedService.init),
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logs.logger(.services)
             ).run()

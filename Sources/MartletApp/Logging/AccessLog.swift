@@ -25,6 +25,7 @@ struct AccessLog: RequestObserver {
     func line(_ summary: RequestSummary, at time: WallTime) -> [UInt8] {
         var line = LogLine(style, .info, logger: Self.logger, message: "request", at: time)
         line.add(ifAny: LogKeys.requestID, summary.requestID)
+        if let trace = summary.trace { line.add(LogKeys.traceID, trace.traceID) }
         line.add(ifAny: LogKeys.method, summary.method)
         line.add(LogKeys.path, String(summary.path))
         line.add(LogKeys.status, summary.status)
@@ -48,17 +49,16 @@ struct AccessLog: RequestObserver {
             line.add(LogKeys.cachedTokens, usage.cachedTokens)
         }
         if let waited = summary.waited {
-            line.add(LogKeys.queueMilliseconds, milliseconds: waited.fractionalSeconds * 1_000)
+            line.add(LogKeys.queueMilliseconds, nanoseconds: waited.wholeNanoseconds)
         }
         if summary.attempts > 0 {
-            line.add(LogKeys.decisionMilliseconds, milliseconds: Double(summary.decisionNanoseconds) / 1e6)
+            line.add(LogKeys.decisionMilliseconds, nanoseconds: summary.decisionNanoseconds)
         }
+        let start = summary.receivedAt.nanoseconds
         if let firstByteAt = summary.firstByteAt {
-            let seconds = firstByteAt.seconds(since: summary.receivedAt)
-            line.add(LogKeys.firstByteMilliseconds, milliseconds: seconds * 1_000)
+            line.add(LogKeys.firstByteMilliseconds, nanoseconds: firstByteAt.nanoseconds &- start)
         }
-        let seconds = summary.endedAt.seconds(since: summary.receivedAt)
-        line.add(LogKeys.durationMilliseconds, milliseconds: seconds * 1_000)
+        line.add(LogKeys.durationMilliseconds, nanoseconds: summary.endedAt.nanoseconds &- start)
         return line.finished()
     }
 }

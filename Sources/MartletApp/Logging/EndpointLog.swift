@@ -34,6 +34,8 @@ final class EndpointLog: Sendable {
         case .ejected(let reason, let detail):
             let metadata: Logger.Metadata = [LogKeys.reason: "\(reason.rawValue)", LogKeys.error: "\(detail)"]
             log(.warning, "endpoint ejected", endpoint, pool, metadata)
+        case .onTrial:
+            log(.info, "endpoint is tried again", endpoint, pool, [:])
         case .healed:
             log(.notice, "endpoint is back", endpoint, pool, [:])
         }

@@ -46,7 +46,7 @@ struct LogLine {
         at time: WallTime = .now
     ) {
         self.style = style
-        bytes.reserveCapacity(512)
+        bytes.reserveCapacity(1_024)
         switch style {
         case .json:
             bytes += #"{"level":""#.utf8
@@ -85,9 +85,17 @@ struct LogLine {
         field(key) { $0.bytes += String(number).utf8 }
     }
 
-    /// Adds a field with milliseconds, to the microsecond.
-    mutating func add(_ key: String, milliseconds: Double) {
-        field(key) { $0.appendNumber((milliseconds * 1_000).rounded() / 1_000) }
+    /// Adds a field with a length of time in milliseconds, to the microsecond.
+    mutating func add(_ key: String, nanoseconds: Int64) {
+        field(key) { line in
+            if nanoseconds < 0 { line.bytes.append(UInt8(ascii: "-")) }
+            let microseconds = (nanoseconds.magnitude + 500) / 1_000
+            line.bytes += String(microseconds / 1_000).utf8
+            let rest = microseconds % 1_000
+            if rest == 0 { return }
+            line.bytes += (rest < 10 ? ".00" : rest < 100 ? ".0" : ".").utf8
+            line.bytes += String(rest).utf8
+        }
     }
 
     /// Adds a field with a truth value.

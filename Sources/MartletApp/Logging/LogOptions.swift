@@ -53,8 +53,8 @@ package struct LogOptions: Sendable {
         throw CommandError("\(flag) '\(word)' is not one of text, json, auto.")
     }
 
-    /// Reads the value of `--access-log`: `off`, `text`, `json` or a path, and that of `--access-log-format`, which may
-    /// be empty.
+    /// Reads the value of `--access-log`: `off`, `text`, `json` or a path, which has a `/` so that no mistyped word is
+    /// one; and that of `--access-log-format`, which may be empty.
     ///
     /// - Throws: ``CommandError`` for what fits neither.
     package mutating func setAccessLog(_ word: String, format: String) throws(CommandError) {
@@ -71,8 +71,11 @@ package struct LogOptions: Sendable {
             }
             accessLog = .standardError
             accessLogFormat = Format(rawValue: word)
-        default:
+        case _ where word.contains("/"):
             accessLog = .file(path: word)
+        default:
+            throw CommandError(
+                "--access-log '\(word)' is not off, text or json; ./\(word) is a file of that name.")
         }
     }
 

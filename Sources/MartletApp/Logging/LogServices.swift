@@ -5,6 +5,21 @@ import RequestControl
 import ServiceLifecycle
 import UnixSignals
 
+/// A service whose name in the log is that of its type: what it holds is nobody's business there.
+struct NamedService: Service, CustomStringConvertible {
+    private let service: any Service
+
+    init(_ service: any Service) {
+        self.service = service
+    }
+
+    var description: String { "\(type(of: service))" }
+
+    func run() async throws {
+        try await service.run()
+    }
+}
+
 /// Follows the signals that are about logs: `SIGUSR1` for more lines, `SIGUSR2` for fewer, and `SIGHUP` to open the
 /// file of the access log anew.
 struct LogSignals: Service {

@@ -10,10 +10,12 @@ enum LogText {
 
     /// Adds `text` as the inside of a JSON string, at most `limit` bytes of it; what is longer ends in an ellipsis.
     static func append(_ text: String, to bytes: inout [UInt8], limit: Int, keepsLineFeeds: Bool = false) {
-        if text.utf8.count <= limit, text.utf8.allSatisfy(isPlain) {
-            bytes += text.utf8
-            return
+        let isDone = text.utf8.withContiguousStorageIfAvailable { plain in
+            guard plain.count <= limit, plain.allSatisfy(isPlain) else { return false }
+            bytes.append(contentsOf: plain)
+            return true
         }
+        if isDone == true { return }
         let start = bytes.count
         for scalar in text.unicodeScalars {
             let before = bytes.count

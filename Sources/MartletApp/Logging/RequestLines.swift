@@ -6,7 +6,7 @@ import Telemetry
 
 /// A line for each request that did not go well, with the reason; of many like it, only the first few.
 ///
-/// At the level `debug` every request has a line.
+/// At the level `debug` every request has a line, whatever became of it.
 final class RequestLines: RequestObserver {
     /// What makes one request like another: why it failed, and where.
     private struct Kind: Hashable {
@@ -24,11 +24,30 @@ final class RequestLines: RequestObserver {
     }
 
     func requestEnded(_ summary: RequestSummary) {
-        logger.debug("Request handled", metadata: Self.metadata(of: summary))
-        guard let failure = RequestFailure(summary), logger.logLevel <= failure.level else { return }
-        let kind = Kind(failure: failure, pool: summary.pool)
-        guard limiter.withLock({ $0.admits(kind, at: clock.now) }) else { return }
+        guard let failure = RequestFailure(summary) else {
+            return logger.debug("Request handled", metadata: Self.metadata(of: summary))
+        }
+        guard logger.logLevel <= failure.level, admits(failure, summary.pool) else { return }
         logger.log(level: failure.level, "\(failure.sentence)", metadata: Self.metadata(of: summary, failure))
+    }
+
+    func attemptFailed(_ attempt: FailedAttempt) {
+        let failure = RequestFailure.retried(attempt.reason)
+        guard logger.logLevel <= failure.level, admits(failure, attempt.pool) else { return }
+        var metadata: Logger.Metadata = [
+            LogKeys.requestID: "\(attempt.requestID)", LogKeys.targetModel: "\(attempt.targetModel)",
+            LogKeys.endpointAddress: "\(attempt.destination)", LogKeys.reason: "\(attempt.reason)",
+            LogKeys.error: "\(attempt.detail)", LogKeys.attempts: .stringConvertible(attempt.number),
+        ]
+        if let pool = attempt.pool { metadata[LogKeys.pool] = "\(pool)" }
+        if let endpoint = attempt.endpoint { metadata[LogKeys.endpoint] = "\(endpoint)" }
+        logger.log(level: failure.level, "\(failure.sentence)", metadata: metadata)
+    }
+
+    /// Whether a failure gets a line of its own; at `debug` every one does.
+    private func admits(_ failure: RequestFailure, _ pool: PoolID?) -> Bool {
+        if logger.logLevel <= .debug { return true }
+        return limiter.withLock { $0.admits(Kind(failure: failure, pool: pool), at: clock.now) }
     }
 
     /// Tells how many requests got no line of their own, of the kinds whose turn it is, or at the end of all kinds.
@@ -65,7 +84,7 @@ final class RequestLines: RequestObserver {
         let texts = [
             LogKeys.requestID: summary.requestID, LogKeys.method: summary.method, LogKeys.model: summary.model,
             LogKeys.targetModel: summary.targetModel, LogKeys.objective: summary.objective,
-            LogKeys.endpointAddress: summary.destination,
+            LogKeys.endpointAddress: summary.destination, LogKeys.traceID: summary.trace?.traceID ?? "",
         ]
         for (key, text) in texts where !text.isEmpty { metadata[key] = "\(text)" }
         if summary.priority != 0 { metadata[LogKeys.priority] = .stringConvertible(summary.priority) }
@@ -82,6 +101,8 @@ private enum RequestFailure: Hashable {
     case refused(Rejection.Reason)
     /// It went to an endpoint and did not come to a good end.
     case broken(RequestOutcome)
+    /// An attempt failed with this reason, and another one follows.
+    case retried(String)
 
     /// The failure of a request; `nil` for one that went well, or whose client went away.
     init?(_ summary: RequestSummary) {
@@ -104,6 +125,7 @@ private enum RequestFailure: Hashable {
         switch self {
         case .refused(let reason): reason.rawValue
         case .broken(let outcome): outcome.rawValue
+        case .retried(let reason): reason
         }
     }
 
@@ -114,6 +136,7 @@ private enum RequestFailure: Hashable {
         case .broken(.gatewayError): "the endpoint answered that it cannot serve the request"
         case .broken(.drained): "the drain ended a response"
         case .broken: "a response broke off"
+        case .retried: "an attempt failed, and another one follows"
         }
     }
 
@@ -121,7 +144,7 @@ private enum RequestFailure: Hashable {
     /// somebody has to look at.
     var level: Logger.Level {
         switch self {
-        case .broken(.drained): .notice
+        case .broken(.drained), .retried: .notice
         case .broken: .warning
         case .refused(let reason):
             switch reason {

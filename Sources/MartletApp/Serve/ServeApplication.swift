@@ -25,7 +25,7 @@ package enum ServeApplication {
             let gateway = try await ServeApplication.Gateway(options, logs: logs)
             let services = ServiceGroup(
                 configuration: ServiceGroupConfiguration(
-                    services: gateway.services,
+                    services: gateway.services.map(NamedService.init),
                     gracefulShutdownSignals: [.sigterm, .sigint],
                     logger: logs.logger(.services)
                 )

@@ -25,7 +25,8 @@ package enum SimulatorCommand {
             models: configuration.models + configuration.loraAdapters
         )
         let group = ServiceGroup(
-            services: [SimulatorService(server: server), BannerService(banner: banner)],
+            services: [await LogSignals(logs), SimulatorService(server: server), BannerService(banner: banner)]
+                .map(NamedService.init),
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logs.logger(.services)
         )

@@ -94,6 +94,13 @@ package protocol RequestObserver: Sendable {
     /// A request is over, or was refused by its edge before it was read. Called on the event loop that served it: it
     /// must be short and must not wait.
     func requestEnded(_ summary: RequestSummary)
+    /// An attempt failed, and the request goes to an endpoint again. Called as the other one.
+    func attemptFailed(_ attempt: FailedAttempt)
+}
+
+extension RequestObserver {
+    /// Nothing, unless the observer wants to know.
+    package func attemptFailed(_ attempt: FailedAttempt) {}
 }
 
 extension RequestExchange {

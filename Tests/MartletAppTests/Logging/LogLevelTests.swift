@@ -100,6 +100,7 @@ import Testing
         #expect(options.accessLog == .standardError && options.accessLogFormat == .text)
         try options.setAccessLog("/a/b", format: "text")
         #expect(options.accessLog == .file(path: "/a/b") && options.accessLogFormat == .text)
+        #expect(throws: CommandError.self) { try options.setAccessLog("jsn", format: "") }
         #expect(throws: CommandError.self) { try options.setAccessLog("json", format: "text") }
         #expect(throws: CommandError.self) { try options.setAccessLog("off", format: "text") }
         #expect(throws: CommandError.self) { try options.setAccessLog("/a", format: "auto") }

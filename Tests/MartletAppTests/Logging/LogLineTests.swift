@@ -18,11 +18,13 @@ import Testing
         var line = LogLine(.json, .warning, logger: "martlet", message: "late", caller: "A/B.swift:7", at: time)
         line.add("x-request-id", "a")
         line.add("count", 3)
-        line.add("ms", milliseconds: 1.25)
+        line.add("ms", nanoseconds: 1_250_499)
+        line.add("whole", nanoseconds: 7_000_000)
+        line.add("less", nanoseconds: -3_004_600)
         line.add("stream", true)
         let expected =
             #"{"level":"warn","ts":1764208786.123456,"logger":"martlet","caller":"A/B.swift:7","msg":"late","#
-            + #""x-request-id":"a","count":3,"ms":1.25,"stream":true}"# + "\n"
+            + #""x-request-id":"a","count":3,"ms":1.250,"whole":7,"less":-3.005,"stream":true}"# + "\n"
         #expect(text(line.finished()) == expected)
     }
 

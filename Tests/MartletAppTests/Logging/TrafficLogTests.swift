@@ -108,6 +108,23 @@ import Testing
         #expect(lines[6]["reason"] as? String == "noEndpoints" && lines[6]["pool"] as? String == "default/pool")
     }
 
+    @Test func anAttemptThatIsMadeAgainHasALine() async throws {
+        let log = try LogFile()
+        let gateway = try GatewayFixture(ports: [1, 2, 3], observers: TrafficLogs(log.logs).observers)
+        let exchange = exchange(gateway, request(#"{"model":"m","prompt":"x"}"#))
+        _ = exchange.begin()
+        _ = exchange.attemptFailed(.connect("refused"))
+        _ = exchange.responseHeadReceived(status: 503, isEventStream: false)
+        _ = exchange.responseHeadReceived(status: 200, isEventStream: false)
+        exchange.finish(.completed)
+        let lines = try await log.objects()
+        #expect(lines.map { $0["reason"] as? String } == ["connect-failure", "503"])
+        #expect(lines.map { $0["endpoint"] as? String } == ["default/e0", "default/e1"])
+        #expect(lines.map { $0["error"] as? String } == ["refused", "answered 503"])
+        #expect(lines.map { $0["attempts"] as? Int } == [1, 2])
+        #expect(lines.allSatisfy { $0["level"] as? String == "notice" && $0["x-request-id"] as? String == "id-1" })
+    }
+
     @Test func aResponseThatBreaksOffIsAWarningAndOneThatTheClientEndsIsNone() async throws {
         let log = try LogFile()
         let gateway = try GatewayFixture(ports: [1], observers: TrafficLogs(log.logs).observers)
@@ -136,10 +153,11 @@ import Testing
         serve("before")
         #expect(log.logs.levels.set(.debug, labelsFrom: "martlet.requests"))
         serve("during")
+        for _ in 0..<20 { _ = exchange(gateway, request("no JSON", id: "refused")).begin() }
         #expect(log.logs.levels.set(nil, labelsFrom: "martlet.requests"))
         serve("after")
         let lines = try await log.objects()
-        #expect(lines.map { $0["x-request-id"] as? String } == ["during"])
+        #expect(lines.map { $0["x-request-id"] as? String } == ["during"] + Array(repeating: "refused", count: 20))
         #expect(lines.first?["msg"] as? String == "Request handled" && lines.first?["level"] as? String == "debug")
     }
 
