@@ -13,9 +13,9 @@ FIRST_SEED ?= 1
 RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test checks example e2e test-engines bench-serve bench-extproc bench-picker bench-scrape bench-flow \
-	check-allocations simulate simulate-overload soak soak-extproc fuzz-extproc docs doc golden deploy test-deploy test-docs \
-	format clean
+.PHONY: help build run test checks example e2e pictures test-engines test-bench-peers bench-serve bench-dashboard \
+	bench-extproc bench-picker bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc \
+	fuzz-extproc docs doc golden deploy test-deploy test-docs format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,11 @@ e2e: .venv/installed ## the end-to-end tests, on a debug build
 	scripts/find-tool openssl openssl >/dev/null
 	$(SWIFT) build --product martlet -j $(JOBS)
 	$(SWIFT) build --product scripted-kubernetes-api -j $(JOBS)
-	$(PYTEST) $(PYTEST_ARGUMENTS)
+	$(PYTEST) --browser "$$(scripts/find-browser)" $(PYTEST_ARGUMENTS)
+
+pictures: .venv/installed ## make the pictures of the dashboard in docs/images anew: five minutes under load
+	$(SWIFT) build --product martlet -j $(JOBS)
+	$(PYTEST)/test_dashboard.py -k pictures --update-pictures --browser "$$(scripts/find-browser)"
 
 example: ## the package of plugins in Examples: its tests, and its gateway
 	scripts/check-example --gateway
@@ -90,6 +94,11 @@ bench-serve: build ## CPU per request beside nginx; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	$(PYTHON) Benchmarks/serve/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
 
+bench-dashboard: build ## what a reader of the dashboard's live feed costs; fails over budget
+	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
+	$(PYTHON) Benchmarks/serve/run.py --dashboard --tools $(RIG) $(BENCH_ARGUMENTS)
+	$(PYTHON) Benchmarks/serve/feed.py
+
 bench-extproc: build .venv/installed ## CPU per request of the endpoint picker beside Envoy's; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
 	.venv/bin/python Benchmarks/extproc/run.py --tools $(RIG) $(BENCH_ARGUMENTS)
@@ -97,6 +106,13 @@ bench-extproc: build .venv/installed ## CPU per request of the endpoint picker b
 bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints and 400 kB; fails over budget
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark
+
+.venv-peers/installed: Tests/Bench/requirements.txt scripts/make-venv
+	scripts/make-venv .venv-peers Tests/Bench/requirements.txt
+	touch $@
+
+test-bench-peers: build .venv-peers/installed ## martlet bench beside guidellm; fails when they differ by more than 5 %
+	$(PYTHON) Tests/Bench/compare_with_peers.py $(BENCH_ARGUMENTS)
 
 check-allocations: ## the allocations of single decisions, which CI guards
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
@@ -136,4 +152,4 @@ format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
 clean: ## remove everything that was built or installed
-	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-deploy .venv-engines
+	rm -rf .build .build-bench .build-examples .build-tools .venv .venv-deploy .venv-engines .venv-peers

@@ -213,7 +213,7 @@ let package = Package(
             "MartletAppTests",
             requestPath + [
                 "BodyBasedRouting", "EngineClient", "ExtProcProto", "GatewayConfiguration", "KubernetesClient",
-                "KubernetesDiscovery", "MartletApp",
+                "KubernetesDiscovery", "LoadGenerator", "MartletApp",
             ],
             [asn1, crypto, logging, nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioTLS, x509],
             exclude: ["Check/Golden"]

@@ -17,7 +17,8 @@ step "the tools the tests need"
 curl=$(scripts/find-tool curl curl)
 openssl=$(scripts/find-tool openssl openssl)
 promtool=$(scripts/find-tool promtool prometheus)
-printf '%s\n' "$curl" "$openssl" "$promtool"
+browser=$(scripts/find-browser)
+printf '%s\n' "$curl" "$openssl" "$promtool" "$browser"
 make --no-print-directory .venv/installed .venv-deploy/installed
 
 step "house rules, imports, format"
@@ -51,6 +52,6 @@ step "allocations of a decision"
 env -u MARTLET_STRICT make --no-print-directory check-allocations
 
 step "end-to-end tests"
-.venv/bin/python -m pytest Tests/EndToEnd --promtool "$promtool"
+.venv/bin/python -m pytest Tests/EndToEnd --promtool "$promtool" --browser "$browser"
 
 printf '\nAll of it passed in %d s.\n' $((SECONDS - started))

@@ -2,6 +2,8 @@
 
 import pathlib
 import subprocess
+import threading
+import urllib.request
 
 from processes import BenchmarkError, Contender, free_port, is_ready
 
@@ -73,16 +75,47 @@ class Martlet(Contender):
 
     name = "martlet"
     default_binary = ".build/release/martlet"
+    # Further arguments of every one of them.
+    arguments = []
 
     def start(self, backends, binary=None):
         path = pathlib.Path(binary or self.default_binary).resolve()
         if not path.exists():
             raise BenchmarkError(f"{path} does not exist: build it with `swift build -c release --product martlet`")
         endpoints = [argument for url in backends for argument in ("--endpoint", url)]
-        self.launch([path, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", *endpoints])
+        addresses = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        self.launch([path, "serve", *addresses, *endpoints, *self.arguments])
         self.url = self.wait_for(lambda: self.banner(r"^\s*listening on (http://\S+?)/?$"), "its listener")[0]
-        admin = self.wait_for(lambda: self.banner(r"^\s*admin on (http://\S+?)/?$"), "its admin address")[0]
-        self.wait_for(lambda: is_ready(admin), "readiness")
+        self.admin = self.wait_for(lambda: self.banner(r"^\s*admin on (http://\S+?)/?$"), "its admin address")[0]
+        self.wait_for(lambda: is_ready(self.admin), "readiness")
+
+
+class WatchedMartlet(Martlet):
+    """The same gateway while somebody looks at its dashboard: a reader of the live feed, who reads all of it."""
+
+    name = "martlet-watched"
+
+    def start(self, backends, binary=None):
+        super().start(backends, binary)
+        self.feed_bytes = 0
+        feed = urllib.request.urlopen(self.admin + "/api/live", timeout=60)
+        threading.Thread(target=self.read, args=(feed,), daemon=True).start()
+        self.wait_for(lambda: self.feed_bytes, "the live feed")
+
+    def read(self, feed):
+        with feed:
+            while piece := feed.read1(65536):
+                self.feed_bytes += len(piece)
+
+
+class PlainMartlet(Martlet):
+    """The same gateway without a dashboard."""
+
+    name = "martlet-without-dashboard"
+
+    def start(self, backends, binary=None):
+        self.arguments = [*self.arguments, "--dashboard=false"]
+        super().start(backends, binary)
 
 
 class OtherNginx(Nginx):
@@ -91,4 +124,4 @@ class OtherNginx(Nginx):
     name = "nginx-again"
 
 
-CONTENDERS = {contender.name: contender for contender in (Nginx, Martlet, OtherNginx)}
+CONTENDERS = {contender.name: contender for contender in (Nginx, Martlet, WatchedMartlet, PlainMartlet, OtherNginx)}

@@ -5,6 +5,8 @@ Both proxies stand before the same instant backends. Round by round each gets th
 after the other, so that whatever else the machine does meets both; the verdict is the median of the rounds' ratios.
 Every reply is checked byte for byte by the load generator: one failed request fails the run.
 
+With --dashboard the pair is the gateway without and with a reader of its live feed, and the budget is 3 %.
+
 CPU is user plus system time of the proxy's processes, scraping of the backends included. What the subject costs when
 nobody asks is measured and shown as well, and is not subtracted.
 
@@ -22,7 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Benchmarks/rig"))
 
-from contenders import CONTENDERS  # noqa: E402
+from contenders import CONTENDERS, Martlet  # noqa: E402
 from processes import Backends, BenchmarkError, LoadGenerator, cpu_seconds  # noqa: E402
 from report import cpu_table, latency_table, summarise  # noqa: E402
 
@@ -33,13 +35,17 @@ WORKLOADS = {
     "256k": {"requests": 3_000, "budget": 2.5},
     "sse": {"requests": 1_200, "budget": 1.5},
 }
+# The most that a reader of the live feed may cost.
+DASHBOARD_BUDGET = 1.03
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--baseline", choices=sorted(CONTENDERS), default="nginx")
     parser.add_argument("--subject", choices=sorted(CONTENDERS), default="martlet")
-    parser.add_argument("--subject-binary", help="path of the subject's program")
+    parser.add_argument("--dashboard", action="store_true", help="martlet, and martlet-watched at 3 % more at most")
+    parser.add_argument("--keep-decisions", type=int, help="how many decisions every gateway keeps")
+    parser.add_argument("--subject-binary", help="path of the subject's program, and of every gateway")
     parser.add_argument("--tools", default=str(ROOT / ".build-bench/release"), help="folder of loadgen and backend")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="comma-separated; all of them by default")
     parser.add_argument("--endpoints", type=int, default=4)
@@ -53,6 +59,10 @@ def arguments():
     parser.add_argument("--output", default=str(ROOT / ".build/bench/serve.json"))
     options = parser.parse_args()
     options.workloads = options.workloads.split(",")
+    if options.dashboard:
+        options.baseline, options.subject = "martlet", "martlet-watched"
+    if options.keep_decisions is not None:
+        Martlet.arguments = ["--keep-decisions", str(options.keep_decisions)]
     for workload in options.workloads:
         if workload not in WORKLOADS:
             parser.error(f"--workloads knows {', '.join(WORKLOADS)}, not {workload!r}")
@@ -76,7 +86,8 @@ class Bench:
             pathlib.Path(options.tools).resolve() / "backend", options.endpoints, options.chunk_gap_microseconds
         )
         for name, proxy in self.proxies.items():
-            proxy.start(self.backends.urls, options.subject_binary if name == options.subject else None)
+            takes_binary = name == options.subject or isinstance(proxy, Martlet)
+            proxy.start(self.backends.urls, options.subject_binary if takes_binary else None)
 
     def stop(self):
         for contender in (*self.proxies.values(), self.backends):
@@ -138,7 +149,10 @@ def run(options, folder):
         results["resident_mebibytes"] = {name: proxy.resident_mebibytes() for name, proxy in bench.proxies.items()}
     finally:
         bench.stop()
-    budgets = {workload: WORKLOADS[workload]["budget"] for workload in options.workloads}
+    budgets = {
+        workload: DASHBOARD_BUDGET if options.dashboard else WORKLOADS[workload]["budget"]
+        for workload in options.workloads
+    }
     summary = summarise(results, options.workloads, options.baseline, options.subject, budgets)
     results |= {
         "summary": summary,

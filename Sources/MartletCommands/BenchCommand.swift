@@ -8,10 +8,10 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Load for anything that speaks the OpenAI API, and how long its answers take.",
         discussion: """
-            With --rate requests come by the clock, whatever becomes of those before (an open loop), and latencies count \
-            from when a request was due; with --concurrency so many users wait for their answers (a closed loop). \
-            Without either, 8 users. A table at the end; --output-json and --output-html write reports. Exit status 2 \
-            when a --fail-if holds, 1 when nothing was answered.
+            With --rate requests come by the clock, whatever becomes of those before (an open loop), and latencies \
+            count from when a request was due; with --concurrency so many users wait for their answers (a closed \
+            loop). Without either, 8 users. A table at the end; --output-json and --output-html write reports. \
+            Exit status 2 when a --fail-if holds, 1 when nothing was answered.
             """
     )
 

@@ -100,12 +100,11 @@ class Dashboard:
 
     def nameless_controls(self):
         """What can have the focus and has no name, as the browser tells assistive programs."""
-        tree = self.devtools.send("Accessibility.getFullAXTree")["nodes"]
         findings = []
-        for node in tree:
+        for node in self.devtools.send("Accessibility.getFullAXTree")["nodes"]:
             properties = {entry["name"]: entry["value"].get("value") for entry in node.get("properties", [])}
-            role = node.get("role", {}).get("value")
-            if properties.get("focusable") and role not in ("RootWebArea", "main") and not node.get("name", {}).get("value", "").strip():
+            role, name = (node.get(key, {}).get("value", "") for key in ("role", "name"))
+            if properties.get("focusable") and role not in ("RootWebArea", "main") and not name.strip():
                 findings.append(role)
         return findings
 

@@ -21,7 +21,7 @@ POLICY = (
 BEGAN = 1_764_200_000.0
 HISTORY = (
     "requests", "in_flight", "waiting", "errors", "ttft_p50", "ttft_p99", "itl_p50", "itl_p99", "prompt_tokens",
-    "output_tokens", "cache_hit",
+    "output_tokens", "cache_hit", "decision_p50", "decision_p99", "cpu",
 )
 ADAPTERS = ("poet", "lawyer", "sql-expert")
 
@@ -95,6 +95,8 @@ class World:
     @staticmethod
     def _sample(sample, name):
         for group in ("ttft", "itl"):
+            if name.startswith("decision_"):
+                return sample["decision_us"][name.removeprefix("decision_")] / 1e6
             if name.startswith(group + "_"):
                 return sample[group][name.removeprefix(group + "_")]
         return sample[name]
@@ -106,7 +108,7 @@ class World:
             "t": BEGAN + second, "uptime": 86_400 + second, "draining": False, "ready": True, "obstacle": None,
             "global": self._globals(second), "totals": {"requests": requests, "errors": 1_804 + second // 3},
             "outcomes": {
-                "completed": requests - 5_000, "saturated": 3_100 + second, "cancelled": 1_512, "upstreamFailed": 204,
+                "completed": requests - 5_000, "saturated": 3_100 + second, "clientGone": 1_512, "upstreamFailed": 204,
             },
             "pools": [self._pool(number, second) for number in range(2)],
             "rows": self._rows(), "added": [], "removed": [],

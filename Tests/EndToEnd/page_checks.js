@@ -30,7 +30,8 @@ export function weakContrasts() {
         const size = parseFloat(style.fontSize);
         const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
         if (contrast >= (isLarge ? 3 : 4.5)) return;
-        findings.add(`${contrast.toFixed(2)}: "${text.trim().slice(0, 40)}" in ${element.tagName}.${element.className}`);
+        const where = `${element.tagName}.${element.className}`;
+        findings.add(`${contrast.toFixed(2)}: "${text.trim().slice(0, 40)}" in ${where}`);
     };
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
@@ -67,7 +68,7 @@ export function structureFaults() {
         }
     }
     for (const table of shown("table")) {
-        if (table.tHead && table.tHead.querySelectorAll("th:not([scope])").length) findings.push("a head without scope");
+        if (table.tHead?.querySelector("th:not([scope])")) findings.push("a head without scope");
     }
     if (document.documentElement.scrollWidth > innerWidth) findings.push("the page scrolls sideways");
     if (!document.documentElement.lang) findings.push("no language");

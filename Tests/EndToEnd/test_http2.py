@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import ssl
 import subprocess
 
@@ -156,3 +157,15 @@ def test_h2c_prefaces_cut_short_leave_the_listener_alone(gateway, ports):
         connection.finish_sending()
     with RawConnection(ports["http"]) as connection:
         assert connection.exchange(request_bytes(None, "/v1/models", "GET"), "GET").status == 200
+
+
+def test_martlet_bench(gateway, certificate, ports, martlet):
+    """The load generator speaks TLS, and only with whom it knows."""
+    command = [martlet, "bench", url(ports, "https"), "--model", "sim-model", "--requests", "8", "--output-tokens", "2"]
+    known = subprocess.run([*command, "--ca-file", certificate[0]], capture_output=True, text=True, timeout=60)
+    assert known.returncode == 0, known.stderr
+    assert re.search(r"Successful requests: +8\n", known.stdout)
+    unknown = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert unknown.returncode == 1 and "CERTIFICATE_VERIFY_FAILED" in unknown.stdout
+    careless = subprocess.run([*command, "--insecure"], capture_output=True, text=True, timeout=60)
+    assert careless.returncode == 0, careless.stderr

@@ -16,7 +16,7 @@ final class Picker {
     private var random = RandomSource(seed: 42)
 
     /// Makes a pool of `endpoints` busy engines; prompts have `kilobytes`.
-    init(endpoints: Int, kilobytes: Int, keptDecisions: Int) throws {
+    init(endpoints: Int, kilobytes: Int, keptDecisions: Int, observers: [any RequestObserver] = []) throws {
         let clock = SystemMonotonicClock()
         let pool = PoolID(name: "pool")
         let metrics = try GatewayMetrics(registry: MetricRegistry())
@@ -50,6 +50,7 @@ final class Picker {
             ),
             configuration: RequestControlConfiguration(seed: 1, keptDecisions: keptDecisions),
             metrics: metrics,
+            observers: observers,
             clock: clock
         )
         bytes = kilobytes * 1_000

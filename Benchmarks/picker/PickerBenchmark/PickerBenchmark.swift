@@ -13,7 +13,8 @@ import RequestControl
 /// A decision is everything between a whole request body and the endpoint: reading the body, finding the route, the
 /// candidates, hashing and matching the prompt, scores, the pick, the lease, and the metrics. Half of each prompt is
 /// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number
-/// of endpoints and of kilobytes behind it, it runs that case alone; with `allocations`, it counts those alone.
+/// of endpoints and of kilobytes behind it, it runs that case alone; with `allocations`, it counts those alone; with
+/// `requests`, it measures what the log of the last requests costs each of them.
 @main
 struct PickerBenchmark {
     /// A case of the table.
@@ -49,6 +50,7 @@ struct PickerBenchmark {
 
     private static func run() throws {
         if CommandLine.arguments.dropFirst() == ["allocations"] { return try checkAllocations() }
+        if CommandLine.arguments.dropFirst() == ["requests"] { return try checkRequestLog() }
         let rounds = 7
         var isWithinBudgets = true
         var medians: [[Double]] = []

@@ -3,7 +3,7 @@
 import { make, setText } from "./dom.js";
 import { clock, known } from "./format.js";
 import { nextFrame } from "./frame.js";
-import { colour } from "./palette.js";
+import { colour, letterFamily, letterSize } from "./palette.js";
 import { SECONDS } from "./store.js";
 
 /** A canvas that is as sharp as the screen, and draws again when its size changes. */
@@ -46,6 +46,13 @@ export function axisEnd(value) {
     return value;
 }
 
+/** The place of the oldest second that is shown: whole minutes, as many as anything is known of. */
+export function firstShown(values) {
+    const first = values.findIndex(known);
+    const seconds = first < 0 ? 60 : Math.ceil((SECONDS - first) / 60) * 60;
+    return Math.max(0, SECONDS - seconds);
+}
+
 function greatest(series) {
     let most = 0;
     for (const values of series) for (const value of values) if (value > most) most = value;
@@ -69,6 +76,7 @@ function trace(context, values, x, y) {
 export class Sparkline {
     #surface = new Surface((context, width, height) => this.#draw(context, width, height));
     #lines = [];
+    #from = 0;
     #most;
 
     /** `most` is where the scale ends; without it the greatest value. */
@@ -80,9 +88,10 @@ export class Sparkline {
         return this.#surface.canvas;
     }
 
-    /** Shows lines. */
-    show(lines) {
+    /** Shows lines, beginning at a place of their values. */
+    show(lines, from) {
         this.#lines = lines;
+        this.#from = from;
         this.#surface.draw();
     }
 
@@ -90,7 +99,7 @@ export class Sparkline {
         const most = this.#most ?? (greatest(this.#lines.map((line) => line.values)) || 1);
         const y = (value) => height - 1.5 - (value / most) * (height - 4);
         this.#lines.forEach((line, place) => {
-            const x = (index) => (index / (line.values.length - 1)) * width;
+            const x = (index) => ((index - this.#from) / (line.values.length - 1 - this.#from)) * width;
             const stroke = colour(line.colour);
             context.strokeStyle = stroke;
             context.lineWidth = 1.5;
@@ -132,8 +141,10 @@ function area(context, values, x, y, bottom) {
     end(last);
 }
 
-const LEFT = 44;
-const BOTTOM = 18;
+/** The room of the axes, and the size of their letters, in letters of the page. */
+const LEFT = 3.2;
+const BOTTOM = 1.3;
+const LETTERS = 0.79;
 const TOP = 6;
 
 /** Charts that stand side by side, and point at the same moment. */
@@ -157,6 +168,7 @@ export class LineChart {
     #text;
     #group;
     #history = null;
+    #from = 0;
     #time = make("span.when");
 
     constructor(group, title, lines, text) {
@@ -190,6 +202,7 @@ export class LineChart {
     /** Shows a history. */
     show(history) {
         this.#history = history;
+        this.#from = firstShown(history.times);
         this.draw();
     }
 
@@ -202,14 +215,23 @@ export class LineChart {
         this.#surface.draw();
     }
 
+    get #left() {
+        return LEFT * letterSize();
+    }
+
+    get #bottom() {
+        return BOTTOM * letterSize();
+    }
+
     #x(index, width) {
-        return LEFT + (index / (SECONDS - 1)) * (width - LEFT - 4);
+        return this.#left + ((index - this.#from) / (SECONDS - 1 - this.#from)) * (width - this.#left - 4);
     }
 
     #pointAt(offset) {
         const { width } = this.#surface;
-        const at = Math.round(((offset - LEFT) / (width - LEFT - 4)) * (SECONDS - 1));
-        this.#group.point(at >= 0 && at < SECONDS && known(this.#history?.times[at]) ? at : -1);
+        const part = (offset - this.#left) / (width - this.#left - 4);
+        const at = this.#from + Math.round(part * (SECONDS - 1 - this.#from));
+        this.#group.point(part >= 0 && at < SECONDS && known(this.#history?.times[at]) ? at : -1);
     }
 
     #press(event) {
@@ -225,7 +247,7 @@ export class LineChart {
         if (!this.#history) return;
         const values = this.#lines.map((line) => this.#history.series[line.series]);
         const most = axisEnd(greatest(values));
-        const y = (value) => height - BOTTOM - (value / most) * (height - BOTTOM - TOP);
+        const y = (value) => height - this.#bottom - (value / most) * (height - this.#bottom - TOP);
         const x = (index) => this.#x(index, width);
         this.#drawAxes(context, width, height, most, x, y);
         this.#lines.forEach((line, place) => {
@@ -236,14 +258,14 @@ export class LineChart {
             if (!trace(context, values[place], x, y)) return;
             context.stroke();
             context.globalAlpha = 0.08;
-            area(context, values[place], x, y, height - BOTTOM);
+            area(context, values[place], x, y, height - this.#bottom);
             context.globalAlpha = 1;
         });
         if (this.#group.at >= 0) this.#drawCrosshair(context, height, values, x, y);
     }
 
     #drawAxes(context, width, height, most, x, y) {
-        context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+        context.font = `${LETTERS * letterSize()}px ${letterFamily()}`;
         context.fillStyle = colour("muted");
         context.strokeStyle = colour("grid");
         context.lineWidth = 1;
@@ -252,16 +274,18 @@ export class LineChart {
         for (const part of [0, 0.5, 1]) {
             const line = Math.round(y(most * part)) + 0.5;
             context.beginPath();
-            context.moveTo(LEFT, line);
+            context.moveTo(this.#left, line);
             context.lineTo(width - 4, line);
             context.stroke();
-            context.fillText(this.#text(most * part), LEFT - 8, line);
+            context.fillText(this.#text(most * part), this.#left - 8, line);
         }
         context.textBaseline = "alphabetic";
-        for (let minute = 0; minute <= 5; minute += 1) {
-            context.textAlign = minute === 0 ? "right" : minute === 5 ? "left" : "center";
-            const text = minute === 0 ? "now" : `−${minute} min`;
-            context.fillText(text, x(SECONDS - 1 - Math.min(minute * 60, SECONDS - 1)), height - 3);
+        const seconds = SECONDS - this.#from;
+        const step = seconds > 60 ? 60 : 15;
+        for (let ago = 0; ago <= seconds; ago += step) {
+            context.textAlign = ago === 0 ? "right" : ago === seconds ? "left" : "center";
+            const text = ago === 0 ? "now" : step === 60 ? `−${ago / 60} min` : `−${ago} s`;
+            context.fillText(text, x(Math.max(this.#from, SECONDS - 1 - ago)), height - 3);
         }
     }
 
@@ -271,7 +295,7 @@ export class LineChart {
         context.setLineDash([3, 3]);
         context.beginPath();
         context.moveTo(x(at), TOP);
-        context.lineTo(x(at), height - BOTTOM);
+        context.lineTo(x(at), height - this.#bottom);
         context.stroke();
         context.setLineDash([]);
         this.#lines.forEach((line, place) => {

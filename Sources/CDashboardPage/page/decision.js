@@ -24,7 +24,7 @@ export function decisionNode(decision, title) {
         make("header.line", make("h2", title), make("p.summary", facts.join(" · "))),
         make("p.pick", { "data-picked": picked[0] ?? "" }, because(decision)),
         decision.refused && make("p.notice", { "data-tone": "bad" }, `${words(decision.refused)}: ${decision.message}`),
-        decision.steps.length > 0 && pipeline(decision.steps),
+        decision.profiles.length !== 1 && pipeline(decision.steps),
         decision.profiles.map((profile) => profileNode(decision, profile)),
         faults(decision),
     ];
@@ -86,7 +86,7 @@ function profileNode(decision, profile) {
     return make(
         "div.profile",
         decision.profiles.length > 1 && make("h3", `Profile ${profile.profile}`),
-        profile.steps.length > 0 && pipeline(profile.steps),
+        pipeline(decision.profiles.length > 1 ? profile.steps : [...decision.steps, ...profile.steps]),
         new DecisionTable(decision, profile).node,
     );
 }

@@ -1,10 +1,10 @@
 // One endpoint, beside the table: what it is, how it does, its last requests, and the button that drains it.
 
 import { askJSON } from "./access.js";
-import { Sparkline } from "./chart.js";
+import { Sparkline, firstShown } from "./chart.js";
 import { actWithToken, confirm, say } from "./dialogs.js";
 import { fill, icon, make, mark, setText } from "./dom.js";
-import { ago, clock, count, duration, outcomeTone, words } from "./format.js";
+import { ago, clock, count, duration, outcomeTone, titled, words } from "./format.js";
 import { address } from "./router.js";
 import { SECONDS, STATES, STATE_WORDS } from "./store.js";
 
@@ -83,7 +83,7 @@ export class EndpointPanel {
     /** Shows what a tick brought. */
     update() {
         const { endpoints, hello } = this.#store;
-        const pool = hello.pools.findIndex((one) => one.name === this.#names[0]);
+        const pool = this.#store.pool(this.#names[0], this.#names[1]);
         this.#at = endpoints.find(pool, this.#names[1], this.#names[2]);
         const facts = this.#at === undefined ? null : endpoints.facts[this.#at];
         mark(this.node, "data-gone", facts === null);
@@ -119,7 +119,7 @@ export class EndpointPanel {
             trace.values.copyWithin(0, 1);
             trace.values[SECONDS - 1] = value;
             setText(trace.value, trace.key === "kv" ? `${value} %` : count(value));
-            trace.spark.show([{ values: trace.values, colour: trace.colour }]);
+            trace.spark.show([{ values: trace.values, colour: trace.colour }], firstShown(trace.values));
         }
     }
 
@@ -168,7 +168,7 @@ export class EndpointPanel {
                     make(
                         "span.state",
                         { "data-tone": outcomeTone(request.reason ?? request.outcome) },
-                        words(request.reason ?? request.outcome),
+                        titled(request.reason ?? request.outcome),
                     ),
                     make("span.number", duration(request.duration_seconds)),
                     make("span.muted", ago(request.age_seconds)),
@@ -179,7 +179,7 @@ export class EndpointPanel {
 
     async #askDrain() {
         const [pool, , endpoint] = this.#names;
-        const { namespace } = this.#store.hello.pools.find((one) => one.name === pool);
+        const { namespace } = this.#store.hello.pools[this.#store.pool(pool, this.#names[1])];
         const draining = STATES[this.#store.endpoints.columns.state[this.#at]] !== "draining";
         const explanation = draining
             ? "It gets no new request; those that run on it end. It can be taken back; a restart takes it back, too."

@@ -86,14 +86,25 @@ export function counted(number, one, many = `${one}s`) {
 /** A word of the program, as in `evictedTTL` or `no-endpoint`, as people write it. */
 export function words(text) {
     return text
-        .replace(/([a-z0-9])([A-Z])(?=[a-z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`)
-        .replace(/[-_]/g, " ");
+        .replace(/[-_]/g, " ")
+        .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+        .replace(/\b[A-Z](?=[a-z])/g, (letter) => letter.toLowerCase());
 }
+
+/** The same, as it begins a line. */
+export function titled(text) {
+    const plain = words(text);
+    return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** Outcomes that are nobody's fault here. */
+const QUIET = new Set(["clientDisconnected", "clientGone", "abandoned", "staleConnection", "servedElsewhere"]);
+/** Outcomes of a gateway that protects itself, or its endpoints. */
+const WARNING = new Set(["saturated", "shed", "queueFull", "queueTimeout", "evicted", "drained", "shuttingDown"]);
 
 /** How an outcome is coloured: `good`, `warn`, `bad` or `quiet`. */
 export function outcomeTone(outcome) {
     if (outcome === "completed") return "good";
-    if (/cancel|disconnect|clientGone/i.test(outcome)) return "quiet";
-    if (/saturated|queue|ttl|expired|drain|limit|tooLarge|evict|shutdown/i.test(outcome)) return "warn";
-    return "bad";
+    if (QUIET.has(outcome)) return "quiet";
+    return WARNING.has(outcome) ? "warn" : "bad";
 }

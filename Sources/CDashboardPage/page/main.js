@@ -46,7 +46,7 @@ function showPlace() {
     for (const link of document.querySelectorAll("nav a"))
         mark(link, "aria-current", link.dataset.view === name ? "page" : null);
     view.show(where);
-    document.title = `${view.title} · Martlet`;
+    document.title = `${view.documentTitle ?? view.title} · Martlet`;
     setText(element("title"), view.title);
 }
 

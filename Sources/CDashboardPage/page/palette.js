@@ -28,6 +28,7 @@ export function toggleTheme() {
 /** Shows the theme, now and whenever the system's changes. */
 export function startTheme() {
     dark.addEventListener("change", apply);
+    addEventListener("resize", () => cache.delete("letter size"));
     apply();
 }
 
@@ -38,10 +39,22 @@ export function onTheme(listener) {
 
 /** The value of a colour of the style sheet, as in `colour("accent")`. */
 export function colour(name) {
-    if (!cache.has(name)) {
-        cache.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
-    }
-    return cache.get(name);
+    return fromCache(name, () => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+}
+
+/** The size of the page's letters in pixels: more on a wall, or where the reader wants larger ones. */
+export function letterSize() {
+    return fromCache("letter size", () => parseFloat(getComputedStyle(document.documentElement).fontSize));
+}
+
+/** The font of the page. */
+export function letterFamily() {
+    return fromCache("letter family", () => getComputedStyle(document.body).fontFamily);
+}
+
+function fromCache(key, read) {
+    if (!cache.has(key)) cache.set(key, read());
+    return cache.get(key);
 }
 
 function apply() {

@@ -140,9 +140,7 @@ export class History {
                 target[SECONDS - count + index] = values?.[from + index] ?? NaN;
             }
         };
-        // What the gateway keeps no history of goes on with what was seen here.
-        for (const name of SERIES)
-            if (history[name] || !this.#follows(history)) place(this.series[name], history[name]);
+        for (const name of SERIES) place(this.series[name], history[name]);
         place(this.times, history.t);
     }
 
@@ -162,12 +160,6 @@ export class History {
         };
         for (const name of SERIES) shift(this.series[name], values[name] ?? NaN);
         shift(this.times, tick.t);
-    }
-
-    /** Whether a history goes on, second by second, from what is here. */
-    #follows(history) {
-        const last = history.t.at(-1);
-        return last !== undefined && Math.abs(last - this.times[SECONDS - 1]) < 1;
     }
 }
 
@@ -189,6 +181,15 @@ export class Store {
     endpoints = new Endpoints();
     history = new History();
     #listeners = { hello: new Set(), tick: new Set(), phase: new Set() };
+
+    /**
+     * The position of a pool by its name; where several namespaces have that name, the one in `namespace`. -1 for none.
+     */
+    pool(name, namespace) {
+        const { pools } = this.hello;
+        const own = pools.findIndex((pool) => pool.name === name && pool.namespace === namespace);
+        return own >= 0 ? own : pools.findIndex((pool) => pool.name === name);
+    }
 
     /** Calls `listener` at every `hello`, `tick` or `phase`; the result ends that. */
     on(kind, listener) {

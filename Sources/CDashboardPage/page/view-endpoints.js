@@ -91,7 +91,7 @@ function gridColumns(store) {
 class EndpointsView {
     title = "Endpoints";
     #store;
-    #heat = "waiting";
+    #heat = "running";
     #filter = { text: "", pool: "", state: "" };
     #panel;
     #open = null;
@@ -197,7 +197,7 @@ class EndpointsView {
     }
 
     #openEndpoint(names) {
-        const pool = names && this.#store.hello.pools.findIndex((one) => one.name === names[0]);
+        const pool = names && this.#store.pool(names[0], names[1]);
         const at = names ? this.#store.endpoints.find(pool, names[1], names[2]) : undefined;
         this.#open = names;
         this.#panel.open(names, at);

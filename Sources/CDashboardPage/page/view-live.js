@@ -1,8 +1,8 @@
 // The first view: what the gateway does right now, and did in the last five minutes.
 
-import { ChartGroup, LineChart, Sparkline } from "./chart.js";
+import { ChartGroup, LineChart, Sparkline, firstShown } from "./chart.js";
 import { fill, make, mark, setText } from "./dom.js";
-import { count, counted, duration, durationParts, known, outcomeTone, share, short, words } from "./format.js";
+import { count, counted, duration, durationParts, known, outcomeTone, share, short, titled } from "./format.js";
 import { nextFrame } from "./frame.js";
 import { onTheme } from "./palette.js";
 import { address } from "./router.js";
@@ -121,6 +121,7 @@ class Tile {
         const colours = this.#facts.colours ?? ["accent", "amber"];
         this.#spark.show(
             this.#facts.lines.map((name, index) => ({ values: store.history.series[name], colour: colours[index] })),
+            firstShown(store.history.times),
         );
     }
 }
@@ -208,6 +209,7 @@ export function createLive({ store }) {
                 "section.card",
                 make("h2", "Outcomes since start"),
                 make("table.bars", { "aria-label": "Outcomes since start" }, outcomes),
+                make("p.empty", "No request has ended yet."),
             ),
         ),
     );
@@ -242,14 +244,14 @@ function showOutcomes(body, outcomes) {
         make("td.number.muted"),
     ];
     eachRow(body, rows, cells, ([name, bar, number, part], [outcome, times]) => {
-        setText(name, words(outcome));
+        setText(name, titled(outcome));
         mark(name, "data-outcome", outcome);
         mark(bar.firstChild, "data-tone", outcomeTone(outcome));
         bar.firstChild.style.inlineSize = `${Math.max(0.5, (times / all) * 100)}%`;
         setText(number, count(times));
         setText(part, share(times / all));
     });
-    if (rows.length === 0) fill(body, make("tr", make("td.empty", "No request has ended yet.")));
+    body.parentNode.nextSibling.hidden = rows.length > 0;
 }
 
 function showPools(body, store) {

@@ -209,6 +209,7 @@ class PlaygroundView {
     async #submit(event) {
         event.preventDefault();
         if (this.#sending) return this.#sending.abort();
+        if (!this.#store.hello) return this.#fail("The gateway is not connected.");
         let body;
         try {
             body = this.#body();
@@ -216,15 +217,19 @@ class PlaygroundView {
             return this.#fail(`This is no JSON: ${error.message}`);
         }
         this.#begin();
+        const own = this.#sending;
+        const round = { id: null };
         try {
-            if (this.#store.hello.playground) await this.#sendBody(body);
+            if (this.#store.hello.playground) await this.#sendBody(body, round);
             else await this.#explain(body);
         } catch (error) {
             this.#fail(error.name === "AbortError" ? "Stopped." : error.message);
         }
         this.#sending = null;
         mark(this.#answer, "aria-busy", null);
-        return setText(this.#send, this.#store.hello.playground ? "Send" : "Explain");
+        setText(this.#send, this.#store.hello.playground ? "Send" : "Explain");
+        if (round.id !== null) await this.#askDecision(round.id, own.signal);
+        return undefined;
     }
 
     #begin() {
@@ -255,7 +260,8 @@ class PlaygroundView {
         this.#showDecision([decision], "Where it would go");
     }
 
-    async #sendBody(body) {
+    /** Sends, and shows the answer. The round gets the request's identifier as soon as it is known. */
+    async #sendBody(body, round) {
         const begun = performance.now();
         const answer = await this.#play({
             listener: this.#listener.value || null,
@@ -264,7 +270,7 @@ class PlaygroundView {
             body,
         });
         const status = Number(answer.headers.get("x-playground-status") ?? answer.status);
-        const id = answer.headers.get("x-request-id");
+        round.id = answer.headers.get("x-request-id");
         this.#showHeaders(answer.headers.get("x-playground-headers"));
         if (!answer.ok || status >= 400) {
             const why = await refusal(answer);
@@ -274,7 +280,6 @@ class PlaygroundView {
         } else {
             this.#showWhole(await answer.json(), begun, status);
         }
-        if (id) await this.#askDecision(id);
     }
 
     /** Asks for the answer; with the admin token, where the gateway wants it for this. */
@@ -361,11 +366,14 @@ class PlaygroundView {
         );
     }
 
-    async #askDecision(id) {
+    /** Shows why the request went where it went, unless the next one is on its way by then. */
+    async #askDecision(id, signal) {
+        const isOver = () => this.#sending !== null || signal.aborted;
         try {
             const { decisions } = await askJSON(`api/decisions/${encodeURIComponent(id)}`);
-            this.#showDecision(decisions, "Where it went", id);
+            if (!isOver()) this.#showDecision(decisions, "Where it went", id);
         } catch (error) {
+            if (isOver()) return;
             this.#decision.hidden = false;
             fill(this.#decision, make("p.empty", `Its decision cannot be shown: ${error.message}`));
         }

@@ -3,21 +3,33 @@
 import { askJSON } from "./access.js";
 import { copyButton, fill, icon, make } from "./dom.js";
 import { decisionNode } from "./decision.js";
-import { ago, bytes, count, duration, known, outcomeTone, words } from "./format.js";
+import { ago, bytes, count, duration, known, outcomeTone, titled } from "./format.js";
 import { address } from "./router.js";
+
+/** How often a request that runs is asked for, in milliseconds. */
+const EVERY = 2000;
+/** After how many seconds nobody waits for a request's end any more. */
+const RUNNING = 600;
 
 /** The page of a request. */
 export class RequestPage {
     node = make("div.request-page", { hidden: true });
     #id = null;
+    #timer = 0;
 
     /** Shows the request with an identifier; `null` shows nothing. */
-    async show(id) {
+    show(id) {
         this.node.hidden = id === null;
         if (id === this.#id) return;
         this.#id = id;
+        clearTimeout(this.#timer);
         if (id === null) return;
         fill(this.node, make("p.empty", "Loading…"));
+        this.#load(id);
+    }
+
+    /** Asks for what is known; until the request has ended, again and again. */
+    async #load(id) {
         const found = await Promise.allSettled([
             askJSON(`api/requests?${new URLSearchParams({ text: id, limit: "1000" })}`),
             askJSON(`api/decisions/${encodeURIComponent(id)}`),
@@ -27,6 +39,8 @@ export class RequestPage {
         const decisions = found[1].value?.decisions ?? [];
         const reason = found[1].reason?.message ?? found[0].reason?.message ?? "";
         fill(this.node, this.#content(id, summary, decisions, reason));
+        if (!summary && decisions.length > 0 && decisions[0].age_seconds < RUNNING)
+            this.#timer = setTimeout(() => this.#id === id && this.#load(id), EVERY);
     }
 
     #content(id, summary, decisions, reason) {
@@ -64,12 +78,17 @@ export class RequestPage {
     }
 }
 
+function tokens(request) {
+    if (!known(request.prompt_tokens) && !known(request.output_tokens)) return "not reported";
+    return `${count(request.prompt_tokens)} in, ${count(request.output_tokens)} out`;
+}
+
 function facts(request) {
     const name = request.reason ?? request.outcome;
     const rewritten =
         request.target_model && request.target_model !== request.model ? ` → ${request.target_model}` : "";
     const rows = [
-        ["Outcome", make("span.state", { "data-tone": outcomeTone(name) }, words(name))],
+        ["Outcome", make("span.state", { "data-tone": outcomeTone(name) }, titled(name))],
         ["Status", request.status || "none"],
         ["Model", (request.model || "–") + rewritten],
         ["Pool", request.pool ?? "–"],
@@ -78,7 +97,7 @@ function facts(request) {
         ["Attempts", count(request.attempts)],
         ["Priority", count(request.priority) + (request.objective ? ` (${request.objective})` : "")],
         ["Flow", request.fairness_id || "default"],
-        ["Tokens", `${count(request.prompt_tokens)} in, ${count(request.output_tokens)} out`],
+        ["Tokens", tokens(request)],
         ["From the cache", known(request.cached_tokens) ? `${count(request.cached_tokens)} tokens` : "–"],
         ["Bytes", `${bytes(request.request_bytes)} in, ${bytes(request.response_bytes)} out`],
         ["Path", request.target],

@@ -2,7 +2,7 @@
 
 import { askJSON } from "./access.js";
 import { choice, icon, make, mark, setOptions, setText } from "./dom.js";
-import { ago, count, counted, duration, outcomeTone, words } from "./format.js";
+import { ago, count, counted, duration, outcomeTone, titled } from "./format.js";
 import { address, go } from "./router.js";
 import { RequestPage } from "./view-request.js";
 
@@ -12,6 +12,7 @@ const LIMITS = [50, 200, 1000];
 /** The view of the list, and of one request of it. */
 class RequestsView {
     title = "Requests";
+    documentTitle = "Requests";
     #store;
     #filter = { model: "", outcome: "", pool: "", endpoint: "", text: "", limit: "50" };
     #isPaused = false;
@@ -58,6 +59,7 @@ class RequestsView {
         );
         const titles = [
             ["Time"],
+            ["Request"],
             ["Model"],
             ["Outcome"],
             ["Endpoint"],
@@ -106,7 +108,8 @@ class RequestsView {
         for (const [key, value] of query) if (key in this.#filter) this.#filter[key] = value;
         this.#list.hidden = parts.length > 1;
         this.#page.show(parts[1] ?? null);
-        this.title = parts.length > 1 ? `Request ${parts[1]}` : "Requests";
+        this.title = parts.length > 1 ? "Request" : "Requests";
+        this.documentTitle = parts.length > 1 ? `Request ${parts[1]}` : "Requests";
         if (parts.length === 1) this.#poll();
     }
 
@@ -221,14 +224,14 @@ class RequestsView {
             ["", "All outcomes"],
             ["completed", "Completed"],
             ["failed", "Not completed"],
-            ...others.map((outcome) => [outcome, words(outcome)]),
+            ...others.map((outcome) => [outcome, titled(outcome)]),
         ]);
         if (this.#store.hello) this.update();
     }
 
     #click(event) {
         const link = event.target.closest("tr")?.querySelector("a");
-        if (link && !event.target.closest("a") && getSelection().isCollapsed) location.hash = link.hash;
+        if (link?.hash && !event.target.closest("a") && getSelection().isCollapsed) location.hash = link.hash;
     }
 
     #press(event) {
@@ -242,24 +245,25 @@ class RequestsView {
 }
 
 function rowNode() {
-    const cells = ["", "", "", "", "number", "number", "number", "number", "number"].map((name) =>
-        make(name ? `td.${name}` : "td"),
-    );
-    cells[0].append(make("a"));
-    cells[2].append(make("span.state"));
+    const names = ["when", "id", "model", "outcome", "endpoint", "waited", "first", "took", "tokens", "decision"];
+    const cells = names.map((name, place) => make(place < 5 ? `td.r-${name}` : `td.number.r-${name}`));
+    cells[1].append(make("a"));
+    cells[3].append(make("span.state"));
     return make("tr", cells);
 }
 
 function write(row, request) {
-    const [time, model, outcome, endpoint, waited, first, took, tokens, decision] = row.cells;
+    const [time, id, model, outcome, endpoint, waited, first, took, tokens, decision] = row.cells;
     const name = request.reason ?? request.outcome;
-    setText(time.firstChild, ago(request.age_seconds));
-    mark(time.firstChild, "href", address("requests", request.request_id));
-    mark(time.firstChild, "title", request.request_id);
+    setText(time, ago(request.age_seconds));
+    // What was refused at the door has no identifier, and nothing more to tell.
+    setText(id.firstChild, request.request_id || "–");
+    mark(id.firstChild, "href", request.request_id ? address("requests", request.request_id) : null);
+    mark(id.firstChild, "title", request.request_id || null);
     mark(row, "data-id", request.request_id);
     const isRewritten = request.target_model && request.target_model !== request.model;
     setText(model, (request.model || "–") + (isRewritten ? ` → ${request.target_model}` : ""));
-    setText(outcome.firstChild, words(name));
+    setText(outcome.firstChild, titled(name));
     mark(outcome.firstChild, "data-tone", outcomeTone(name));
     mark(outcome, "title", request.message);
     setText(

@@ -31,14 +31,16 @@ package final class LoadDriver: Sendable {
         // A moment ahead, so that every loop has begun by then.
         let origin = LoadWorker.now + 2_000_000
         let numbers = ConversationNumbers(limit: plan.conversations)
-        let parts = workers.enumerated().map { index, worker in
+        // Each worker has at least one request under way, so there must not be more of them than of those.
+        let active = workers.prefix(max(1, plan.inFlightMax))
+        let parts = active.enumerated().map { index, worker in
             worker.eventLoop.flatSubmit {
                 worker.value.begin(
                     LoadWorker.Share(
                         plan: plan,
                         workload: workload,
                         index: index,
-                        workers: self.workers.count,
+                        workers: active.count,
                         origin: origin,
                         numbers: numbers
                     )
@@ -50,7 +52,7 @@ package final class LoadDriver: Sendable {
             for part in parts { measures.append(try await part.get()) }
             return measures
         } onCancel: {
-            for worker in workers { worker.eventLoop.execute { worker.value.stop() } }
+            for worker in active { worker.eventLoop.execute { worker.value.stop() } }
         }
         return measures.dropFirst().reduce(into: measures[0]) { $0.merge($1) }
     }

@@ -65,7 +65,10 @@ package struct RunMeasure: Sendable {
     /// The first schedule and the last end of what was measured, in nanoseconds; `nil` while nothing was.
     package private(set) var span: ClosedRange<Int64>?
 
-    init(origin: Int64) {
+    /// A measure of nothing yet.
+    ///
+    /// - Parameter origin: when the run begins, in nanoseconds of the event loops' clock.
+    package init(origin: Int64) {
         timeline = RunTimeline(origin: origin)
     }
 

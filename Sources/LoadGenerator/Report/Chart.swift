@@ -106,7 +106,8 @@ struct Chart {
 
     /// About five round numbers that cover a range, the last at its end or beyond.
     static func ticks(_ low: Double, _ high: Double) -> [Double] {
-        let span = max(high - low, 1e-9)
+        let high = high > low ? high : low + 1
+        let span = high - low
         let raw = span / 5
         let power = pow(10, floor(log10(raw)))
         let step = [1.0, 2, 5, 10].first { $0 * power >= raw * 0.999 }.map { $0 * power } ?? raw

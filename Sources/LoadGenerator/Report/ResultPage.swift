@@ -188,7 +188,8 @@ package enum ResultPage {
             let interval = row.ratio?.interval
             let range = interval.map { "\($0.lowerBound.fixed(3)) to \($0.upperBound.fixed(3))" } ?? "-"
             return """
-                <tr><th scope="row">\(row.name.escapedForHTML)</th><td class="number">\(row.first?.fixed(2) ?? "-")</td>\
+                <tr><th scope="row">\(row.name.escapedForHTML)</th>\
+                <td class="number">\(row.first?.fixed(2) ?? "-")</td>\
                 <td class="number">\(row.second?.fixed(2) ?? "-")</td>\
                 <td class="number">\(row.ratio?.median.fixed(3) ?? "-")</td><td class="number">\(range)</td>\
                 <td class="verdict">\(row.verdict)</td></tr>
@@ -197,7 +198,8 @@ package enum ResultPage {
         return """
             <h2>\(second.escapedForHTML) over \(first.escapedForHTML)</h2><p>\(comparison.pairs) pairs of blocks that \
             took turns. The interval is that of the median ratio, with 95 %.</p><table class="wide"><tr><th>metric</th>\
-            <th>\(first.escapedForHTML)</th><th>\(second.escapedForHTML)</th><th>ratio</th><th>interval</th><th></th></tr>\
+            <th>\(first.escapedForHTML)</th><th>\(second.escapedForHTML)</th><th>ratio</th><th>interval</th>\
+            <th></th></tr>\
             \(rows.joined())</table>
             """
     }

@@ -12,6 +12,8 @@ package struct LatencyHistogram: Sendable {
     private var counts: [UInt32] = []
     /// How many values were recorded.
     package private(set) var count = 0
+    /// How many buckets there are, which says how much memory is used.
+    var bucketCount: Int { counts.count }
     /// The sum of the values in nanoseconds.
     package private(set) var sum = 0.0
     private var sumOfSquares = 0.0

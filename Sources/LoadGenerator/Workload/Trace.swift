@@ -4,8 +4,8 @@ import RequestFormats
 /// Requests that were recorded somewhere, from a file with a JSON object in each line.
 ///
 /// Two kinds of lines are understood, and lines may have the members of both. One tells lengths, as the traces of
-/// Mooncake do: `timestamp` in milliseconds, `input_length`, `output_length`, and `hash_ids`, one for each 512 tokens of
-/// the prompt, so that prompts share what the recorded ones shared. The other has text: `prompt`, `messages`, or the
+/// Mooncake do: `timestamp` in milliseconds, `input_length`, `output_length`, and `hash_ids`, one for each 512 tokens
+/// of the prompt, so that prompts share what the recorded ones shared. The other has text: `prompt`, `messages`, or the
 /// `conversations` of ShareGPT, of which the first thing a human said is asked. `model` names the model.
 package struct Trace: Sendable {
     /// The most lines of a trace.

@@ -142,6 +142,9 @@ struct LiveEncoder {
             column("prompt_tokens") { rounded($0.promptTokens, 1) }
             column("output_tokens") { rounded($0.outputTokens, 1) }
             column("cache_hit") { $0.cacheHit.map { rounded($0, 1_000) } }
+            column("decision_p50") { $0.decision.map { rounded($0.median, 1e7) } }
+            column("decision_p99") { $0.decision.map { rounded($0.ninetyNinth, 1e7) } }
+            column("cpu") { $0.processors.map { rounded($0, 1_000) } }
         }
     }
 

@@ -34,7 +34,7 @@ struct LiveChanges: Sendable {
     var rows: [(id: Int, row: LiveRow)] = []
     /// The adapters of endpoints whose adapters changed.
     var adapters: [(id: Int, names: [String])] = []
-    /// The ejections of endpoints that were ejected, healed, or ejected for longer.
+    /// The ejections of endpoints that were ejected or healed, or whose ejection lasts longer than was told.
     var ejections: [(id: Int, outage: EndpointOutage?)] = []
     /// The endpoints that came, or whose facts changed.
     var added: [Int] = []
@@ -61,7 +61,7 @@ struct LiveState: Sendable {
         var row: LiveRow
         /// The adapters that are in use.
         var adapters: [String] = []
-        /// Why it is ejected; `nil` when it is not.
+        /// Why it is ejected, as it was told; `nil` when it is not.
         var outage: EndpointOutage?
         /// The look that saw it last.
         fileprivate var look: Int
@@ -117,7 +117,7 @@ struct LiveState: Sendable {
             for snapshot in reading.view.endpoints {
                 let outage = outages.isEmpty ? nil : outages[snapshot.id]
                 let row = LiveRow(snapshot, in: reading, outage: outage, now: now, staleness: staleness)
-                look(at: snapshot, place, reading.id, row: row, outage: outage, &changes)
+                look(at: snapshot, place, reading.id, row: row, outage: outage, now: now, &changes)
             }
         }
         for (key, endpoint) in endpoints where endpoint.look != look {
@@ -144,6 +144,7 @@ struct LiveState: Sendable {
         _ pool: PoolID,
         row: LiveRow,
         outage: EndpointOutage?,
+        now: MonotonicInstant,
         _ changes: inout LiveChanges
     ) {
         let key = Key(pool: pool, id: snapshot.id, address: snapshot.address)
@@ -157,12 +158,14 @@ struct LiveState: Sendable {
         }
         if !isKnown || endpoint.row != row { changes.rows.append((endpoint.id, row)) }
         if endpoint.adapters != adapters { changes.adapters.append((endpoint.id, adapters)) }
-        if endpoint.outage != outage { changes.ejections.append((endpoint.id, outage)) }
+        if outage.differs(from: endpoint.outage, at: now) {
+            changes.ejections.append((endpoint.id, outage))
+            endpoint.outage = outage
+        }
         endpoint.pool = place
         endpoint.snapshot = snapshot
         endpoint.row = row
         endpoint.adapters = adapters
-        endpoint.outage = outage
         endpoint.look = look
         endpoints[key] = endpoint
     }
@@ -172,6 +175,16 @@ struct LiveState: Sendable {
         if ids.isEmpty { return [] }
         let wanted = Set(ids)
         return all.filter { wanted.contains($0.id) }
+    }
+}
+
+extension EndpointOutage? {
+    /// Whether readers who know `told` must hear of this one. Each question that is refused makes an ejection longer:
+    /// that is told when the time that was told has come.
+    fileprivate func differs(from told: EndpointOutage?, at now: MonotonicInstant) -> Bool {
+        guard let self, let told else { return (self == nil) != (told == nil) }
+        return self.reason != told.reason || self.detail != told.detail
+            || (self.until != told.until && told.until <= now)
     }
 }
 

@@ -38,7 +38,8 @@ struct RequestRoutes: AdminArea {
         else { return false }
         switch query["outcome"] {
         case nil, "": break
-        case "failed": if summary.word == RequestOutcome.completed.rawValue, summary.status < 400 { return false }
+        case "completed": if !summary.isGood { return false }
+        case "failed": if summary.isGood { return false }
         case .some(let wanted):
             if ![summary.word, summary.rejection?.reason.rawValue].contains(wanted) { return false }
         }
@@ -106,4 +107,7 @@ struct RequestRoutes: AdminArea {
 extension RequestSummary {
     /// How it ended in one word: the outcome at its endpoint, or `refused`.
     fileprivate var word: String { outcome?.rawValue ?? "refused" }
+
+    /// Whether the client got what it asked for.
+    fileprivate var isGood: Bool { outcome == .completed && status < 400 }
 }

@@ -97,6 +97,27 @@ private struct SilentSource: LiveSource {
         #expect(reader.endpoints[1]?["ejected"] == nil)
     }
 
+    @Test mutating func anEjectionThatGetsLongerIsToldWhenItsTimeHasCome() throws {
+        let store = store(endpoints: 1)
+        let life = EndpointLife(store.current.endpoints[0])
+        func refuse() {
+            store.scrapeRefused(life, detail: "refused", startedAt: clock.now)
+            clock.advance(by: .milliseconds(100))
+        }
+        while store.current.outages.isEmpty { refuse() }
+        #expect(try look([store]).ejections.count == 1)
+        let told = try #require(store.current.outages.first).until
+        var ticks = 0
+        while clock.now < told {
+            refuse()
+            if clock.now < told { #expect(try look([store]).ejections.isEmpty) }
+            ticks += 1
+        }
+        #expect(ticks > 1 && store.current.outages.first?.until != told)
+        let changes = try look([store])
+        #expect(changes.ejections.map(\.outage?.until) == store.current.outages.map(\.until))
+    }
+
     @Test mutating func numbersStayAndAreNeverUsedAgain() throws {
         let (one, two) = (store("one", endpoints: 2), store("two", endpoints: 2))
         _ = try look([one, two])
