@@ -14,8 +14,8 @@ RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test checks example e2e pictures test-engines test-bench-peers bench-serve bench-dashboard \
-	bench-extproc bench-picker bench-scrape bench-flow check-allocations simulate simulate-overload soak soak-extproc \
-	fuzz-extproc docs doc golden deploy test-deploy test-docs format clean
+	bench-extproc bench-picker bench-scrape bench-flow bench-metrics check-allocations simulate simulate-overload soak \
+	soak-extproc fuzz-extproc docs doc golden deploy test-deploy test-docs format clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,9 +114,11 @@ bench-picker: ## CPU and allocations of single decisions, up to 1,000 endpoints 
 test-bench-peers: build .venv-peers/installed ## martlet bench beside guidellm; fails when they differ by more than 5 %
 	$(PYTHON) Tests/Bench/compare_with_peers.py $(BENCH_ARGUMENTS)
 
-check-allocations: ## the allocations of single decisions, which CI guards
+check-allocations: ## the allocations of single decisions and observations, which CI guards
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product PickerBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/PickerBenchmark allocations
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product TelemetryBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/TelemetryBenchmark allocations
 
 bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of reading their pages; fails over budget
 	$(SWIFT) build -c release --package-path Benchmarks --scratch-path .build-bench -j $(JOBS)
@@ -125,6 +127,10 @@ bench-scrape: build ## CPU of scraping 100 and 1,000 engines beside that of read
 bench-flow: ## CPU and allocations of a request in a queue of 10,000; fails over budget
 	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product FlowBenchmark $(RELEASE_FLAGS) -j $(JOBS)
 	.build/release/FlowBenchmark
+
+bench-metrics: ## CPU and allocations of one observation on 1, 2 and 4 threads; fails over budget
+	MARTLET_BENCHMARKS=1 $(SWIFT) build -c release --product TelemetryBenchmark $(RELEASE_FLAGS) -j $(JOBS)
+	.build/release/TelemetryBenchmark
 
 .build/release/simulate: FORCE
 	$(SWIFT) build -c release --product simulate $(RELEASE_FLAGS) -j $(JOBS)
@@ -137,16 +143,17 @@ simulate: .build/release/simulate ## random worlds over virtual time, SEEDS of t
 simulate-overload: .build/release/simulate ## three times the pool's capacity and two tenants: what flow control makes of them
 	.build/release/simulate --overload
 
-docs: ## write docs/plugins.md and docs/flags.md anew from the program
+docs: ## write docs/plugins.md, docs/metrics.md and docs/flags.md anew from the program
 	$(SWIFT) build --product martlet -j $(JOBS)
 	.build/debug/martlet plugins --markdown >docs/plugins.md
+	.build/debug/martlet metrics --markdown >docs/metrics.md
 	scripts/write-flags .build/debug/martlet >docs/flags.md
 
 doc: ## the reference of the plugin API, into .build/documentation; warnings are errors
 	scripts/make-doc .build/documentation
 
 golden: ## write what the golden tests expect anew: read the difference before it is committed
-	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests" -j $(JOBS)
+	MARTLET_UPDATE_GOLDEN=1 $(SWIFT) test --filter "GoldenConfigurationTests|PluginReferenceTests|MetricReferenceTests" -j $(JOBS)
 
 format: ## rewrite the sources in the project's format
 	$(SWIFT) format format --in-place --parallel --recursive Sources Tests Benchmarks Examples Package.swift

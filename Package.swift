@@ -132,7 +132,7 @@ let package = Package(
             "RequestControl", ["DataLayer", "FlowControl", "GatewayCore", "RequestFormats", "Scheduling", "Telemetry"]
         ),
         room("BodyBasedRouting", ["GatewayCore", "RequestFormats", "Telemetry"]),
-        room("Scheduling", ["GatewayCore"]),
+        room("Scheduling", ["GatewayCore", "Telemetry"]),
         room("FlowControl", ["GatewayCore", "Telemetry"], [deque, heap]),
         room("DataLayer", ["GatewayCore", "Telemetry"]),
         room("BuiltinPlugins", ["GatewayCore", "PrefixIndex", "RequestFormats"]),
@@ -177,7 +177,7 @@ let package = Package(
         tests("GatewayConfigurationTests", ["BuiltinPlugins", "GatewayConfiguration", "GatewayCore"]),
         tests("BodyBasedRoutingTests", ["BodyBasedRouting", "GatewayCore", "RequestFormats", "Telemetry"]),
         tests("FlowControlTests", ["FlowControl", "GatewayCore", "GatewayTesting", "Telemetry"]),
-        tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling"]),
+        tests("SchedulingTests", ["GatewayCore", "GatewayTesting", "Scheduling", "Telemetry"]),
         tests(
             "BuiltinPluginsTests",
             ["BuiltinPlugins", "GatewayCore", "GatewayTesting", "PrefixIndex", "RequestFormats", "Scheduling"]
@@ -241,6 +241,12 @@ if Context.environment["MARTLET_BENCHMARKS"] != nil {
                 "RequestControl", "Scheduling", "Telemetry",
             ],
             path: "Benchmarks/flow/FlowBenchmark",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TelemetryBenchmark",
+            dependencies: ["AllocationCount", "Telemetry"],
+            path: "Benchmarks/telemetry/TelemetryBenchmark",
             swiftSettings: settings
         ),
     ]

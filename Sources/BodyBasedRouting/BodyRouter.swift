@@ -73,6 +73,11 @@ package final class BodyRouter: Sendable {
         self.mapping.withLock { $0 = mapping }
     }
 
+    /// Notes a request that arrives with `headers`: one that has a model there already counts.
+    package func noteArrival(with headers: HeaderMap) {
+        if headers.first(named: HeaderNames.modelName) != nil { metrics.modelInHeader.increment() }
+    }
+
     /// The changes to a request's header by which it finds its route.
     ///
     /// JSON objects and forms are read; an empty body, one of another type, and a form that cannot be read without

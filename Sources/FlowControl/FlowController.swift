@@ -132,7 +132,7 @@ package final class FlowController: Sendable {
                 let instruments = meter?.instruments(of: request, isFolded: false)
                 ticket = AdmissionTicket(
                     queued, id: nil, decision: decision, controller: self, instruments: instruments, resume: resume)
-                instruments?.decided(decision)
+                instruments?.decided(decision, about: request)
                 return (ticket, Work())
             case .waits(let id):
                 let isFolded = state.engine.isFolded(id)
@@ -146,6 +146,7 @@ package final class FlowController: Sendable {
             return (ticket, run(&state, at: now))
         }
         perform(work, except: ticket)
+        meter?.joined(ticket, from: now, to: clock.now)
         return ticket
     }
 
@@ -201,7 +202,8 @@ package final class FlowController: Sendable {
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
                 ticket.instruments?.left(byteCount: ticket.request.byteCount)
-                ticket.instruments?.decided(decision(outcome, of: ticket.request, at: now, &state))
+                let decision = decision(outcome, of: ticket.request, at: now, &state)
+                ticket.instruments?.decided(decision, about: ticket.request.request)
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
@@ -240,7 +242,7 @@ package final class FlowController: Sendable {
                 guard let ticket = state.tickets.removeValue(forKey: id) else { continue }
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
                 ticket.instruments?.left(byteCount: ticket.request.byteCount)
-                ticket.instruments?.decided(decision)
+                ticket.instruments?.decided(decision, about: ticket.request.request)
                 // One whose client left at this moment is about to say so, and gives its place back then.
                 if ticket.decide(decision) { work.decided.append(ticket) }
             case .evict(let number):

@@ -44,6 +44,15 @@ package final class FlowMeter: Sendable {
         }
     }
 
+    /// A request has joined the queue, or was refused, which took from `start` to `end`.
+    func joined(_ ticket: AdmissionTicket, from start: MonotonicInstant, to end: MonotonicInstant) {
+        let outcome = ticket.decision?.outcome.rawValue ?? Self.undecided
+        ticket.instruments?.joined(outcome, seconds: end.seconds(since: start))
+    }
+
+    /// The outcome of a request that waits, as upstream spells it.
+    private static let undecided = "NotYetFinalized"
+
     /// A look at the queues took `seconds`.
     func looked(for seconds: Double) {
         metrics.dispatchCycle.observe(seconds)
@@ -116,8 +125,13 @@ final class FlowInstruments: Sendable {
         bytes.add(-Double(byteCount))
     }
 
+    /// A request joined the queue, which took so long; its outcome by then.
+    func joined(_ outcome: String, seconds: Double) {
+        metrics.enqueueDuration.child(labels[0], labels[1], outcome).observe(seconds)
+    }
+
     /// A decision about a request was made.
-    func decided(_ decision: FlowDecision) {
+    func decided(_ decision: FlowDecision, about request: InferenceRequest) {
         let instruments =
             if decision.outcome == .dispatched {
                 dispatched.withLock { known in
@@ -129,7 +143,8 @@ final class FlowInstruments: Sendable {
                 decided(decision.outcome)
             }
         instruments.requests.increment()
-        instruments.duration.observe(decision.waited)
+        let trace = TraceContext.sampled(request.headers.first(named: TraceContext.headerName))
+        instruments.duration.observe(decision.waited.fractionalSeconds, exemplar: trace)
     }
 
     private func decided(_ outcome: FlowOutcome) -> Decided {

@@ -9,7 +9,8 @@ struct MartletCommand: AsyncParsableCommand {
         version: BuildInformation.version,
         subcommands: [
             ServeCommand.self, EppCommand.self, BbrCommand.self, SimCommand.self, CheckCommand.self,
-            ExplainCommand.self, TopCommand.self, BenchCommand.self, PluginsCommand.self, CrdsCommand.self,
+            ExplainCommand.self, TopCommand.self, BenchCommand.self, PluginsCommand.self, MetricsCommand.self,
+            CrdsCommand.self,
         ]
     )
 }

@@ -55,6 +55,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How often model servers are asked for their metrics; at least 50.")
     var refreshMetricsIntervalMilliseconds = 50
 
+    @Flag(inversion: .prefixedNo, help: "Write the metrics that are deprecated in llm-d under their old names too.")
+    var deprecatedMetrics = false
+
     @Option(help: "Event loops. (default: one per processor)")
     var threads: Int?
 
@@ -124,6 +127,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.retry = try RetryPolicy(maxRetries: retryAttempts, conditions: retryOn)
         options.drainTimeout = .seconds(drainTimeoutSeconds)
         options.scrapeInterval = .milliseconds(refreshMetricsIntervalMilliseconds)
+        options.writesDeprecatedMetrics = deprecatedMetrics
         options.threads = threads
         options.logs = try logs()
         options.seed = seed

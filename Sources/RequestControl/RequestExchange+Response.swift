@@ -110,7 +110,9 @@ extension RequestExchange {
             }
         }
         accounting?.bytesReceived(bytes, at: now)
-        return restorer?.restore(bytes)
+        let replacement = restorer?.restore(bytes)
+        accounting?.worked(from: now, to: controller.now())
+        return replacement
     }
 
     /// Reports the end of the response's body.

@@ -201,6 +201,10 @@ package final class RequestExchange {
         }
         lease = open(decision, context, route)
         let now = controller.now()
+        if attemptCount == 0 {
+            accounting?.sent()
+            controller.metrics.requests.requestProcessing.observe(now.seconds(since: incoming.receivedAt))
+        }
         decisionNanoseconds = now.nanoseconds &- started.nanoseconds
         noteBeginning(on: decision.endpoint, context.request, at: now)
         let seconds = now.seconds(since: started)
@@ -227,7 +231,12 @@ package final class RequestExchange {
                 let load = scheduler.load(of: context, on: result.endpoints[0])
                 let lastsToEnd = load.lastsToEnd && result.profile != decision.prefillProfile
                 return SupportingLoad(endpoint: result.endpoints[0], tokens: load.tokens, lastsToEnd: lastsToEnd)
-            }
+            },
+            as: InFlightKind(
+                producer: scheduler.loadEstimatorName,
+                fairnessID: context.request.fairnessLabel,
+                priority: context.request.priority
+            )
         )
     }
 

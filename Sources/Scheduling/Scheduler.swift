@@ -1,4 +1,5 @@
 package import GatewayCore
+package import Telemetry
 
 /// Turns a request and its candidates into a decision.
 ///
@@ -11,9 +12,10 @@ package final class Scheduler: Sendable {
     private let runners: [ProfileRunner]
     private let profileNames: [String]
     private let outline: TraceOutline
+    private let meter: SchedulerMeter?
 
-    /// Makes a scheduler that runs `pipeline`.
-    package init(pipeline: PluginPipeline) {
+    /// Makes a scheduler that runs `pipeline`; without `metrics` it counts nothing.
+    package init(pipeline: PluginPipeline, metrics: SchedulingMetrics? = nil) {
         self.pipeline = pipeline
         let outline = TraceOutline(pipeline)
         self.outline = outline
@@ -21,6 +23,7 @@ package final class Scheduler: Sendable {
             ProfileRunner(profile: profile, number: number, firstPlugin: outline.firstOfProfile[number])
         }
         profileNames = pipeline.profiles.map(\.name)
+        meter = metrics.map { SchedulerMeter(pipeline, outline: outline, metrics: $0) }
     }
 
     /// How many slots the scratch of a request must have; see ``RequestScratch/init(slotCount:)``.
@@ -59,6 +62,9 @@ package final class Scheduler: Sendable {
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
         trace?.begin(candidates)
+        defer {
+            if let meter, let trace { meter.decided(trace) }
+        }
         var candidates = candidates
         if pipeline.flowControl == nil {
             try shed(context, candidates: candidates)
@@ -185,8 +191,21 @@ package final class Scheduler: Sendable {
     ///   - decision: the decision, with the endpoint of this attempt first.
     ///   - context: the context of ``schedule(_:candidates:)``.
     package func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
+        meter?.willSend(decision, context)
         for plugin in pipeline.preRequests {
             plugin.willSend(decision, context: &context)
+        }
+    }
+
+    /// The name of the plugin that says what a request adds to the load of an endpoint; empty when none does.
+    package var loadEstimatorName: String { pipeline.loadEstimatorName }
+
+    /// How many blocks the plugins that remember prefixes remember, by name and type; without those that do not tell.
+    package var rememberedPrefixes: [(name: String, type: String, blocks: Int)] {
+        pipeline.plugins.compactMap { instance in
+            guard let producer = instance.plugin as? any PrefixCacheProducer, let blocks = producer.rememberedBlocks
+            else { return nil }
+            return (instance.name, instance.type, blocks)
         }
     }
 

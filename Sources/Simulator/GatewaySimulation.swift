@@ -92,8 +92,11 @@ package final class GatewaySimulation {
         self.promises = promises
         queueCheck = QueueCheck(promises: promises)
         let builder = PipelineBuilder(registry: plugins, allowsExperimental: true)
-        let scheduler = Scheduler(pipeline: try builder.build(picker, context: PluginContext(clock: clock)))
         let metrics = try GatewayMetrics(registry: registry)
+        let scheduler = Scheduler(
+            pipeline: try builder.build(picker, context: PluginContext(clock: clock)),
+            metrics: metrics.scheduling
+        )
         store = EndpointStore(
             pool: pool,
             clock: clock,

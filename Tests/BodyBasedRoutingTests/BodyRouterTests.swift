@@ -6,7 +6,7 @@ import Testing
 
 /// A router with its metrics page.
 private struct Fixture {
-    let registry = MetricRegistry()
+    let registry = MetricRegistry(writesDeprecated: true)
     let router: BodyRouter
 
     init(_ plugins: String..., mapping: ModelMapping = ModelMapping()) throws {

@@ -45,6 +45,8 @@ import Testing
         var page = String(decoding: registry.page(.prometheusText), as: UTF8.self)
         for line in [
             #"llm_d_epp_ready_endpoints{name="llama"} 1"#, #"llm_d_epp_average_queue_size{name="llama"} 4"#,
+            #"llm_d_epp_std_dev_queue_size{name="llama"} 0"#, #"llm_d_epp_std_dev_running_requests{name="llama"} 0"#,
+            #"llm_d_epp_std_dev_kv_cache_utilization{name="llama"} 0"#,
             #"llm_d_epp_per_endpoint_queue_size{name="llama",model_server_endpoint="a"} 4"#,
             #"martlet_endpoint_metrics_age_seconds{endpoint="a"} 0.5"#,
         ] { #expect(page.contains(line + "\n"), "\(line)") }

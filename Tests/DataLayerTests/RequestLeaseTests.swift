@@ -47,6 +47,41 @@ import Testing
         #expect(store.ledger.openLeases == 0)
     }
 
+    /// The gauges follow the ledger, of every endpoint that works for the request, also when the lease is lost.
+    @Test func requestsInFlightAreToldByTheirKind() throws {
+        let registry = MetricRegistry()
+        let metrics = try DataLayerMetrics(registry: registry)
+        let store = EndpointStore(pool: PoolID(name: "pool"), clock: ManualClock(), metrics: metrics)
+        store.replaceEndpoints([.made("a"), .made("b")])
+        let endpoints = store.current.endpoints
+        let kind = InFlightKind(producer: "load", fairnessID: "team", priority: 2)
+        func gauges(_ name: String) -> [Double] {
+            let gauges = metrics.inFlight(
+                InFlightLabels(
+                    endpoint: name, namespace: endpoints[0].id.namespace, producer: "load", fairnessID: "team",
+                    priority: 2
+                )
+            )
+            return [gauges.requests.value, gauges.tokens.value]
+        }
+        do {
+            var lease = store.open(
+                endpoints[0],
+                load: LoadEstimate(tokens: 100),
+                supporting: [SupportingLoad(endpoint: endpoints[1], tokens: 30, lastsToEnd: false)],
+                as: kind
+            )
+            #expect(gauges("a") == [1, 100] && gauges("b") == [1, 30])
+            lease.firstByteReceived()
+            #expect(gauges("a") == [1, 0] && gauges("b") == [0, 0])
+            let other = store.open(endpoints[0], load: LoadEstimate(tokens: 5))
+            #expect(gauges("a") == [1, 0], "a lease of no kind counts on no gauge")
+            other.close(.completed)
+            #expect(lease.endpoint === endpoints[0])
+        }
+        #expect(gauges("a") == [0, 0] && gauges("b") == [0, 0])
+    }
+
     @Test func aDroppedLeaseIsClosedAndCountedAsALeak() throws {
         let metrics = try DataLayerMetrics.made()
         let store = EndpointStore(pool: PoolID(name: "pool"), clock: ManualClock(), metrics: metrics)

@@ -12,23 +12,15 @@ DASHBOARD = json.loads((DEPLOY / "dashboards/martlet.json").read_text())
 RULES = DEPLOY / "alerts/martlet.rules.yaml"
 # What Prometheus adds to every series, or to those of a histogram.
 ADDED_LABELS = {"job", "instance", "pod", "namespace", "le"}
-PREFIXES = {"compatible": "llm_d_epp_", "own": "martlet_", "bodyRouting": "bbr_", "standard": ""}
-
-
 def catalogue():
-    """Every metric of the program with its type and labels, from the list that the program makes its page of."""
+    """Every metric of the program with its type and labels, as it lists them itself."""
+    listed = subprocess.run(
+        [ROOT / ".build/debug/martlet", "metrics"], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
     found = {}
-    for file in sorted((ROOT / "Sources/Telemetry/Names").glob("MetricCatalogue*.swift")):
-        text = file.read_text()
-        groups = dict(re.findall(r"let (\w+): \[?MetricLabel\]? = (\[[^\]]*\]|\"\w+\")", text))
-        for maker, name, kind, rest in re.findall(
-            r"\b(compatible|own|bodyRouting|standard)\(\s*\"(\w+)\",\s*\.(\w+)(.*?)help:",
-            text, re.DOTALL,
-        ):
-            labels = set(re.findall(r'"(\w+)"', rest))
-            labels |= {label for group in groups if re.search(rf"\b{group}\b", rest)
-                       for label in re.findall(r'"(\w+)"', groups[group])}
-            found[PREFIXES[maker] + name] = (kind, labels)
+    for line in listed.splitlines():
+        name, kind, *labels = line.split(" ", 2)
+        found[name] = (kind, set(labels[0].strip("{}").split(",")) if labels else set())
     return found
 
 
@@ -64,7 +56,7 @@ def test_a_query_asks_for_what_there_is(where, query):
         known |= metric_of(name)[1]
     for matchers in re.findall(r"\{([^}]*)\}", query):
         assert {part.partition("=")[0].rstrip("!") for part in re.findall(r"\w+!?=~?", matchers)} <= known
-    for grouped in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", query):
+    for grouped in re.findall(r"\b(?:by|on|without)\s*\(([^)]*)\)", query):
         assert {label.strip() for label in grouped.split(",")} <= known, grouped
 
 

@@ -22,10 +22,41 @@ struct FlowInstrumentsTests {
             instruments.entered(byteCount: 100)
             #expect(page().contains("tenant-a"))
             instruments.left(byteCount: 100)
-            instruments.decided(FlowDecision(outcome: .dispatched, waited: .seconds(1), retryAfterSeconds: 1))
+            instruments.decided(
+                FlowDecision(outcome: .dispatched, waited: .seconds(1), retryAfterSeconds: 1),
+                about: request
+            )
+            instruments.joined("NotYetFinalized", seconds: 0.001)
             meter.forget([FlowEngine.ForgottenFlow(fairnessID: "tenant-a", priority: 3)])
         }
         #expect(page().contains(#"outcome="Dispatched",priority="3""#), "decisions are kept, which name no flow")
+    }
+
+    @Test("the wait of a request in a sampled trace leads to it")
+    func exemplars() throws {
+        let meter = FlowMeter(metrics: try FlowControlMetrics(registry: registry), pool: PoolID(name: "pool"))
+        let trace = "0af7651916cd43dd8448eb211c80319c"
+        let headers = HeaderMap([HeaderMap.Field(name: "traceparent", value: "00-\(trace)-b7ad6b7169203331-01")])
+        let request = InferenceRequest(id: "1", model: "llama", headers: headers)
+        let instruments = meter.instruments(of: request, isFolded: false)
+        let decision = FlowDecision(outcome: .dispatched, waited: .milliseconds(20), retryAfterSeconds: 1)
+        instruments.decided(decision, about: request)
+        let lines = String(decoding: registry.page(.openMetrics), as: UTF8.self).split(separator: "\n")
+        let shown = lines.filter { $0.contains("trace_id=\"\(trace)\"") }
+        #expect(shown.count == 1 && shown[0].contains(#"le="0.025""#))
+    }
+
+    @Test("joining the queue is timed by flow and outcome")
+    func joining() throws {
+        let meter = FlowMeter(metrics: try FlowControlMetrics(registry: registry), pool: PoolID(name: "pool"))
+        let request = InferenceRequest(id: "1", model: "llama", priority: 3, fairnessID: "a")
+        meter.instruments(of: request, isFolded: false).joined("NotYetFinalized", seconds: 0.0003)
+        let labels = #"{fairness_id="a",priority="3",outcome="NotYetFinalized""#
+        let name = "llm_d_epp_flow_control_request_enqueue_duration_seconds"
+        #expect(page().contains("\(name)_bucket\(labels),le=\"0.0002\"} 0\n"))
+        #expect(page().contains("\(name)_bucket\(labels),le=\"0.0005\"} 1\n"))
+        meter.forget([FlowEngine.ForgottenFlow(fairnessID: "a", priority: 3)])
+        #expect(!page().contains(name))
     }
 
     @Test("names without end are not kept without end")

@@ -94,7 +94,7 @@ import Testing
 }
 
 /// Acts everywhere outside of profiles, and takes its time.
-private struct SlowPlugin: Screener, DataProducer, Admitter {
+struct SlowPlugin: Screener, DataProducer, Admitter {
     static let descriptor = PluginDescriptor(type: "slow", summary: "Drops the second.")
 
     let clock: ManualClock

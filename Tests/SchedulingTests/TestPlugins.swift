@@ -1,6 +1,7 @@
 import GatewayCore
 import Scheduling
 import Synchronization
+import Telemetry
 
 /// Scores with what a closure says for each candidate's position.
 struct ClosureScorer: Scorer {
@@ -132,7 +133,8 @@ func makeScheduler(
     _ profiles: [SchedulingProfile],
     handler: any ProfileHandler = ClosureHandler.all,
     plugins: [any Plugin] = [],
-    detector: (any SaturationDetector)? = nil
+    detector: (any SaturationDetector)? = nil,
+    metrics: SchedulingMetrics? = nil
 ) -> Scheduler {
     Scheduler(
         pipeline: PluginPipeline(
@@ -144,7 +146,8 @@ func makeScheduler(
             },
             slotCount: 0,
             saturationDetector: detector
-        )
+        ),
+        metrics: metrics
     )
 }
 

@@ -42,6 +42,26 @@ import Testing
         #expect(lines.count == 4)
     }
 
+    @Test func refusedRequestsTakeATenthOfTheNames() throws {
+        let registry = MetricRegistry(limits: CardinalityLimits(valuesPerLabel: 40))
+        let metrics = try RequestMetrics(registry: registry)
+        for tenant in 0..<100 {
+            metrics.instrumentsOfRefused(model: "m", target: "m", fairnessID: "x\(tenant)", priority: 0)
+                .total.increment()
+        }
+        let other = metrics.instruments(model: "m", target: "m", fairnessID: "other", priority: 0)
+        #expect(other.total.value == 96)
+        #expect(metrics.knownInstruments(model: "m", target: "m", fairnessID: "x3", priority: 0) != nil)
+        #expect(metrics.knownInstruments(model: "m", target: "m", fairnessID: "x4", priority: 0) == nil)
+        // Those who are served have the rest, and are known from then on, also when they are refused.
+        for tenant in 0..<100 {
+            metrics.instruments(model: "m", target: "m", fairnessID: "y\(tenant)", priority: 0).total.increment()
+        }
+        #expect(other.total.value == 96 + 64)
+        let known = metrics.instrumentsOfRefused(model: "m", target: "m", fairnessID: "y9", priority: 0)
+        #expect(known.total.value == 1)
+    }
+
     @Test func theNumberOfLabelSetsIsLimited() throws {
         let registry = MetricRegistry(limits: CardinalityLimits(valuesPerLabel: 100, seriesPerFamily: 10))
         let metrics = try RequestMetrics(registry: registry)
@@ -69,7 +89,7 @@ import Testing
         held.duration.observe(1)
         metrics.remove(fairnessID: "gone")
         held.total.increment()
-        #expect(page(registry).isEmpty)
+        #expect(!page(registry).contains("fairness_id"))
         let next = metrics.instruments(model: "m", target: "m", fairnessID: "next", priority: 0)
         #expect(next !== held)
         next.total.increment()
@@ -79,7 +99,7 @@ import Testing
 
 @Suite struct AreaTests {
     private struct Everything {
-        let registry = MetricRegistry()
+        let registry = MetricRegistry(writesDeprecated: true)
         let application: ApplicationMetrics
         let requests: RequestMetrics
         let flowControl: FlowControlMetrics
@@ -131,6 +151,57 @@ import Testing
         everything.application.reloaded(successfully: false)
         #expect(everything.lines.contains("martlet_config_last_reload_successful 0"))
         #expect(everything.lines.contains(#"martlet_config_reloads_total{result="failure"} 1"#))
+    }
+
+    @Test func requestsInFlightShareTheirGauges() throws {
+        let everything = try Everything()
+        func gauges(_ endpoint: String, _ flow: String) -> InFlightGauges {
+            everything.dataLayer.inFlight(
+                InFlightLabels(
+                    endpoint: endpoint, namespace: "ns", producer: "load", fairnessID: flow, priority: -1
+                )
+            )
+        }
+        gauges("e0", "a").requests.add(1)
+        gauges("e0", "a").requests.add(1)
+        gauges("e0", "b").tokens.add(7)
+        let labels = #"{endpoint_name="e0",namespace="ns",producer_name="load",fairness_id="#
+        #expect(everything.lines.contains("llm_d_epp_inflight_requests\(labels)\"a\",priority=\"-1\"} 2"))
+        #expect(everything.lines.contains("llm_d_epp_inflight_tokens\(labels)\"b\",priority=\"-1\"} 7"))
+        // A later life of the endpoint begins at zero.
+        everything.dataLayer.remove(endpoint: "e0", namespace: "ns")
+        #expect(!everything.lines.contains { $0.hasPrefix("llm_d_epp_inflight_requests{") })
+        #expect(gauges("e0", "a").requests.value == 0)
+    }
+
+    @Test func decisionsAreCountedInTheFamilyOfTheirHandler() throws {
+        let everything = try Everything()
+        let scheduling = everything.scheduling
+        scheduling.disaggregations("decode-only", pluginName: "p", pluginType: "pd-profile-handler", model: "")
+            .increment()
+        scheduling.disaggregations("prefill-decode", pluginName: "d", pluginType: "disagg-profile-handler", model: "m")
+            .increment()
+        let lines = everything.lines.filter { $0.contains("_decision_total{") }
+        let (decode, both) = ("decision_type=\"decode-only\"", "decision_type=\"prefill-decode\"")
+        #expect(
+            lines == [
+                "llm_d_epp_disagg_decision_total{plugin_name=\"d\",plugin_type=\"disagg-profile-handler\","
+                    + "model_name=\"m\",\(both)} 1",
+                "llm_d_epp_pd_decision_total{plugin_name=\"p\",plugin_type=\"pd-profile-handler\","
+                    + "model_name=\"unknown\",\(decode)} 1",
+                "llm_d_inference_scheduler_disagg_decision_total{model_name=\"m\",\(both)} 1",
+                "llm_d_inference_scheduler_pd_decision_total{model_name=\"unknown\",\(decode)} 1",
+            ]
+        )
+    }
+
+    @Test func failedDecisionsDoNotUseUpTheNamesOfModels() throws {
+        let registry = MetricRegistry(limits: CardinalityLimits(valuesPerLabel: 20))
+        let metrics = try SchedulingMetrics(registry: registry)
+        for model in 0..<50 { metrics.attempts(.failure, targetModel: "typo\(model)").increment() }
+        #expect(metrics.attempts(.failure, targetModel: "other").value == 48)
+        metrics.attempts(.success, targetModel: "real", endpoint: "e", namespace: "n", port: "1").increment()
+        #expect(metrics.attempts(.success, targetModel: "real", endpoint: "e", namespace: "n", port: "1").value == 1)
     }
 
     @Test func connectionsAreCountedPerSide() throws {

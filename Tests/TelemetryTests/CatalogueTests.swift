@@ -18,6 +18,8 @@ import Testing
                 "llm_d_epp_flow_control_queue_bytes gauge \(flow),\(model)",
                 "llm_d_epp_flow_control_requests_total counter outcome,priority,inference_pool",
                 "llm_d_epp_flow_control_pool_saturation gauge inference_pool,stage",
+                "llm_d_epp_flow_control_request_enqueue_duration_seconds histogram \(flow),outcome",
+                "llm_d_epp_flow_control_stale_endpoints gauge detector",
                 "llm_d_epp_flow_control_capacity_utilization_requests gauge priority,inference_pool",
                 "llm_d_epp_flow_control_capacity_utilization_bytes gauge priority,inference_pool",
                 "llm_d_epp_flow_control_global_capacity_utilization_requests gauge inference_pool",
@@ -34,9 +36,36 @@ import Testing
         #expect(MetricCatalogue.Logs.all.map(Self.line) == ["martlet_log_lines_dropped_total counter log"])
     }
 
+    @Test func namesTypesAndLabelsOfEndpoints() {
+        #expect(
+            MetricCatalogue.DataLayer.all.map(Self.line) == [
+                "llm_d_epp_average_kv_cache_utilization gauge name",
+                "llm_d_epp_average_queue_size gauge name",
+                "llm_d_epp_average_running_requests gauge name",
+                "llm_d_epp_std_dev_kv_cache_utilization gauge name",
+                "llm_d_epp_std_dev_queue_size gauge name",
+                "llm_d_epp_std_dev_running_requests gauge name",
+                "llm_d_epp_ready_endpoints gauge name",
+                "llm_d_epp_per_endpoint_queue_size gauge name,model_server_endpoint",
+                "llm_d_epp_inflight_requests gauge endpoint_name,namespace,producer_name,fairness_id,priority",
+                "llm_d_epp_inflight_tokens gauge endpoint_name,namespace,producer_name,fairness_id,priority",
+                "llm_d_epp_datalayer_poll_errors_total counter source_type",
+                "llm_d_epp_datalayer_extract_errors_total counter source_type,extractor_type",
+                "martlet_endpoint_metrics_age_seconds gauge endpoint",
+                "martlet_endpoint_ejections_total counter endpoint,reason",
+                "martlet_endpoint_ejected gauge endpoint",
+                "martlet_scrapes_total counter result",
+                "martlet_scrape_faults_total counter field,reason",
+                "martlet_scrape_duration_seconds histogram ",
+                "martlet_lease_leaks_total counter ",
+            ]
+        )
+    }
+
     /// Users' dashboards depend on every line of this list; a change here is a change to announce.
     @Test func namesTypesAndLabels() {
-        let lines = MetricCatalogue.all.map(Self.line).filter { !$0.contains("flow_control") && !$0.contains("_log_") }
+        let elsewhere = Set(MetricCatalogue.FlowControl.all + MetricCatalogue.DataLayer.all + MetricCatalogue.Logs.all)
+        let lines = MetricCatalogue.all.filter { !elsewhere.contains($0) }.map(Self.line)
         let request = "model_name,target_model_name,fairness_id,priority"
         #expect(
             lines == [
@@ -52,31 +81,24 @@ import Testing
                 "llm_d_epp_request_output_tokens histogram \(request)",
                 "llm_d_epp_request_cached_tokens histogram \(request)",
                 "llm_d_epp_request_running gauge \(request)",
+                "llm_d_epp_request_ntpot_seconds histogram \(request)",
                 "llm_d_epp_request_ttft_seconds histogram \(request),streaming",
                 "llm_d_epp_request_streaming_tpot_seconds histogram \(request)",
                 "llm_d_epp_request_streaming_itl_seconds histogram \(request)",
+                "llm_d_epp_request_processing_duration_seconds histogram ",
+                "llm_d_epp_response_processing_duration_seconds histogram ",
                 "llm_d_epp_scheduler_e2e_duration_seconds histogram ",
                 "llm_d_epp_scheduler_attempts_total counter status,target_model_name,endpoint_name,namespace,port",
                 "llm_d_epp_disagg_decision_total counter plugin_name,plugin_type,model_name,decision_type",
+                "llm_d_epp_pd_decision_total counter plugin_name,plugin_type,model_name,decision_type",
                 "llm_d_epp_model_rewrite_decisions_total counter model_rewrite_name,model_name,target_model",
                 "llm_d_epp_plugin_duration_seconds histogram extension_point,plugin_type,plugin_name",
                 "llm_d_epp_prefix_indexer_size gauge plugin_name,plugin_type",
                 "llm_d_epp_prefix_indexer_hit_ratio histogram plugin_name,plugin_type",
                 "llm_d_epp_prefix_indexer_hit_bytes histogram plugin_name,plugin_type",
-                "llm_d_epp_average_kv_cache_utilization gauge name",
-                "llm_d_epp_average_queue_size gauge name",
-                "llm_d_epp_average_running_requests gauge name",
-                "llm_d_epp_ready_endpoints gauge name",
-                "llm_d_epp_per_endpoint_queue_size gauge name,model_server_endpoint",
-                "llm_d_epp_inflight_requests gauge endpoint_name,namespace,producer_name,fairness_id,priority",
-                "llm_d_epp_datalayer_poll_errors_total counter source_type",
-                "martlet_endpoint_metrics_age_seconds gauge endpoint",
-                "martlet_endpoint_ejections_total counter endpoint,reason",
-                "martlet_endpoint_ejected gauge endpoint",
-                "martlet_scrapes_total counter result",
-                "martlet_scrape_faults_total counter field,reason",
-                "martlet_scrape_duration_seconds histogram ",
-                "martlet_lease_leaks_total counter ",
+                "llm_d_epp_encoder_cache_queries_total counter plugin_type,plugin_name,modality",
+                "llm_d_epp_encoder_cache_hits_total counter plugin_type,plugin_name,pod,modality",
+                "llm_d_epp_encoder_cache_hit_ratio histogram plugin_type,plugin_name",
                 "martlet_proxy_connections_open gauge side",
                 "martlet_proxy_connections_total counter side",
                 "martlet_proxy_upstream_retries_total counter reason",
@@ -92,6 +114,7 @@ import Testing
                 "bbr_plugin_duration_seconds histogram extension_point,plugin_type,plugin_name",
                 "bbr_model_not_in_body_total counter ",
                 "bbr_model_not_parsed_total counter ",
+                "bbr_model_already_present_in_header_total counter ",
                 "martlet_kubernetes_watch_synced gauge resource",
                 "martlet_kubernetes_lists_total counter resource",
                 "martlet_kubernetes_watch_events_total counter resource",
@@ -102,6 +125,51 @@ import Testing
                 "process_open_fds gauge ",
                 "process_max_fds gauge ",
                 "process_start_time_seconds gauge ",
+            ]
+        )
+    }
+
+    /// What dashboards that were written for upstream's older releases ask for.
+    @Test func oldNamesAndTheirLabels() {
+        let lines = MetricCatalogue.all.compactMap(\.twinDefinition).map(Self.line)
+        let (models, objective, flow) = ("model_name,target_model_name", "inference_objective", "fairness_id,priority")
+        let (old, scheduler) = ("inference_extension", "llm_d_inference_scheduler")
+        let queue = "inference_pool,model_name,target_model_name"
+        #expect(
+            lines == [
+                "\(old)_info gauge commit,build_ref",
+                "\(objective)_request_total counter \(models),priority",
+                "\(objective)_request_error_total counter \(models),error_code",
+                "\(objective)_request_duration_seconds histogram \(models)",
+                "\(objective)_request_sizes histogram \(models)",
+                "\(objective)_response_sizes histogram \(models)",
+                "\(objective)_input_tokens histogram \(models)",
+                "\(objective)_output_tokens histogram \(models)",
+                "\(objective)_prompt_cached_tokens histogram \(models)",
+                "\(objective)_running_requests gauge model_name",
+                "\(objective)_normalized_time_per_output_token_seconds histogram \(models)",
+                "\(old)_flow_control_request_queue_duration_seconds histogram \(flow),outcome,\(queue)",
+                "\(old)_flow_control_dispatch_cycle_duration_seconds histogram ",
+                "\(old)_flow_control_queue_size gauge \(flow),\(queue)",
+                "\(old)_flow_control_queue_bytes gauge \(flow),\(queue)",
+                "\(old)_flow_control_pool_saturation gauge inference_pool",
+                "\(old)_flow_control_request_enqueue_duration_seconds histogram \(flow),outcome",
+                "\(old)_scheduler_e2e_duration_seconds histogram ",
+                "\(old)_scheduler_attempts_total counter status,target_model_name,pod_name,namespace,port",
+                "\(scheduler)_disagg_decision_total counter model_name,decision_type",
+                "\(scheduler)_pd_decision_total counter model_name,decision_type",
+                "\(old)_model_rewrite_decisions_total counter model_rewrite_name,model_name,target_model",
+                "\(old)_plugin_duration_seconds histogram extension_point,plugin_type,plugin_name",
+                "\(old)_prefix_indexer_size gauge ",
+                "\(old)_prefix_indexer_hit_ratio histogram ",
+                "\(old)_prefix_indexer_hit_bytes histogram ",
+                "inference_pool_average_kv_cache_utilization gauge name",
+                "inference_pool_average_queue_size gauge name",
+                "inference_pool_average_running_requests gauge name",
+                "inference_pool_ready_pods gauge name",
+                "inference_pool_per_pod_queue_size gauge name,model_server_pod",
+                "\(scheduler)_datalayer_poll_errors_total counter source_type",
+                "\(scheduler)_datalayer_extract_errors_total counter source_type,extractor_type",
             ]
         )
     }
@@ -126,5 +194,8 @@ import Testing
         #expect(Buckets.outputTokens.last == 8192)
         #expect(Buckets.prefixBytes.prefix(3) == [0, 16, 32] && Buckets.prefixBytes.last == 65_536)
         #expect(Buckets.shares.count == 11)
+        #expect(Buckets.normalizedTokenSeconds.count == 13 && Buckets.normalizedTokenSeconds.last == 10)
+        #expect(Buckets.requestProcessingSeconds.count == 16 && Buckets.requestProcessingSeconds.last == 10)
+        #expect(Buckets.responseProcessingSeconds.count == 15 && Buckets.responseProcessingSeconds.last == 5)
     }
 }

@@ -46,7 +46,11 @@ final class Picker {
         controller = RequestController(
             state: GatewayState(
                 tables: [.standalone: RouteTable(everythingTo: pool)],
-                pools: [PoolRuntime(id: pool, endpoints: store, scheduler: Scheduler(pipeline: pipeline))]
+                pools: [
+                    PoolRuntime(
+                        id: pool, endpoints: store,
+                        scheduler: Scheduler(pipeline: pipeline, metrics: metrics.scheduling))
+                ]
             ),
             configuration: RequestControlConfiguration(seed: 1, keptDecisions: keptDecisions),
             metrics: metrics,

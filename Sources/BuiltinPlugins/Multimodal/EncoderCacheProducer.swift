@@ -34,7 +34,7 @@ final class EncoderCacheMatches: Sendable {
 ///
 /// Each endpoint has an LRU of hashes of media; all of them are in one index, as prefixes are. Where the profile for
 /// encode ran, its endpoints compute the embeddings, so they are noted beside the endpoint that serves.
-final class EncoderCacheProducer: DataProducer, PreRequest, EndpointObserver {
+final class EncoderCacheProducer: MediaCacheProducer, PreRequest, EndpointObserver {
     static let descriptor = PluginDescriptor(
         type: "mm-embeddings-cache-producer",
         summary: "Remembers which pictures, films and recordings were sent to which endpoint."
@@ -65,6 +65,19 @@ final class EncoderCacheProducer: DataProducer, PreRequest, EndpointObserver {
         let items = context.scratch[matches]?.items ?? Self.distinct(features)
         let held = index.withLock { $0.count(items, candidates: candidates) }
         context.scratch[matches] = EncoderCacheMatches(items: items, heldItems: held)
+    }
+
+    func lookUps(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> [MediaLookUp] {
+        guard let features = context.scratch[tokens]?.features, !features.isEmpty else { return [] }
+        var seen: Set<UInt64> = []
+        return index.withLock { index in
+            var lookUps: [MediaLookUp] = []
+            for feature in features where seen.insert(feature.hash).inserted {
+                let isHeld = index.holds(feature.hash, endpoint: endpoint)
+                lookUps.append(MediaLookUp(modality: feature.modality.rawValue, isHeld: isHeld))
+            }
+            return lookUps
+        }
     }
 
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {

@@ -65,6 +65,12 @@ final class ApproximatePrefixCacheProducer: PrefixCacheProducer, PreRequest, End
         context.scratch[matches].map { $0.matchedBlocks(on: endpoint) * $0.blockSizeTokens } ?? 0
     }
 
+    func lookedUpTokens(of context: SchedulingContext) -> Int {
+        context.scratch[matches].map { $0.totalBlocks * $0.blockSizeTokens } ?? 0
+    }
+
+    var rememberedBlocks: Int? { index.withLock { $0.entryCount } }
+
     func willSend(_ decision: SchedulingDecision, context: inout SchedulingContext) {
         guard let matches = context.scratch[matches], !matches.hashes.isEmpty else { return }
         let blockSize = matches.blockSizeTokens

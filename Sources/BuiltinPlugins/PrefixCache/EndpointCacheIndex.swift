@@ -85,6 +85,16 @@ struct EndpointCacheIndex: ~Copyable {
         lives[endpoint.slot] = Life(after: endpoint)
     }
 
+    /// How many entries there are, of all endpoints together.
+    var entryCount: Int { index.statistics().heldBlocks }
+
+    /// Whether `endpoint` holds `hash`.
+    mutating func holds(_ hash: UInt64, endpoint: EndpointSnapshot) -> Bool {
+        var isHeld = false
+        index.forEachHolder(of: hash) { if $0 == endpoint.slot { isHeld = true } }
+        return isHeld && isCurrent(endpoint)
+    }
+
     /// Zeros for the slots of the candidates; slots that the index cannot hold are left out.
     private func emptyMatches(_ candidates: Candidates) -> [Int32] {
         var highestSlot = -1

@@ -58,6 +58,9 @@ package final class PoolGauges: Sendable {
             metrics.averageQueueSize.child(pool).set(figures.queueSize.average)
             metrics.averageRunningRequests.child(pool).set(figures.runningRequests.average)
             metrics.averageCacheUtilization.child(pool).set(figures.cacheUsage.average)
+            metrics.queueSizeDeviation.child(pool).set(figures.queueSize.standardDeviation)
+            metrics.runningRequestsDeviation.child(pool).set(figures.runningRequests.standardDeviation)
+            metrics.cacheUtilizationDeviation.child(pool).set(figures.cacheUsage.standardDeviation)
         }
         let pools = Set(stores.map(\.pool.name))
         let gone = knownPools.withLock { known in

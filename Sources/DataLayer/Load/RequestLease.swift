@@ -1,4 +1,5 @@
 package import GatewayCore
+import Telemetry
 
 /// A request's right to one place at one endpoint, from ``EndpointStore/open(_:tokens:)`` to its end.
 ///
@@ -18,6 +19,8 @@ package struct RequestLease: ~Copyable, Sendable {
     private let lastsToEnd: Bool
     /// The further endpoints that count now.
     private var supporting: [SupportingLoad]
+    /// The gauges that the request counts on; they go with the load.
+    private let gauges: InFlightGauges?
     private let trial: Int?
     private var isOpen = true
 
@@ -26,6 +29,7 @@ package struct RequestLease: ~Copyable, Sendable {
         endpoint: EndpointSnapshot,
         load: LoadEstimate,
         supporting: [SupportingLoad],
+        gauges: InFlightGauges? = nil,
         trial: Int?,
         openedAt: MonotonicInstant
     ) {
@@ -34,10 +38,12 @@ package struct RequestLease: ~Copyable, Sendable {
         tokens = load.tokens
         lastsToEnd = load.lastsToEnd
         self.supporting = supporting
+        self.gauges = gauges
         self.trial = trial
         self.openedAt = openedAt
         endpoint.load.add(tokens: tokens)
-        for support in supporting { support.endpoint.load.add(tokens: support.tokens) }
+        gauges?.add(tokens: tokens)
+        for support in supporting { support.begin() }
         store.ledger.leaseOpened()
     }
 
@@ -58,10 +64,11 @@ package struct RequestLease: ~Copyable, Sendable {
     package mutating func firstByteReceived() {
         if !lastsToEnd, tokens > 0 {
             endpoint.load.releaseTokens(tokens)
+            gauges?.releaseTokens(tokens)
             tokens = 0
         }
         guard !supporting.isEmpty else { return }
-        for support in supporting where !support.lastsToEnd { support.endpoint.load.remove(tokens: support.tokens) }
+        for support in supporting where !support.lastsToEnd { support.end() }
         supporting.removeAll { !$0.lastsToEnd }
     }
 
@@ -77,7 +84,8 @@ package struct RequestLease: ~Copyable, Sendable {
 
     private borrowing func settle(_ outcome: RequestOutcome, detail: String) {
         endpoint.load.remove(tokens: tokens)
-        for support in supporting { support.endpoint.load.remove(tokens: support.tokens) }
+        gauges?.remove(tokens: tokens)
+        for support in supporting { support.end() }
         store.ledger.leaseClosed()
         store.requestClosed(
             EndpointLife(endpoint),
@@ -97,11 +105,57 @@ package struct SupportingLoad: Sendable {
     package let tokens: Int
     /// Whether it works until the request's end; else only until the response's first byte.
     package let lastsToEnd: Bool
+    /// The gauges that it counts on.
+    var gauges: InFlightGauges?
 
     /// Makes a share; `tokens` is 0 or more.
     package init(endpoint: EndpointSnapshot, tokens: Int, lastsToEnd: Bool) {
         self.endpoint = endpoint
         self.tokens = tokens
         self.lastsToEnd = lastsToEnd
+    }
+
+    func begin() {
+        endpoint.load.add(tokens: tokens)
+        gauges?.add(tokens: tokens)
+    }
+
+    func end() {
+        endpoint.load.remove(tokens: tokens)
+        gauges?.remove(tokens: tokens)
+    }
+}
+
+/// Whose request one is, for the gauges of requests in flight.
+package struct InFlightKind: Hashable, Sendable {
+    /// The name of the plugin that says what it is for an endpoint; empty for none.
+    package let producer: String
+    /// Its flow.
+    package let fairnessID: String
+    /// Its priority.
+    package let priority: Int
+
+    /// Names a kind.
+    package init(producer: String, fairnessID: String, priority: Int) {
+        self.producer = producer
+        self.fairnessID = fairnessID
+        self.priority = priority
+    }
+}
+
+/// As ``GatewayCore/EndpointLoad`` counts, of one kind of request.
+extension InFlightGauges {
+    fileprivate func add(tokens: Int) {
+        requests.increment()
+        self.tokens.add(Double(tokens))
+    }
+
+    fileprivate func remove(tokens: Int) {
+        requests.decrement()
+        self.tokens.add(-Double(tokens))
+    }
+
+    fileprivate func releaseTokens(_ tokens: Int) {
+        self.tokens.add(-Double(tokens))
     }
 }

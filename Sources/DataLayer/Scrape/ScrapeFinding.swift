@@ -102,6 +102,19 @@ package protocol PageWatch: Sendable {
     ) -> ScrapeFinding?
 }
 
+extension ScrapeFinding {
+    /// The type of the plugin that could not take all of an answer; `nil` when it took all, and when none came.
+    var failedExtractor: String? {
+        guard !isPollError, !faults.isEmpty else { return nil }
+        return switch source {
+        case "metrics-data-source": "core-metrics-extractor"
+        case "models-data-source": "models-data-extractor"
+        case "dcgm-data-source": "dcgm-extractor"
+        default: source
+        }
+    }
+}
+
 extension PageWatch {
     /// Leaves out nothing.
     package mutating func skipIfIdle(at now: MonotonicInstant) {}

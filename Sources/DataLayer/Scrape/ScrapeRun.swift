@@ -142,6 +142,9 @@ package final class ScrapeRun: Sendable {
     private func count(_ finding: ScrapeFinding) {
         guard let metrics else { return }
         if finding.isPollError { metrics.pollErrors.child(finding.source).increment() }
+        if let extractor = finding.failedExtractor {
+            metrics.extractErrors.child(finding.source, extractor).increment()
+        }
         for fault in finding.faults { metrics.faults(fault.field, fault.reason).increment() }
         guard let result = finding.result else { return }
         metrics.scrapes(result).increment()

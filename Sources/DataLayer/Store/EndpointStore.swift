@@ -242,10 +242,12 @@ package final class EndpointStore: EndpointSink {
     ///   - endpoint: the endpoint that answers the request.
     ///   - load: what the request adds to its load.
     ///   - supporting: the further endpoints that work for it.
+    ///   - kind: whose request it is, for the gauges of requests in flight; `nil` counts on none.
     package func open(
         _ endpoint: EndpointSnapshot,
         load: LoadEstimate,
-        supporting: [SupportingLoad] = []
+        supporting: [SupportingLoad] = [],
+        as kind: InFlightKind? = nil
     ) -> RequestLease {
         let now = clock.now
         let trial: Int? = state.withLock { state in
@@ -260,9 +262,27 @@ package final class EndpointStore: EndpointSink {
             store: self,
             endpoint: endpoint,
             load: load,
-            supporting: supporting,
+            supporting: supporting.map { support in
+                var support = support
+                support.gauges = gauges(of: support.endpoint, kind)
+                return support
+            },
+            gauges: gauges(of: endpoint, kind),
             trial: trial,
             openedAt: now
+        )
+    }
+
+    private func gauges(of endpoint: EndpointSnapshot, _ kind: InFlightKind?) -> InFlightGauges? {
+        guard let kind, let metrics else { return nil }
+        return metrics.inFlight(
+            InFlightLabels(
+                endpoint: endpoint.id.name,
+                namespace: endpoint.id.namespace,
+                producer: kind.producer,
+                fairnessID: kind.fairnessID,
+                priority: kind.priority
+            )
         )
     }
 

@@ -51,6 +51,7 @@ private struct BodyRouting: ExchangeProcessor {
         _ request: IncomingRequest,
         wakeUp: @escaping @Sendable (RequestExchange.Wake) -> Void
     ) -> ExchangeDecision {
+        router.noteArrival(with: request.headers)
         let contentType = request.headers.first("content-type")
         // Of a body that was not shown, or only in part, nothing is read.
         let body: any BodyBytes = request.hasUnseenBody ? ArrayBody([]) : request.body

@@ -114,11 +114,44 @@ public protocol PrefixCacheProducer: DataProducer {
 
     /// How many of the prompt's tokens `endpoint` is believed to hold, 0 or more, by the same data. The default is 0.
     func cachedTokens(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Int
+
+    /// How many of the prompt's tokens were looked up, 0 or more, by the same data: what ``cachedTokens(of:on:)`` is a
+    /// share of, for metrics. The default is 0, of which nothing is counted.
+    func lookedUpTokens(of context: SchedulingContext) -> Int
+
+    /// How many blocks the producer remembers, of all endpoints together; `nil`, the default, when it does not tell.
+    /// Asked for whenever somebody reads the metrics.
+    var rememberedBlocks: Int? { get }
 }
 
 extension PrefixCacheProducer {
     /// None.
     public func cachedTokens(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> Int { 0 }
+    /// None.
+    public func lookedUpTokens(of context: SchedulingContext) -> Int { 0 }
+    /// It does not tell.
+    public var rememberedBlocks: Int? { nil }
+}
+
+/// A producer that knows which endpoints hold a request's media in the cache of their encoder.
+public protocol MediaCacheProducer: DataProducer {
+    /// What was looked up for the request, and whether `endpoint` is believed to hold it, each medium once; empty for a
+    /// request without media. Called before the request is sent there.
+    func lookUps(of context: SchedulingContext, on endpoint: EndpointSnapshot) -> [MediaLookUp]
+}
+
+/// The look-up of one medium of a request.
+public struct MediaLookUp: Hashable, Sendable {
+    /// What it is: `image`, `video` or `audio`.
+    public let modality: String
+    /// Whether the endpoint is believed to hold it.
+    public let isHeld: Bool
+
+    /// Notes a look-up.
+    public init(modality: String, isHeld: Bool) {
+        self.modality = modality
+        self.isHeld = isHeld
+    }
 }
 
 /// Learns of a decision just before the request is sent.

@@ -72,6 +72,8 @@ package struct PluginPipeline: Sendable {
     package let responseReporters: [any ResponseReporter]
     /// Says what a request adds to an endpoint's load; `nil` for its prompt tokens.
     package let loadEstimator: (any LoadEstimator)?
+    /// The name of ``loadEstimator``; empty when there is none.
+    package let loadEstimatorName: String
     /// What knows which endpoints hold a prompt in their cache, in the order of ``plugins``.
     package let prefixCacheProducers: [any PrefixCacheProducer]
     /// What learns of a decision before the request is sent, in the order of ``plugins``.
@@ -140,7 +142,9 @@ package struct PluginPipeline: Sendable {
         }
         agentIdentifiers = plugins.compactMap { $0.plugin as? any AgentIdentifier }
         responseReporters = plugins.compactMap { $0.plugin as? any ResponseReporter }
-        loadEstimator = plugins.lazy.compactMap { $0.plugin as? any LoadEstimator }.first
+        let estimator = plugins.first { $0.plugin is any LoadEstimator }
+        loadEstimator = estimator?.plugin as? any LoadEstimator
+        loadEstimatorName = estimator?.name ?? ""
         prefixCacheProducers = plugins.compactMap { $0.plugin as? any PrefixCacheProducer }
         preRequests = plugins.compactMap { $0.plugin as? any PreRequest }
         responseHeaderProcessors = plugins.compactMap { $0.plugin as? any ResponseHeaderProcessor }

@@ -58,7 +58,8 @@ extension BbrOptions {
                 ]
             ),
             tlsFlags(), logFlags(),
-            FlagGroup(title: "Other", flags: [dashboardFlag()] + clusterFlags() + foreignFlags()),
+            FlagGroup(
+                title: "Other", flags: [dashboardFlag()] + clusterFlags() + [deprecatedMetricsFlag()] + foreignFlags()),
         ]
     )
 

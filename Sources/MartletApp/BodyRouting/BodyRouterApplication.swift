@@ -33,7 +33,7 @@ package enum BodyRouterApplication {
     private static func run(_ options: BbrOptions, warnings: [String], logs: ProcessLogs) async throws {
         let logger = logs.logger()
         for warning in warnings { logger.warning("\(warning)") }
-        let registry = MetricRegistry()
+        let registry = MetricRegistry(writesDeprecated: options.serving.writesDeprecatedMetrics)
         _ = try ProcessMetrics(registry: registry)
         try logs.register(in: registry)
         let path = options.resourcesPath

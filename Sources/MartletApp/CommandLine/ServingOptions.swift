@@ -27,6 +27,8 @@ struct ServingOptions: Sendable {
     var authenticatesMetrics = true
     /// Whether the metrics port has the dashboard and its live feed.
     var hasDashboard = true
+    /// Whether the metrics page has the deprecated families too. A drop-in must not leave dashboards empty.
+    var writesDeprecatedMetrics = true
     /// The log level in words; empty when ``zapLogLevel`` or ``verbosity`` says it.
     var logLevel = ""
     /// The log level in words or as a verbosity; empty when ``verbosity`` says it.
@@ -237,6 +239,14 @@ extension ServesExtProc {
                 because: "there is no Go runtime to profile"
             ),
         ]
+    }
+
+    /// The flag of families that leave in a later release.
+    static func deprecatedMetricsFlag() -> Flag<Self> {
+        .boolean(
+            "deprecated-metrics", \.serving.writesDeprecatedMetrics,
+            "Whether metrics that upstream calls deprecated are written too, under their old names and labels."
+        )
     }
 
     /// The flags of the cluster.

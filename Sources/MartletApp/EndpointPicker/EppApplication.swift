@@ -174,6 +174,7 @@ extension EppOptions {
         settings.limits.maxBodyBytes = serving.maxBodyBytes
         settings.metricsStaleness = metricsStaleness
         settings.keptDecisions = keptDecisions
+        settings.writesDeprecatedMetrics = serving.writesDeprecatedMetrics
         settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins
         settings.verifiesEndpointCertificates = !modelServerMetrics.skipsVerification

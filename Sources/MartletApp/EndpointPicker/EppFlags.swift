@@ -94,6 +94,7 @@ extension EppOptions {
     private static let metricsFlags = FlagGroup<EppOptions>(
         title: "Metrics",
         flags: [
+            deprecatedMetricsFlag(),
             .duration(
                 "refresh-metrics-interval", \.scrapeInterval, in: FlagValue.anyDuration,
                 "How often endpoints are asked for their metrics; at least 50ms."

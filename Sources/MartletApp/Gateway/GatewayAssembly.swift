@@ -171,7 +171,7 @@ final class GatewayAssembly: Sendable {
     ) -> RunningPool {
         var result: RunningPool
         if let pipeline = ready.pipeline {
-            let scheduler = Scheduler(pipeline: pipeline)
+            let scheduler = Scheduler(pipeline: pipeline, metrics: metrics.scheduling)
             let box = present?.scheduler ?? SchedulerBox()
             box.replace(with: scheduler)
             let store = present?.store ?? makeStore(pool.id, scheduler: box)

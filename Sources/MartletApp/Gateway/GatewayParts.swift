@@ -13,7 +13,7 @@ import Telemetry
 /// The parts of a gateway that every front door has behind it; none of them has a socket of its own.
 struct GatewayParts: Sendable {
     let clock = SystemMonotonicClock()
-    let registry = MetricRegistry()
+    let registry: MetricRegistry
     let readiness = Readiness()
     let supervisor: PoolSupervisor
     let applicationMetrics: ApplicationMetrics
@@ -42,6 +42,7 @@ struct GatewayParts: Sendable {
     ) throws {
         self.settings = settings
         self.logger = logger
+        registry = MetricRegistry(writesDeprecated: settings.writesDeprecatedMetrics)
         applicationMetrics = try ApplicationMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
         let metrics = try GatewayMetrics(registry: registry)
         _ = try ProcessMetrics(registry: registry)
@@ -97,6 +98,7 @@ struct GatewayParts: Sendable {
             controller.state.pools.map(\.endpoints)
         }
         let flowGauges = FlowGauges(controller: controller)
+        PluginGauges.observe(controller)
         var routes = AdminRoutes(
             registry: registry,
             readiness: readiness,

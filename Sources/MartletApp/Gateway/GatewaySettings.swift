@@ -19,6 +19,8 @@ struct GatewaySettings: Sendable {
     var scrape = ScrapeConfiguration()
     /// How old metrics may be for their endpoint to count as ready in the gauges of its pool.
     var metricsStaleness = Duration.seconds(2)
+    /// Whether the metrics page has the deprecated families too.
+    var writesDeprecatedMetrics = false
     /// The plugin types that configurations may name.
     var plugins = BuiltinCatalogue.registry()
     /// Whether plugins that may still change are allowed.

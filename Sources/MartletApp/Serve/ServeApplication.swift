@@ -154,6 +154,7 @@ extension ServeOptions {
         settings.seed = seed
         settings.keptDecisions = keptDecisions
         settings.configurationPath = configurationPath
+        settings.writesDeprecatedMetrics = writesDeprecatedMetrics
         settings.scrape.interval = scrapeInterval
         settings.plugins = plugins
         settings.allowsExperimentalPlugins = allowsExperimentalPlugins

@@ -26,6 +26,8 @@ package struct ServeOptions: Sendable {
     package var retry = RetryPolicy()
     /// How long running requests may take after SIGTERM.
     package var drainTimeout = Duration.seconds(30)
+    /// Whether the metrics page has the deprecated families too.
+    package var writesDeprecatedMetrics = false
     /// How often endpoints are asked for their metrics; at least 50 ms.
     package var scrapeInterval = Duration.milliseconds(50)
     /// Event loops; `nil` for one per processor.

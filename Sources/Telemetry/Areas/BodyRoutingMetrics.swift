@@ -14,6 +14,9 @@ package struct BodyRoutingMetrics: Sendable {
     /// Bodies that could not be read.
     package let modelNotParsed: Counter
 
+    /// Requests that came with the header of the model.
+    package let modelInHeader: Counter
+
     /// Registers the families and states the build.
     ///
     /// - Parameters:
@@ -29,6 +32,7 @@ package struct BodyRoutingMetrics: Sendable {
         pluginDuration = try registry.histograms(Names.pluginDuration)
         modelNotInBody = try registry.counter(Names.modelNotInBody)
         modelNotParsed = try registry.counter(Names.modelNotParsed)
+        modelInHeader = try registry.counter(Names.modelInHeader)
     }
 
     /// The histogram of the calls of one plugin for requests.

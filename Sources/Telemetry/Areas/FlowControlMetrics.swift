@@ -20,6 +20,10 @@ package struct FlowControlMetrics: Sendable {
     package let requests: CounterFamily
     /// How full the pool is by inference_pool and stage.
     package let saturation: GaugeFamily
+    /// Seconds of joining the queue by fairness_id, priority and outcome.
+    package let enqueueDuration: HistogramFamily
+    /// Endpoints whose metrics are too old by detector.
+    package let staleEndpoints: GaugeFamily
     /// The share of a band's requests by priority and inference_pool.
     package let requestUtilization: GaugeFamily
     /// The share of a band's bytes by priority and inference_pool.
@@ -46,6 +50,8 @@ package struct FlowControlMetrics: Sendable {
         queueBytes = try registry.gauges(Names.queueBytes)
         requests = try registry.counters(Names.requests)
         saturation = try registry.gauges(Names.saturation)
+        enqueueDuration = try registry.histograms(Names.enqueueDuration)
+        staleEndpoints = try registry.gauges(Names.staleEndpoints)
         requestUtilization = try registry.gauges(Names.requestUtilization)
         byteUtilization = try registry.gauges(Names.byteUtilization)
         globalRequestUtilization = try registry.gauges(Names.globalRequestUtilization)
@@ -63,6 +69,7 @@ package struct FlowControlMetrics: Sendable {
     ///   - pool: the pool's name.
     package func remove(flows: Set<[String]>, pool: String) {
         // Flows go by the thousand at times: one pass over the series, and not one for each of them.
+        enqueueDuration.remove { flows.contains(Array($0[0...1])) }
         queueDuration.remove { $0[3] == pool && flows.contains(Array($0[0...1])) }
         for family in [queueSize, queueBytes] {
             family.remove { $0[2] == pool && flows.contains(Array($0[0...1])) }

@@ -19,6 +19,10 @@ package final class RequestMetrics: Sendable {
         var fairnessIDs: LabelValueBound
     }
 
+    /// Seconds from a request's arrival to the decision where it goes first.
+    package let requestProcessing: Histogram
+    /// Seconds of work on the pieces of one answer's body.
+    package let responseProcessing: Histogram
     private let families: RequestFamilies
     private let seriesMax: Int
     private let state: Mutex<State>
@@ -26,6 +30,8 @@ package final class RequestMetrics: Sendable {
     /// Registers the request families.
     package init(registry: MetricRegistry) throws(MetricRegistrationError) {
         families = try RequestFamilies(registry: registry)
+        requestProcessing = try registry.histogram(MetricCatalogue.Requests.requestProcessing)
+        responseProcessing = try registry.histogram(MetricCatalogue.Requests.responseProcessing)
         seriesMax = registry.limits.seriesPerFamily
         let bound = LabelValueBound(limit: registry.limits.valuesPerLabel)
         state = Mutex(State(models: bound, targets: bound, fairnessIDs: bound))
@@ -41,10 +47,36 @@ package final class RequestMetrics: Sendable {
     ///
     /// Names beyond the limits are counted under "other", in this look-up and so in every family alike.
     package func instruments(model: String, target: String, fairnessID: String, priority: Int) -> RequestInstruments {
+        instruments(Key(model: model, target: target, fairnessID: fairnessID, priority: priority), isServed: true)
+    }
+
+    /// The instruments of one label set, if there are any: for a request of which nobody knows yet whether it is
+    /// served.
+    package func knownInstruments(
+        model: String,
+        target: String,
+        fairnessID: String,
+        priority: Int
+    ) -> RequestInstruments? {
         let key = Key(model: model, target: target, fairnessID: fairnessID, priority: priority)
-        return state.withLock { state in
+        return state.withLock { $0.byLabels[key] }
+    }
+
+    /// The instruments of a request that is refused. Its names are new ones only while few are known: else whoever
+    /// sends requests that nobody serves could use up the names that are kept apart.
+    package func instrumentsOfRefused(
+        model: String,
+        target: String,
+        fairnessID: String,
+        priority: Int
+    ) -> RequestInstruments {
+        instruments(Key(model: model, target: target, fairnessID: fairnessID, priority: priority), isServed: false)
+    }
+
+    private func instruments(_ key: Key, isServed: Bool) -> RequestInstruments {
+        state.withLock { state in
             if let known = state.byLabels[key] { return known }
-            let admitted = admit(key, state)
+            let admitted = admit(key, isServed: isServed, state)
             if let known = state.byLabels[admitted] { return known }
             state.models.retain(admitted.model)
             state.targets.retain(admitted.target)
@@ -93,13 +125,14 @@ package final class RequestMetrics: Sendable {
         families.remove(fairnessID: fairnessID)
     }
 
-    private func admit(_ key: Key, _ state: borrowing State) -> Key {
-        let isFull = state.byLabels.count >= seriesMax
+    private func admit(_ key: Key, isServed: Bool, _ state: borrowing State) -> Key {
+        let share = isServed ? 1 : LabelValueBound.shareOfRefused
+        let isFull = state.byLabels.count >= seriesMax / share
         let other = LabelValueBound.overflow
         return Key(
-            model: isFull ? other : state.models.admitted(key.model),
-            target: isFull ? other : state.targets.admitted(key.target),
-            fairnessID: isFull ? other : state.fairnessIDs.admitted(key.fairnessID),
+            model: isFull ? other : state.models.admitted(key.model, share: share),
+            target: isFull ? other : state.targets.admitted(key.target, share: share),
+            fairnessID: isFull ? other : state.fairnessIDs.admitted(key.fairnessID, share: share),
             priority: key.priority
         )
     }
@@ -136,6 +169,7 @@ struct RequestFamilies: Sendable {
     let outputTokens: HistogramFamily
     let cachedTokens: HistogramFamily
     let running: GaugeFamily
+    let normalizedTimePerToken: HistogramFamily
     let timeToFirstToken: HistogramFamily
     let timePerOutputToken: HistogramFamily
     let interTokenLatency: HistogramFamily
@@ -151,6 +185,7 @@ struct RequestFamilies: Sendable {
         outputTokens = try registry.histograms(Names.outputTokens)
         cachedTokens = try registry.histograms(Names.cachedTokens)
         running = try registry.gauges(Names.running)
+        normalizedTimePerToken = try registry.histograms(Names.normalizedTimePerToken)
         timeToFirstToken = try registry.histograms(Names.timeToFirstToken)
         timePerOutputToken = try registry.histograms(Names.timePerOutputToken)
         interTokenLatency = try registry.histograms(Names.interTokenLatency)
@@ -164,8 +199,8 @@ struct RequestFamilies: Sendable {
 
     private var histograms: [HistogramFamily] {
         [
-            duration, requestSize, responseSize, inputTokens, outputTokens, cachedTokens, timeToFirstToken,
-            timePerOutputToken, interTokenLatency,
+            duration, requestSize, responseSize, inputTokens, outputTokens, cachedTokens, normalizedTimePerToken,
+            timeToFirstToken, timePerOutputToken, interTokenLatency,
         ]
     }
 }
@@ -188,6 +223,8 @@ package final class RequestInstruments: Sendable {
     package let cachedTokens: Histogram
     /// Requests at an endpoint now.
     package let running: Gauge
+    /// Seconds from arrival to the last byte, divided by the output tokens.
+    package let normalizedTimePerToken: Histogram
     /// Mean seconds per output token of streamed answers.
     package let timePerOutputToken: Histogram
     /// Seconds between two chunks of streamed answers.
@@ -207,6 +244,7 @@ package final class RequestInstruments: Sendable {
         outputTokens = families.outputTokens.child(admitted: labels)
         cachedTokens = families.cachedTokens.child(admitted: labels)
         running = families.running.child(admitted: labels)
+        normalizedTimePerToken = families.normalizedTimePerToken.child(admitted: labels)
         timePerOutputToken = families.timePerOutputToken.child(admitted: labels)
         interTokenLatency = families.interTokenLatency.child(admitted: labels)
         streamedFirstToken = families.timeToFirstToken.child(admitted: labels + ["true"])

@@ -98,6 +98,22 @@ package struct TraceContext: Sendable, Hashable {
     }
 }
 
+extension TraceContext {
+    /// What the value of a `traceparent` header says, when the trace is sampled; nil for any other, and without one.
+    package static func sampled(_ header: String?) -> TraceContext? {
+        header.flatMap { TraceContext($0) }.flatMap { $0.isSampled ? $0 : nil }
+    }
+
+    /// The span id as 16 hexadecimal digits.
+    package var spanIDText: String {
+        String(unsafeUninitializedCapacity: 16) { buffer in
+            var writer = HexadecimalWriter(buffer: buffer)
+            writer.append(spanID, digits: 16)
+            return writer.count
+        }
+    }
+}
+
 /// Takes fixed-width lower-case hexadecimal numbers and dashes from the front of a text.
 private struct HexadecimalFields<Bytes: Sequence<UInt8>> {
     private var iterator: Bytes.Iterator

@@ -48,15 +48,16 @@ package struct PrometheusWriter {
         page.append(UInt8(ascii: "\n"))
     }
 
-    /// Writes the cumulated buckets, the sum and the count.
-    mutating func histogram(_ pairs: borrowing LabelPairs, _ histogram: Histogram) {
+    /// Writes the cumulated buckets, the sum and the count, and in OpenMetrics the exemplars.
+    mutating func histogram(_ pairs: borrowing LabelPairs, _ histogram: HistogramReading) {
         writeHeadOnce()
         render(pairs)
         var cumulated: UInt64 = 0
-        for index in 0...histogram.upperBounds.count {
-            cumulated &+= histogram.bucketCount(index)
-            appendSeries(suffix: "_bucket", bound: renderedBounds[index])
+        for (bucket, count) in histogram.counts.enumerated() {
+            cumulated &+= count
+            appendSeries(suffix: "_bucket", bound: renderedBounds[bucket])
             ExpositionNumber.append(cumulated, to: &page)
+            if format == .openMetrics, let exemplar = histogram.exemplar(of: bucket) { append(exemplar) }
             page.append(UInt8(ascii: "\n"))
         }
         appendSeries(suffix: "_sum", bound: nil)
@@ -65,6 +66,19 @@ package struct PrometheusWriter {
         appendSeries(suffix: "_count", bound: nil)
         ExpositionNumber.append(cumulated, to: &page)
         page.append(UInt8(ascii: "\n"))
+    }
+
+    /// Appends ` # {labels} value timestamp`. Names and values of the labels have 63 characters, of the 128 that
+    /// OpenMetrics 1.0 allows.
+    private mutating func append(_ exemplar: Exemplar) {
+        let trace = exemplar.trace
+        page.append(contentsOf: " # {trace_id=\"\(trace.traceID)\",span_id=\"\(trace.spanIDText)\"} ".utf8)
+        ExpositionNumber.append(exemplar.value, to: &page)
+        page.append(UInt8(ascii: " "))
+        ExpositionNumber.append(exemplar.milliseconds / 1_000, to: &page)
+        page.append(UInt8(ascii: "."))
+        // A leading 1 keeps the zeros in front, and is left out.
+        page.append(contentsOf: String(exemplar.milliseconds % 1_000 + 1_000).utf8.dropFirst())
     }
 
     /// Ends the page and gives it out.

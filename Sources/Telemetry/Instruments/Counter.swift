@@ -17,8 +17,21 @@ package final class Counter: MetricInstrument {
         count.load(ordering: .relaxed)
     }
 
-    /// Writes the series.
+    /// The count so far, for the page.
+    package var reading: CounterReading { CounterReading(count: value) }
+}
+
+/// What a counter said.
+package struct CounterReading: MetricReading {
+    private(set) var count: UInt64
+
+    /// Adds the other's events.
+    package mutating func add(_ other: CounterReading) {
+        count &+= other.count
+    }
+
+    /// Writes the count.
     package func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter) {
-        writer.sample(labels, count: value)
+        writer.sample(labels, count: count)
     }
 }

@@ -33,7 +33,20 @@ package final class Gauge: MetricInstrument {
         Double(bitPattern: bits.load(ordering: .relaxed))
     }
 
-    /// Writes the series.
+    /// The value now, for the page.
+    package var reading: GaugeReading { GaugeReading(value: value) }
+}
+
+/// What a gauge said.
+package struct GaugeReading: MetricReading {
+    private(set) var value: Double
+
+    /// Adds the other's value.
+    package mutating func add(_ other: GaugeReading) {
+        value += other.value
+    }
+
+    /// Writes the value.
     package func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter) {
         writer.sample(labels, value: value)
     }

@@ -11,6 +11,8 @@ package final class Histogram: MetricInstrument {
     let upperBounds: [Double]
     private let buckets = InlineArray<48, Atomic<UInt64>> { _ in Atomic(0) }
     private let sumBits = Atomic<UInt64>((0 as Double).bitPattern)
+    /// The last exemplar of each bucket that has one; empty, and without memory of its own, until there is one.
+    private let exemplars = Mutex<[BucketExemplar]>([])
 
     /// Starts at zero; families and the registry call it.
     package init(definition: MetricDefinition) {
@@ -21,13 +23,43 @@ package final class Histogram: MetricInstrument {
     /// measurement gives them, and one of them would spoil the sum for ever.
     package func observe(_ value: Double) {
         guard value.isFinite else { return }
-        buckets[bucketIndex(of: value)].wrappingAdd(1, ordering: .relaxed)
-        sumBits.addDouble(value)
+        count(value, in: bucketIndex(of: value))
     }
 
     /// Counts a duration in seconds.
     package func observe(_ duration: Duration) {
         observe(duration.inSeconds)
+    }
+
+    /// Counts `value`, and keeps the trace of the request that it is about as the exemplar of its bucket.
+    ///
+    /// - Parameters:
+    ///   - value: as in ``observe(_:)``.
+    ///   - trace: where the request is in its trace. Only one that is sampled is kept, since nobody finds another; nil
+    ///     counts the value alone.
+    package func observe(_ value: Double, exemplar trace: TraceContext?) {
+        guard let trace, trace.isSampled else { return observe(value) }
+        observe(value, exemplar: trace, atMilliseconds: WallClock.milliseconds())
+    }
+
+    /// Counts `value` at a moment of the wall clock, in milliseconds since 1970.
+    func observe(_ value: Double, exemplar trace: TraceContext, atMilliseconds milliseconds: Int64) {
+        guard value.isFinite else { return }
+        let bucket = bucketIndex(of: value)
+        count(value, in: bucket)
+        let exemplar = Exemplar(trace: trace, value: value, milliseconds: milliseconds)
+        exemplars.withLock { exemplars in
+            if let place = exemplars.firstIndex(where: { $0.bucket == bucket }) {
+                exemplars[place].exemplar = exemplar
+            } else {
+                exemplars.append(BucketExemplar(bucket: bucket, exemplar: exemplar))
+            }
+        }
+    }
+
+    private func count(_ value: Double, in bucket: Int) {
+        buckets[bucket].wrappingAdd(1, ordering: .relaxed)
+        sumBits.addDouble(value)
     }
 
     /// The number of observations so far.
@@ -51,9 +83,13 @@ package final class Histogram: MetricInstrument {
     /// otherwise be mostly empty buckets.
     package var isWorthWriting: Bool { count > 0 }
 
-    /// Writes the series.
-    package func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter) {
-        writer.histogram(labels, self)
+    /// The buckets, the sum and the exemplars now, for the page.
+    package var reading: HistogramReading {
+        HistogramReading(
+            counts: (0...upperBounds.count).map(bucketCount),
+            sum: sum,
+            exemplars: exemplars.withLock { $0 }
+        )
     }
 
     /// Halves the range without a branch on the comparison: the bounds of one histogram are hit in no predictable
@@ -68,6 +104,40 @@ package final class Histogram: MetricInstrument {
             length -= half
         }
         return base + (bounds[base] < value ? 1 : 0)
+    }
+}
+
+/// What a histogram said.
+package struct HistogramReading: MetricReading {
+    /// Observations by bucket, not cumulated; the last bucket is that of `+Inf`.
+    private(set) var counts: [UInt64]
+    /// The sum of the observed values.
+    private(set) var sum: Double
+    private let exemplars: [BucketExemplar]
+
+    init(counts: [UInt64], sum: Double, exemplars: [BucketExemplar] = []) {
+        self.counts = counts
+        self.sum = sum
+        self.exemplars = exemplars
+    }
+
+    /// The exemplar of a bucket; nil for none.
+    func exemplar(of bucket: Int) -> Exemplar? {
+        exemplars.first { $0.bucket == bucket }?.exemplar
+    }
+
+    /// The same without exemplars.
+    package var withoutTraces: HistogramReading { HistogramReading(counts: counts, sum: sum) }
+
+    /// Adds the other's counts and its sum.
+    package mutating func add(_ other: HistogramReading) {
+        for bucket in counts.indices { counts[bucket] &+= other.counts[bucket] }
+        sum += other.sum
+    }
+
+    /// Writes the buckets, the sum and the count.
+    package func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter) {
+        writer.histogram(labels, self)
     }
 }
 

@@ -1,9 +1,11 @@
 /// Keeps the number of distinct values of one label within a limit. A value type: its owner guards it.
-struct LabelValueBound: Sendable {
+package struct LabelValueBound: Sendable {
     /// The value under which everything beyond the limit is counted.
-    static let overflow = "other"
+    package static let overflow = "other"
     /// Longer values are counted as overflow too: a client must not choose how much memory a label takes.
-    static let valueBytesMax = 256
+    package static let valueBytesMax = 256
+    /// Requests that are refused may take a new value only while fewer than the limit divided by this are known.
+    static let shareOfRefused = 10
 
     private let limit: Int
     private var pinned: Set<String> = []
@@ -19,10 +21,12 @@ struct LabelValueBound: Sendable {
     }
 
     /// The value to use for `value`: itself if it is known or there is room, else ``overflow``. Changes nothing.
-    func admitted(_ value: String) -> String {
+    ///
+    /// - Parameter share: only this part of the limit counts as room, at least 1.
+    func admitted(_ value: String, share: Int = 1) -> String {
         if value.utf8.count > Self.valueBytesMax { return Self.overflow }
         if pinned.contains(value) || users[value] != nil { return value }
-        return users.count < limit ? value : Self.overflow
+        return users.count < (limit + share - 1) / share ? value : Self.overflow
     }
 
     /// Notes that one more series carries an admitted value.

@@ -23,6 +23,88 @@ package enum MetricStability: String, Sendable, Hashable {
     case alpha
     /// Changes only in a major release.
     case stable
+    /// Leaves in a later release; the help text starts as an alpha metric's does, and says what to use instead. Only on
+    /// a page that has the deprecated families.
+    case deprecated
+}
+
+/// On whose page a family is, and since when.
+package enum MetricPresence: Sendable, Hashable {
+    /// On that of a gateway, from its first value on.
+    case always
+    /// Where requests wait for their turn.
+    case flowControl
+    /// Where a plugin of this type is configured.
+    case plugin(String)
+    /// While decisions are kept, since their steps are timed for them.
+    case keptDecisions
+    /// Of `martlet epp` with this flag.
+    case flag(String)
+    /// Of `martlet serve`.
+    case proxy
+    /// Where a cluster is followed.
+    case cluster
+    /// Of `martlet bbr`.
+    case bodyRouter
+
+    /// The words for a reader.
+    package var text: String {
+        switch self {
+        case .always: "always"
+        case .flowControl: "with flow control"
+        case .plugin(let type): "with `\(type)`"
+        case .keptDecisions: "unless `--keep-decisions` is 0"
+        case .flag(let flag): "with `--\(flag)`"
+        case .proxy: "`martlet serve`"
+        case .cluster: "in a cluster"
+        case .bodyRouter: "`martlet bbr`"
+        }
+    }
+}
+
+/// The name and the labels under which upstream's dashboards knew a family before. Its series are those of the family,
+/// added up over the labels that it lacks.
+package struct DeprecatedTwin: Sendable, Hashable {
+    /// One of its labels.
+    package struct Label: Sendable, Hashable, ExpressibleByStringLiteral {
+        /// The label's name.
+        package let name: String
+        /// The label of the family that has its values.
+        package let source: String
+
+        /// A label that the family has under the same name.
+        package init(stringLiteral name: String) {
+            self.init(name, from: name)
+        }
+
+        /// A label that the family calls `source`.
+        package init(_ name: String, from source: String) {
+            self.name = name
+            self.source = source
+        }
+    }
+
+    /// The full name.
+    package let name: String
+    /// The labels, in the order in which they are written.
+    package let labels: [Label]
+    /// The label and the value of the only series that it has; `nil` for all.
+    package let only: LabelValue?
+
+    /// A label with its value.
+    package struct LabelValue: Sendable, Hashable {
+        /// The label's name.
+        package let label: String
+        /// The value.
+        package let value: String
+    }
+
+    /// Describes a twin.
+    package init(_ name: String, labels: [Label] = [], only: LabelValue? = nil) {
+        self.name = name
+        self.labels = labels
+        self.only = only
+    }
 }
 
 /// One label of a family.
@@ -35,6 +117,11 @@ package struct MetricLabel: Sendable, Hashable, ExpressibleByStringLiteral {
 
     /// A label whose values come from the program or its configuration.
     package init(stringLiteral name: String) {
+        self.init(name)
+    }
+
+    /// A label whose values come from the program or its configuration.
+    init(_ name: String) {
         self.init(name: name, isBounded: false)
     }
 
@@ -66,6 +153,10 @@ package struct MetricDefinition: Sendable, Hashable {
     package let help: String
     /// What users may rely on.
     package let stability: MetricStability
+    /// On whose page it is, and since when.
+    package let presence: MetricPresence
+    /// Its older name; `nil` for none.
+    package let twin: DeprecatedTwin?
 
     /// Describes a family; ``MetricRegistry`` checks it when an instrument is made from it.
     package init(
@@ -75,7 +166,9 @@ package struct MetricDefinition: Sendable, Hashable {
         labels: [MetricLabel] = [],
         buckets: [Double] = [],
         help: String,
-        stability: MetricStability = .alpha
+        stability: MetricStability = .alpha,
+        presence: MetricPresence = .always,
+        twin: DeprecatedTwin? = nil
     ) {
         self.name = name
         self.type = type
@@ -84,11 +177,30 @@ package struct MetricDefinition: Sendable, Hashable {
         self.buckets = buckets
         self.help = help
         self.stability = stability
+        self.presence = presence
+        self.twin = twin
     }
 
-    /// The help text as it stands on the page: an alpha metric says so first.
+    /// The help text as it stands on the page: what is not stable says so first.
     package var pageHelp: String {
-        stability == .alpha ? "[ALPHA] \(help)" : help
+        stability == .stable ? help : "[ALPHA] \(help)"
+    }
+
+    /// The family under its older name, as the page has it; `nil` when it has none.
+    package var twinDefinition: MetricDefinition? {
+        twin.map { twin in
+            let isBounded = Set(labels.filter(\.isBounded).map(\.name))
+            return MetricDefinition(
+                name: twin.name,
+                type: type,
+                unit: unit,
+                labels: twin.labels.map { isBounded.contains($0.source) ? .bounded($0.name) : MetricLabel($0.name) },
+                buckets: buckets,
+                help: "[Deprecated: Use \(name)] \(help)",
+                stability: .deprecated,
+                presence: presence
+            )
+        }
     }
 
     /// Every sample name this family writes; two families must not share one.
@@ -96,8 +208,19 @@ package struct MetricDefinition: Sendable, Hashable {
         type == .histogram ? [name, "\(name)_bucket", "\(name)_sum", "\(name)_count"] : [name]
     }
 
-    /// What is wrong with the definition, or nil.
+    /// What is wrong with the definition or its twin, or nil.
     var defect: String? {
+        if let defect = ownDefect { return defect }
+        guard let twin, let definition = twinDefinition else { return nil }
+        let known = Set(labels.map(\.name))
+        let sources = twin.labels.map(\.source) + (twin.only.map { [$0.label] } ?? [])
+        if let unknown = sources.first(where: { !known.contains($0) }) {
+            return "its twin \(twin.name) reads the label \"\(unknown)\", which it does not have"
+        }
+        return definition.ownDefect.map { "its twin \(twin.name) is wrong: \($0)" }
+    }
+
+    private var ownDefect: String? {
         if !Self.isLegalName(name, colonAllowed: true) {
             return "the name must match [a-zA-Z_:][a-zA-Z0-9_:]*"
         }

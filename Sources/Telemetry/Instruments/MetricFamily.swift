@@ -1,13 +1,31 @@
 import Synchronization
 
+/// What an instrument said at one moment.
+package protocol MetricReading {
+    /// The same without the traces of single requests: what sums of several are made of.
+    var withoutTraces: Self { get }
+    /// Adds what another instrument of the same family said.
+    mutating func add(_ other: Self)
+    /// Writes the series with these labels.
+    func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter)
+}
+
+extension MetricReading {
+    /// Most have none.
+    package var withoutTraces: Self { self }
+}
+
 /// What a family holds one of per label set: ``Counter``, ``Gauge`` or ``Histogram``.
 package protocol MetricInstrument: AnyObject, Sendable {
+    /// What it says.
+    associatedtype Reading: MetricReading
+
     /// Starts at zero.
     init(definition: MetricDefinition)
     /// Whether the series should stand on the page now; only asked of series with labels.
     var isWorthWriting: Bool { get }
-    /// Writes the series with these labels.
-    func write(_ labels: borrowing LabelPairs, into writer: inout PrometheusWriter)
+    /// What it says now.
+    var reading: Reading { get }
 }
 
 extension MetricInstrument {
@@ -77,6 +95,16 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
         }
     }
 
+    /// The instrument of something that failed: bounded labels get new values only while few are known, since whoever
+    /// sends requests that nobody serves must not use up those that are kept apart.
+    package func childOfRefused(_ values: [String]) -> Instrument {
+        requireOneValuePerLabel(values)
+        return state.withLock { children in
+            if let known = children.byValues[values] { return known }
+            return makeChild(admit(values, children, share: LabelValueBound.shareOfRefused), &children)
+        }
+    }
+
     /// The instrument for label values that the caller keeps within limits itself, because several families share them.
     func child(admitted values: [String]) -> Instrument {
         requireOneValuePerLabel(values)
@@ -122,7 +150,22 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
         let children = state.withLock { $0.byValues }
         let sorted = children.sorted { $0.key.lexicographicallyPrecedes($1.key) }
         for (values, instrument) in sorted where values.isEmpty || instrument.isWorthWriting {
-            instrument.write(LabelPairs(labels: definition.labels, values: values), into: &writer)
+            instrument.reading.write(LabelPairs(labels: definition.labels, values: values), into: &writer)
+        }
+    }
+
+    /// Writes the series under the older name: those whose labels there are the same are added up.
+    func collect(as twin: TwinLabels, into writer: inout PrometheusWriter) {
+        let children = state.withLock { $0.byValues }
+        var sums: [[String]: Instrument.Reading] = [:]
+        for (values, instrument) in children where values.isEmpty || instrument.isWorthWriting {
+            guard let key = twin.values(of: values) else { continue }
+            let reading = instrument.reading.withoutTraces
+            sums[key]?.add(reading)
+            if sums[key] == nil { sums[key] = reading }
+        }
+        for (values, sum) in sums.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            sum.write(LabelPairs(labels: twin.labels, values: values), into: &writer)
         }
     }
 
@@ -143,11 +186,12 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
         return made
     }
 
-    private func admit(_ values: [String], _ children: borrowing Children) -> [String] {
-        let isFull = children.byValues.count >= limits.seriesPerFamily
+    private func admit(_ values: [String], _ children: borrowing Children, share: Int = 1) -> [String] {
+        let isFull = children.byValues.count >= limits.seriesPerFamily / share
         var admitted = values
         for (index, label) in definition.labels.enumerated() where label.isBounded {
-            admitted[index] = isFull ? LabelValueBound.overflow : children.bounds[index].admitted(values[index])
+            admitted[index] =
+                isFull ? LabelValueBound.overflow : children.bounds[index].admitted(values[index], share: share)
         }
         return admitted
     }

@@ -5,6 +5,35 @@ protocol MetricCollector: Sendable {
     var definition: MetricDefinition { get }
     /// Writes the samples; the registry has written the family's head.
     func collect(into writer: inout PrometheusWriter)
+    /// Writes the samples under the family's older name; the registry has written its head.
+    func collect(as twin: TwinLabels, into writer: inout PrometheusWriter)
+}
+
+/// How the series of a family become those of its twin.
+struct TwinLabels {
+    /// The twin's labels.
+    let labels: [MetricLabel]
+    /// For each of them, the place of its value among those of the family.
+    private let places: [Int]
+    /// The place and the value of the only series that count.
+    private let only: (place: Int, value: String)?
+
+    /// Nil when the family has no twin, or one that reads labels which it does not have.
+    init?(_ definition: MetricDefinition) {
+        guard let twin = definition.twin, let twinDefinition = definition.twinDefinition else { return nil }
+        let names = definition.labels.map(\.name)
+        let places = twin.labels.compactMap { names.firstIndex(of: $0.source) }
+        guard places.count == twin.labels.count else { return nil }
+        labels = twinDefinition.labels
+        self.places = places
+        only = twin.only.flatMap { only in names.firstIndex(of: only.label).map { ($0, only.value) } }
+    }
+
+    /// The twin's values for those of a series of the family; nil when it does not count.
+    func values(of values: [String]) -> [String]? {
+        if let only, values[only.place] != only.value { return nil }
+        return places.map { values[$0] }
+    }
 }
 
 /// A metric that cannot be registered: a mistake of the program, found at start.
@@ -19,7 +48,8 @@ package struct MetricRegistrationError: Error, Hashable, CustomStringConvertible
 
 /// The metrics of one application. There is no global one: the application makes it and hands the instruments out.
 ///
-/// Safe from any thread. Families stand on the page in the order in which they were registered.
+/// Safe from any thread. Families stand on the page in the order in which they were registered, and
+/// behind them those under their older names.
 package final class MetricRegistry: Sendable {
     private struct State {
         var collectors: [any MetricCollector] = []
@@ -29,11 +59,18 @@ package final class MetricRegistry: Sendable {
 
     /// The limits of every family made here.
     package let limits: CardinalityLimits
+    /// Whether pages have the deprecated families too.
+    package let writesDeprecated: Bool
     private let state = Mutex(State())
 
     /// An empty registry.
-    package init(limits: CardinalityLimits = CardinalityLimits()) {
+    ///
+    /// - Parameters:
+    ///   - limits: how many series and label values are kept apart.
+    ///   - writesDeprecated: whether pages have the deprecated families and the older names of others.
+    package init(limits: CardinalityLimits = CardinalityLimits(), writesDeprecated: Bool = false) {
         self.limits = limits
+        self.writesDeprecated = writesDeprecated
     }
 
     /// Makes and registers a counter without labels.
@@ -90,9 +127,16 @@ package final class MetricRegistry: Sendable {
     package func page(_ format: ExpositionFormat) -> [UInt8] {
         let collectors = state.withLock { $0.collectors }
         var writer = PrometheusWriter(format: format)
-        for collector in collectors {
+        for collector in collectors where writesDeprecated || collector.definition.stability != .deprecated {
             writer.begin(collector.definition)
             collector.collect(into: &writer)
+        }
+        guard writesDeprecated else { return writer.finish() }
+        for collector in collectors {
+            guard let definition = collector.definition.twinDefinition else { continue }
+            guard let twin = TwinLabels(collector.definition) else { continue }
+            writer.begin(definition)
+            collector.collect(as: twin, into: &writer)
         }
         return writer.finish()
     }
@@ -125,13 +169,14 @@ package final class MetricRegistry: Sendable {
         let definition = collector.definition
         if let defect = definition.defect { throw MetricRegistrationError(name: definition.name, reason: defect) }
         try state.withLock { (state) throws(MetricRegistrationError) in
-            for sampleName in definition.sampleNames {
+            let sampleNames = definition.sampleNames + (definition.twinDefinition?.sampleNames ?? [])
+            for sampleName in sampleNames {
                 if let owner = state.owners[sampleName] {
                     let reason = "the sample name \(sampleName) is already used by \(owner)"
                     throw MetricRegistrationError(name: definition.name, reason: reason)
                 }
             }
-            for sampleName in definition.sampleNames { state.owners[sampleName] = definition.name }
+            for sampleName in sampleNames { state.owners[sampleName] = definition.name }
             state.collectors.append(collector)
         }
     }

@@ -9,8 +9,18 @@ package struct ObservedSamples {
     /// Adds a series. The first one wins if two carry the same label values, since a page must not name a series twice;
     /// series beyond the family's limit, and those without exactly one value per label, are left out.
     package mutating func add(_ value: Double, _ labels: String...) {
-        guard labels.count == labelCount, values.count < seriesMax, values[labels] == nil else { return }
+        guard hasRoom(for: labels), values[labels] == nil else { return }
         values[labels] = value
+    }
+
+    /// Adds to a series, which begins at 0: for figures of several parts that a series is about together.
+    package mutating func accumulate(_ value: Double, _ labels: String...) {
+        guard hasRoom(for: labels) else { return }
+        values[labels, default: 0] += value
+    }
+
+    private func hasRoom(for labels: [String]) -> Bool {
+        labels.count == labelCount && (values.count < seriesMax || values[labels] != nil)
     }
 }
 
@@ -36,11 +46,27 @@ package final class ObservedFamily: MetricCollector {
     }
 
     func collect(into writer: inout PrometheusWriter) {
-        guard let source = source.withLock({ $0 }) else { return }
-        var samples = ObservedSamples(labelCount: definition.labels.count, seriesMax: limits.seriesPerFamily)
-        source(&samples)
-        for (values, value) in samples.values.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+        guard let samples = samples() else { return }
+        for (values, value) in samples.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             writer.sample(LabelPairs(labels: definition.labels, values: values), value: value)
         }
+    }
+
+    func collect(as twin: TwinLabels, into writer: inout PrometheusWriter) {
+        guard let samples = samples() else { return }
+        var sums: [[String]: Double] = [:]
+        for (values, value) in samples {
+            if let key = twin.values(of: values) { sums[key, default: 0] += value }
+        }
+        for (values, sum) in sums.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            writer.sample(LabelPairs(labels: twin.labels, values: values), value: sum)
+        }
+    }
+
+    private func samples() -> [[String]: Double]? {
+        guard let source = source.withLock({ $0 }) else { return nil }
+        var samples = ObservedSamples(labelCount: definition.labels.count, seriesMax: limits.seriesPerFamily)
+        source(&samples)
+        return samples.values
     }
 }

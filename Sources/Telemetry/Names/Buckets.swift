@@ -29,6 +29,16 @@ enum Buckets {
     static let outputTokens = Array(responseBytes.prefix { $0 <= 8192 })
     /// Seconds of work inside the process.
     static let decisionSeconds: [Double] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1]
+    /// Seconds of a request divided by the tokens of its answer.
+    static let normalizedTokenSeconds: [Double] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+    /// Seconds from a request's arrival to its sending.
+    static let requestProcessingSeconds: [Double] = [
+        0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.04, 0.06, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+    ]
+    /// Seconds of work on an answer.
+    static let responseProcessingSeconds: [Double] = [
+        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+    ]
     /// Seconds in a queue.
     static let queueSeconds: [Double] = [
         0.0001, 0.0005, 0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,

@@ -20,14 +20,22 @@ extension MetricCatalogue {
             buckets: Buckets.decisionSeconds, help: "Time of one call of a plugin, without the reading of the body."
         )
         static let modelNotInBody = bodyRouting(
-            "model_not_in_body_total", .counter, help: "Bodies that were read and have no model."
+            "model_not_in_body_total", .counter,
+            help: "[Deprecated: Use bbr_body_field_not_found_total] Bodies that were read and have no model.",
+            stability: .deprecated
         )
         static let modelNotParsed = bodyRouting(
-            "model_not_parsed_total", .counter, help: "Bodies that could not be read."
+            "model_not_parsed_total", .counter,
+            help: "[Deprecated: Use bbr_success_total] Bodies that could not be read.", stability: .deprecated
+        )
+        static let modelInHeader = bodyRouting(
+            "model_already_present_in_header_total", .counter,
+            help: "[Deprecated: Use bbr_success_total] Requests that came with the header of the model.",
+            stability: .deprecated
         )
 
         static let all = [
-            info, success, fieldNotFound, fieldEmpty, pluginDuration, modelNotInBody, modelNotParsed,
+            info, success, fieldNotFound, fieldEmpty, pluginDuration, modelNotInBody, modelNotParsed, modelInHeader,
         ]
     }
 }

@@ -2,7 +2,8 @@ extension MetricCatalogue {
     /// What is running and with which configuration.
     enum Application {
         static let info = compatible(
-            "info", .gauge, labels: ["commit", "build_ref"], help: "The build that is running; the value is always 1."
+            "info", .gauge, labels: ["commit", "build_ref"], help: "The build that is running; the value is always 1.",
+            twin: DeprecatedTwin("inference_extension_info", labels: ["commit", "build_ref"])
         )
         static let reloads = own(
             "config_reloads_total", .counter, labels: ["result"],
@@ -18,32 +19,72 @@ extension MetricCatalogue {
 
     /// What is known of the endpoints, and how fresh it is.
     enum DataLayer {
+        /// The older name of a family of a pool's figures.
+        private static func pool(_ name: String) -> DeprecatedTwin {
+            DeprecatedTwin("inference_pool_\(name)", labels: ["name"])
+        }
+
+        private static let inFlightLabels: [MetricLabel] = [
+            "endpoint_name", "namespace", "producer_name", .bounded("fairness_id"), "priority",
+        ]
+
         static let averageCacheUtilization = compatible(
             "average_kv_cache_utilization", .gauge, labels: ["name"],
-            help: "Mean share of the KV cache in use over the pool's ready endpoints."
+            help: "Mean share of the KV cache in use over the pool's ready endpoints.",
+            twin: pool("average_kv_cache_utilization")
         )
         static let averageQueueSize = compatible(
             "average_queue_size", .gauge, labels: ["name"],
-            help: "Mean number of waiting requests over the pool's ready endpoints."
+            help: "Mean number of waiting requests over the pool's ready endpoints.",
+            twin: pool("average_queue_size")
         )
         static let averageRunningRequests = compatible(
             "average_running_requests", .gauge, labels: ["name"],
-            help: "Mean number of running requests over the pool's ready endpoints."
+            help: "Mean number of running requests over the pool's ready endpoints.",
+            twin: pool("average_running_requests")
+        )
+        static let cacheUtilizationDeviation = compatible(
+            "std_dev_kv_cache_utilization", .gauge, labels: ["name"],
+            help: "Standard deviation of the share of the KV cache in use over the pool's ready endpoints."
+        )
+        static let queueSizeDeviation = compatible(
+            "std_dev_queue_size", .gauge, labels: ["name"],
+            help: "Standard deviation of the number of waiting requests over the pool's ready endpoints."
+        )
+        static let runningRequestsDeviation = compatible(
+            "std_dev_running_requests", .gauge, labels: ["name"],
+            help: "Standard deviation of the number of running requests over the pool's ready endpoints."
         )
         static let readyEndpoints = compatible(
-            "ready_endpoints", .gauge, labels: ["name"], help: "Endpoints of the pool with fresh metrics."
+            "ready_endpoints", .gauge, labels: ["name"], help: "Endpoints of the pool with fresh metrics.",
+            twin: pool("ready_pods")
         )
         static let queueSize = compatible(
             "per_endpoint_queue_size", .gauge, labels: ["name", "model_server_endpoint"],
-            help: "Waiting requests as the endpoint last reported them."
+            help: "Waiting requests as the endpoint last reported them.",
+            twin: DeprecatedTwin(
+                "inference_pool_per_pod_queue_size",
+                labels: ["name", .init("model_server_pod", from: "model_server_endpoint")]
+            )
         )
         static let inFlightRequests = compatible(
-            "inflight_requests", .gauge,
-            labels: ["endpoint_name", "namespace", "producer_name", .bounded("fairness_id"), "priority"],
+            "inflight_requests", .gauge, labels: inFlightLabels,
             help: "Requests sent to the endpoint by this process and not ended yet."
         )
+        static let inFlightTokens = compatible(
+            "inflight_tokens", .gauge, .tokens, labels: inFlightLabels,
+            help: "Tokens that these requests give the endpoint to work on."
+        )
         static let pollErrors = compatible(
-            "datalayer_poll_errors_total", .counter, labels: ["source_type"], help: "Failed polls of a data source."
+            "datalayer_poll_errors_total", .counter, labels: ["source_type"], help: "Failed polls of a data source.",
+            twin: DeprecatedTwin("llm_d_inference_scheduler_datalayer_poll_errors_total", labels: ["source_type"])
+        )
+        static let extractErrors = compatible(
+            "datalayer_extract_errors_total", .counter, labels: ["source_type", "extractor_type"],
+            help: "Answers of a data source in which something was absent or could not be taken as it stood.",
+            twin: DeprecatedTwin(
+                "llm_d_inference_scheduler_datalayer_extract_errors_total", labels: ["source_type", "extractor_type"]
+            )
         )
         static let metricsAge = own(
             "endpoint_metrics_age_seconds", .gauge, .seconds, labels: ["endpoint"],
@@ -73,8 +114,9 @@ extension MetricCatalogue {
         )
 
         static let all = [
-            averageCacheUtilization, averageQueueSize, averageRunningRequests, readyEndpoints, queueSize,
-            inFlightRequests, pollErrors, metricsAge, ejections, ejected, scrapes, scrapeFaults, scrapeDuration,
+            averageCacheUtilization, averageQueueSize, averageRunningRequests, cacheUtilizationDeviation,
+            queueSizeDeviation, runningRequestsDeviation, readyEndpoints, queueSize, inFlightRequests, inFlightTokens,
+            pollErrors, extractErrors, metricsAge, ejections, ejected, scrapes, scrapeFaults, scrapeDuration,
             leaseLeaks,
         ]
     }
