@@ -7,7 +7,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # What pages name already and another change brings: the picture is taken by the dashboard's test.
 ANNOUNCED_FILES = {"docs/bench.md", "docs/images/dashboard.png", "docs/metrics.md", "docs/tracing.md"}
-ANNOUNCED_COMMANDS = {"top", "bench"}
 
 FENCE = re.compile(r"^```(.*)$")
 DIRECTIVE = re.compile(r"^<!-- (run|file):\s*(.*?)\s*-->$")

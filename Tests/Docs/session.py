@@ -5,6 +5,7 @@ instead of the default ones; programs that would build, install or reach a clust
 """
 
 import functools
+import json
 import os
 import pathlib
 import re
@@ -15,6 +16,7 @@ import subprocess
 import sys
 
 from harness import free_port
+from manifests import Validator
 from markdown_page import ROOT
 from stand_ins import STAND_INS
 
@@ -67,6 +69,12 @@ class Ports:
         return f"(?:{'|'.join(map(str, ports))})"
 
 
+@functools.cache
+def validator():
+    """The schemas of Kubernetes and the definitions of deploy/."""
+    return Validator.of_deploy()
+
+
 class Failure(Exception):
     """What went wrong at a block, in words."""
 
@@ -75,9 +83,10 @@ class Session:
     """One page in one shell."""
 
     def __init__(self, page, folder, martlet, python):
-        self.page, self.folder, self.martlet, self.python = page, folder, pathlib.Path(martlet).resolve(), python
+        self.page, self.folder, self.martlet, self.python = page, folder, pathlib.Path(martlet).absolute(), python
         self.ports = Ports()
         self.root = folder / "martlet"
+        self.applied = folder / "applied.jsonl"
         self._make_root()
         self._make_programs()
 
@@ -123,6 +132,7 @@ class Session:
             "PWD": str(self.root),
             "MARTLET_UNDER_TEST": str(self.martlet),
             "MARTLET_PROJECT": str(ROOT),
+            "MARTLET_APPLIED": str(self.applied),
             "MARTLET_PORTS": " ".join(f"{port}={free}" for port, free in self.ports.free.items()),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -148,6 +158,16 @@ class Session:
             check(block, output)
         if len(outputs) < len(checks):
             raise Failure(f"{self.page.name}:{checks[len(outputs)][0].line}: the shell ended before it")
+        self._check_objects()
+
+    def _check_objects(self):
+        """What `kubectl apply` and `helm install` would send to a cluster is valid."""
+        for line in self.applied.read_text().splitlines() if self.applied.exists() else []:
+            command, document = json.loads(line)
+            faults = validator().faults(document)
+            if faults:
+                name = f"{document['kind']} {document['metadata']['name']}"
+                raise Failure(f"{self.page.name}: {command}: {name}: {'; '.join(faults)}")
 
     def _part(self, block, checks):
         """The lines of the script for a block; what it must print goes to `checks`."""
@@ -190,7 +210,7 @@ class Session:
         log = self.folder / f"background-{block.line}.log"
         until = shlex.quote(self.ports.moved(block.attributes.get("until", "^admin on |^listening on ")))
         command = self.ports.moved(text).rstrip()
-        ended = "{ kill -KILL $(jobs -p); wait; } 2>/dev/null\n" if "alone" in block.words else ""
+        ended = "kill -KILL $(jobs -p); wait\n" if "alone" in block.words else ""
         return f"{ended}(exec {command}\n) >{log} 2>&1 &\nawait_line {until} {log} $!\ncat {log}\n"
 
     def _until_it_works(self, block):
@@ -225,6 +245,8 @@ class Session:
                     pass
                 shell.wait()
         text = self.ports.as_written(output.read_text(errors="replace"))
+        # What the shell says of those that a block `alone` ended.
+        text = re.sub(rf"^{re.escape(str(script))}: line \d+: +\d+ Killed .*\n", "", text, flags=re.MULTILINE)
         pieces = re.split(r"\n?@@block (\d+)\n", text)
         return {int(number): piece for number, piece in zip(pieces[1::2], pieces[2::2])}, code
 

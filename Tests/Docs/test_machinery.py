@@ -23,6 +23,10 @@ WRONG = {
     "success where failure is shown": ('<!-- run: exit="1" -->\n```sh\ntrue\n```\n', "exit code 1"),
     "a page that ends early": ("```sh\nexit 0\n```\n```sh\ntrue\n```\n", "page.md:4: the shell ended before it"),
     "a start that fails": ("<!-- run: background -->\n```sh\nmartlet serve\n```\n", "There is nothing to serve"),
+    "a request that is refused": (
+        "<!-- run: background -->\n```sh\nmartlet serve --simulate 1\n```\n"
+        "```sh\ncurl http://127.0.0.1:8080/v1/completions --json '{}'\n```\n", "must have prompt field",
+    ),
     "a target that is not there": ("```sh\nmake no-such-target\n```\n", "no target no-such-target"),
     "an object that is not valid": (
         "```sh\nkubectl apply --filename - <<< 'apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {nodes: 1}'"

@@ -30,6 +30,7 @@ class Architecture(unittest.TestCase):
             name: any(product.startswith("NIO") or product == "AsyncHTTPClient" for product in products)
             for name, (_, products, _, _) in check_imports.TABLE.items()
         }
+        self.maxDiff = None
         self.assertEqual(shown, allowed)
 
 

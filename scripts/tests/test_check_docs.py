@@ -59,6 +59,10 @@ class CheckDocs(unittest.TestCase):
             "commands with their output belong into a block of console, where they are run",
         ])
 
+    def test_swift_is_that_of_the_project(self):
+        page = self.page("```swift\nimport GatewayCore\n```\n```swift\nstruct NoSuchScorer: Scorer {}\n```\n")
+        self.assertEqual([line for line, _ in check_docs.source_rules(page)], [4])
+
     def test_tables(self):
         page = self.page("| a | b |\n|---|---|\n| 1 | 2 \\| 3 |\n| 1 |\n| 1 | `2 | 3` |\n\n| a |\n|---|\n| 1 |\n")
         self.assertEqual(self.messages(check_docs.table_rules, page), [
