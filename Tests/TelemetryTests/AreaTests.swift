@@ -90,6 +90,7 @@ import Testing
         let bodyRouting: BodyRoutingMetrics
         let cluster: ClusterMetrics
         let election: ElectionMetrics
+        let traces: TraceMetrics
         let process: ProcessMetrics
 
         init() throws {
@@ -103,6 +104,7 @@ import Testing
             bodyRouting = try BodyRoutingMetrics(registry: registry, commit: "abc", buildRef: "main")
             cluster = try ClusterMetrics(registry: registry)
             election = try ElectionMetrics(registry: registry)
+            traces = try TraceMetrics(registry: registry)
             process = try ProcessMetrics(registry: registry)
         }
 

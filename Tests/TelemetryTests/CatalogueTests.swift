@@ -30,9 +30,13 @@ import Testing
         )
     }
 
+    @Test func namesTypesAndLabelsOfTraces() {
+        #expect(MetricCatalogue.Tracing.all.map(Self.line) == ["martlet_trace_spans_total counter result"])
+    }
+
     /// Users' dashboards depend on every line of this list; a change here is a change to announce.
     @Test func namesTypesAndLabels() {
-        let lines = MetricCatalogue.all.map(Self.line).filter { !$0.contains("flow_control") }
+        let lines = MetricCatalogue.all.map(Self.line).filter { !$0.contains(/flow_control|martlet_trace_/) }
         let request = "model_name,target_model_name,fairness_id,priority"
         #expect(
             lines == [

@@ -72,7 +72,7 @@ extension RequestExchange {
         let request = context?.request
         return RequestSummary(
             requestID: identity?.id ?? incoming.headers.first(HeaderNames.requestID) ?? "",
-            trace: trace,
+            trace: trace?.context,
             target: incoming.target,
             pool: route?.pool.id,
             model: request?.model ?? identity?.model ?? "",

@@ -7,7 +7,7 @@ package enum MetricCatalogue {
     /// All definitions.
     package static let all: [MetricDefinition] =
         Application.all + Requests.all + FlowControl.all + Scheduling.all + DataLayer.all + Proxy.all + Streams.all
-        + BodyRouting.all + Cluster.all + Process.all
+        + BodyRouting.all + Cluster.all + Tracing.all + Process.all
 
     /// The definition of a name, if there is one.
     package static func definition(named name: String) -> MetricDefinition? {
