@@ -98,7 +98,7 @@ let package = Package(
                 "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "DataLayer", "EngineClient", "ExtProcProto",
                 "ExtProcServer", "FlowControl",
                 "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery",
-                "ModelServerSimulator",
+                "ModelServerSimulator", "OpenTelemetryExport",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
@@ -125,6 +125,10 @@ let package = Package(
         room(
             "KubernetesClient", [], [asyncHTTPClient, logging, nioCore, nioPosix, nioSSL, nioHTTP1, subprocess, yams]
         ),
+        room(
+            "OpenTelemetryExport", ["Telemetry"],
+            [asyncHTTPClient, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]
+        ),
         room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
         room("EngineClient", ["HTTP1Messages", "Transport", "GatewayCore"], [nioCore, nioPosix, nioSSL]),
         room("HTTP1Messages", ["GatewayCore"], [nioCore]),
@@ -145,7 +149,7 @@ let package = Package(
         room("Telemetry", []),
         .target(name: "CAllocator"),
         .target(name: "CStringScan"),
-        room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
+        room("ModelServerSimulator", ["Telemetry"], [nioCore, nioPosix, nioHTTP1]),
         room(
             "GatewayTesting",
             ["DataLayer", "FlowControl", "GatewayCore", "RequestControl", "Scheduling", "Telemetry"],
@@ -195,6 +199,9 @@ let package = Package(
             "KubernetesDiscoveryTests",
             ["GatewayConfiguration", "GatewayCore", "GatewayTesting", "KubernetesClient", "KubernetesDiscovery"],
             [logging, nioPosix]
+        ),
+        tests(
+            "OpenTelemetryExportTests", ["OpenTelemetryExport", "Telemetry"], [logging, nioCore, nioEmbedded]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests("RequestControlTests", requestPath),

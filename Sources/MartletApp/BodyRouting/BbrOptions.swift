@@ -57,8 +57,13 @@ extension BbrOptions {
                     .bytes("max-body-bytes", \.serving.maxBodyBytes, "The most bytes of a request body."),
                 ]
             ),
-            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: clusterFlags() + foreignFlags()),
+            tlsFlags(), logFlags(), FlagGroup(title: "Other", flags: clusterFlags() + foreignFlags() + [tracingFlag]),
         ]
+    )
+
+    private static let tracingFlag = Flag<BbrOptions>.withoutEffect(
+        "tracing", .boolean, default: "true", "Traces by OpenTelemetry.",
+        because: "the body-based router makes no spans; the header of a trace passes as it is"
     )
 
     /// Reads the words behind `martlet bbr`.

@@ -5,6 +5,7 @@ package import GatewayCore
 import Logging
 import NIOCore
 import NIOPosix
+import OpenTelemetryExport
 import RequestControl
 import ServiceLifecycle
 import Telemetry
@@ -67,6 +68,7 @@ extension EppApplication {
                 path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
                 environment: ProcessInfo.processInfo.environment
             )
+            settings.tracing = options.tracing(logger: logger)
             let parts = try GatewayParts(
                 settings,
                 plan: plan,
@@ -93,7 +95,10 @@ extension EppApplication {
                 control: control
             )
             var services: [any Service] = connection.map { [$0] } ?? []
-            services += [HealthPort(server: ports.health), ports.admin, parts.supervisor]
+            services += [HealthPort(server: ports.health), ports.admin]
+            // Behind ext_proc in the order of the shutdown: the spans of the last requests are still sent.
+            if let tracing = parts.tracing { services.append(tracing) }
+            services.append(parts.supervisor)
             // Either a cluster says what the pool is, or files do.
             services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
             services += certificates.watchers(clock: parts.clock)
@@ -124,6 +129,7 @@ extension EppApplication {
             processing.ignoresSubsetHints = options.ignoresSubsetHints
             if options.countsStreams { processing.streamMetrics = try StreamMetrics(registry: parts.registry) }
             var configuration = GRPCServerConfiguration()
+            configuration.keepsTraceParent = parts.tracing != nil
             configuration.maxReceiveMessageBytes = options.maxReceiveMessageBytes
             configuration.maxSendMessageBytes = options.maxSendMessageBytes
             let processor = ExternalProcessorService(
@@ -157,6 +163,18 @@ extension EppOptions {
         if modelServerMetrics.port > 0 { settings.scrape.metricsPort = modelServerMetrics.port }
         if modelServerMetrics.scheme == "https" { settings.scrape.isMetricsSecure = true }
         return settings
+    }
+
+    /// What the environment says of traces; `nil` when none are to be made. llm-d's picker makes them by default and
+    /// writes them to standard output: here somebody has to say where they go.
+    fileprivate func tracing(logger: Logger) -> TracingEnvironment? {
+        TracingEnvironment(
+            isWanted: tracing,
+            needsExporter: true,
+            serviceName: "llm-d-epp",
+            variables: ProcessInfo.processInfo.environment,
+            logger: logger
+        )
     }
 
     /// The way to the cluster.

@@ -19,6 +19,8 @@ struct GatewayParts: Sendable {
     let controller: RequestController
     /// The discovery files of the start, as they were before they were read.
     let discoveryFiles: [String: ConfigurationWatcher.Fingerprint]
+    /// Exports traces; `nil` when none are made.
+    let tracing: TracingService?
     private let settings: GatewaySettings
     private let logger: Logger
 
@@ -41,6 +43,8 @@ struct GatewayParts: Sendable {
         applicationMetrics = try ApplicationMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
         let metrics = try GatewayMetrics(registry: registry)
         _ = try ProcessMetrics(registry: registry)
+        let registry = registry
+        tracing = try settings.tracing.map { try TracingService($0, registry: registry, logger: logger) }
         var client = EngineHTTPClientConfiguration()
         client.verifiesCertificates = settings.verifiesEndpointCertificates
         let http = try EngineHTTPClient(group: scraping, configuration: client)
@@ -66,6 +70,7 @@ struct GatewayParts: Sendable {
                 keptDecisions: settings.keptDecisions
             ),
             metrics: metrics,
+            tracer: tracing?.tracer,
             clock: clock
         )
         if isFilled { readiness.poolsAreFilled() }

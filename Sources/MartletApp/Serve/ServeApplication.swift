@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import OpenTelemetryExport
 import RequestControl
 import ReverseProxy
 import ServiceLifecycle
@@ -52,6 +53,13 @@ extension ServeApplication {
             var settings = options.settings
             settings.adminToken = try AdminToken(
                 path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
+            settings.tracing = TracingEnvironment(
+                isWanted: options.tracing,
+                needsExporter: false,
+                serviceName: "martlet",
+                variables: ProcessInfo.processInfo.environment,
+                logger: logger
+            )
             let parts = try GatewayParts(
                 settings, plan: plan, scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
@@ -65,6 +73,8 @@ extension ServeApplication {
             try await listeners.apply(plan.listeners)
 
             var services: [any Service] = [admin]
+            // Behind the proxy in the order of the shutdown: the spans of the last requests are still sent.
+            if let tracing = parts.tracing { services.append(tracing) }
             if let simulated { services.append(simulated) }
             services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {
