@@ -7,6 +7,8 @@ import grpc
 import httpx
 import pytest
 from envoy_process import Bootstrap
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
 from harness import eventually, fetch, free_port
 from kubernetes_api import make_certificate
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -257,7 +259,9 @@ def test_each_attempt_is_a_span(services, collectors):
 
     def retried():
         trace_id, _, header = new_context()
-        assert chat(gateway.url, header)[0] == 200
+        # Another text each time: one that an endpoint has in its cache would go there again and again.
+        prompt = CHAT | {"messages": [{"role": "user", "content": trace_id}]}
+        assert chat(gateway.url, header, prompt)[0] == 200
         spans = eventually(
             lambda: [s for s in collector.spans() if s.trace_id == trace_id and s.service == "martlet"], "its spans")
         attempts = sorted((s for s in spans if s.kind == "client"), key=lambda s: s.start)
@@ -317,10 +321,19 @@ def test_a_dead_collector_costs_spans_and_nothing_else(services):
     assert len(told) == 1, "once a minute is enough"
 
 
+def retry_info(milliseconds):
+    """Trailers that say when to come again: a google.rpc.Status with a RetryInfo."""
+    delay = Duration(nanos=milliseconds * 1_000_000).SerializeToString()
+    info = b"\x0a" + bytes([len(delay)]) + delay
+    detail = Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=info).SerializeToString()
+    return (("grpc-status-details-bin", b"\x08\x08\x1a" + bytes([len(detail)]) + detail),)
+
+
 def test_spans_are_sent_again_behind_an_answer_that_passes(services, collectors):
     for kind, protocol, answer in (
         (HTTPCollector, "http/protobuf", (503, {"retry-after": "1"})),
         (GRPCCollector, "grpc", (grpc.StatusCode.UNAVAILABLE, ())),
+        (GRPCCollector, "grpc", (grpc.StatusCode.RESOURCE_EXHAUSTED, retry_info(milliseconds=300))),
     ):
         collector = collectors(kind)
         collector.answers = [answer]

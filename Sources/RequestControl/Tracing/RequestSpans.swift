@@ -24,6 +24,8 @@ struct RequestSpans {
 
     let trace: RequestTrace
     let ending: Ending
+    /// The id and the model, which every span of a request has.
+    let common: [SpanAttribute]
     /// What makes an instant the nanoseconds since 1970.
     private let offset: Int64
     private(set) var spans: [TraceSpan] = []
@@ -32,6 +34,9 @@ struct RequestSpans {
         self.trace = trace
         self.ending = ending
         self.offset = offset
+        let summary = ending.summary
+        let id = SpanAttribute("gen_ai.request.id", summary.requestID)
+        common = summary.model.isEmpty ? [id] : [id, SpanAttribute("gen_ai.request.model", summary.model)]
     }
 
     private var summary: RequestSummary { ending.summary }
@@ -76,13 +81,6 @@ struct RequestSpans {
     }
 
     private func unix(_ instant: MonotonicInstant) -> Int64 { instant.nanoseconds &+ offset }
-
-    /// The model and the id, which every span of a request has.
-    var common: [SpanAttribute] {
-        var attributes = [SpanAttribute("gen_ai.request.id", summary.requestID)]
-        if !summary.model.isEmpty { attributes.append(SpanAttribute("gen_ai.request.model", summary.model)) }
-        return attributes
-    }
 
     // MARK: - The whole request
 

@@ -33,6 +33,9 @@ final class RequestTrace {
         var failure: AttemptFailure?
     }
 
+    private static let parentName = "\(TraceContext.headerName)"
+    private static let stateName = "\(TraceContext.stateHeaderName)"
+
     /// The span of the whole request.
     let context: TraceContext
     /// What the request says of its place in a trace; `nil` when it begins one.
@@ -141,9 +144,9 @@ final class RequestTrace {
     }
 
     private func header(_ context: TraceContext) -> HeaderMutation {
-        let field = HeaderMutation.Field(name: "\(TraceContext.headerName)", value: context.headerValue)
+        let field = HeaderMutation.Field(name: Self.parentName, value: context.headerValue)
         // What systems on the way added to a trace means nothing in another one.
-        return HeaderMutation(set: [field], remove: !hasOwnParent ? ["\(TraceContext.stateHeaderName)"] : [])
+        return HeaderMutation(set: [field], remove: hasOwnParent ? [] : [Self.stateName])
     }
 }
 
