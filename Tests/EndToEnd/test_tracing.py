@@ -241,6 +241,24 @@ def test_the_header_passes_as_it_came_without_tracing(services, collectors):
     assert gateway.metric("martlet_trace_spans_total") is None
 
 
+@pytest.mark.parametrize("case", ["no variable says where to", "the flag says no", "the environment says none"])
+def test_an_endpoint_picker_makes_no_traces_unless_somebody_says_where_they_go(services, collectors, case):
+    collector = collectors()
+    simulator = traced_simulator(services, collector)
+    picker = services.endpoint_picker(
+        [simulator],
+        *(["--tracing=false"] if case == "the flag says no" else []),
+        environment={} if case == "no variable says where to" else otlp(
+            collector, OTEL_TRACES_EXPORTER="none" if case == "the environment says none" else "otlp"),
+    )
+    envoy = services.envoy_over(picker, [simulator])
+    trace_id, client, header = new_context()
+    assert chat(envoy.url, header)[0] == 200
+    (engine,) = collector.await_spans(["llm_request"])
+    assert (engine.trace_id, engine.parent_id) == (trace_id, client)
+    assert count(picker, "exported") is None and "resourceSpans" not in picker.log()
+
+
 def test_a_new_trace_does_not_take_over_the_state_of_another(services, collectors):
     collector = collectors()
     simulator = traced_simulator(services, collector)
