@@ -98,7 +98,7 @@ let package = Package(
                 "BodyBasedRouting", "BuiltinPlugins", "CAllocator", "CDashboardPage", "DataLayer", "EngineClient",
                 "ExtProcProto", "ExtProcServer", "FlowControl",
                 "GatewayConfiguration", "GatewayCore", "KubernetesClient", "KubernetesDiscovery", "LoadGenerator",
-                "ModelServerSimulator",
+                "ModelServerSimulator", "OpenTelemetryExport",
                 "RequestControl", "RequestFormats", "ReverseProxy", "Scheduling", "Telemetry",
             ],
             [
@@ -125,6 +125,10 @@ let package = Package(
         room(
             "KubernetesClient", [], [asyncHTTPClient, logging, nioCore, nioPosix, nioSSL, nioHTTP1, subprocess, yams]
         ),
+        room(
+            "OpenTelemetryExport", ["Telemetry"],
+            [asyncHTTPClient, logging, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioSSL]
+        ),
         room("Transport", ["GatewayCore"], [nioCore, nioPosix]),
         room("EngineClient", ["HTTP1Messages", "Transport", "GatewayCore"], [nioCore, nioPosix, nioSSL]),
         room("HTTP1Messages", ["GatewayCore"], [nioCore]),
@@ -146,7 +150,7 @@ let package = Package(
         .target(name: "CAllocator"),
         .target(name: "CDashboardPage", exclude: ["page"]),
         .target(name: "CStringScan"),
-        room("ModelServerSimulator", [], [nioCore, nioPosix, nioHTTP1]),
+        room("ModelServerSimulator", ["Telemetry"], [nioCore, nioPosix, nioHTTP1]),
         room("LoadGenerator", ["GatewayCore", "HTTP1Messages", "RequestFormats"], [nioCore, nioPosix, nioSSL]),
         room(
             "GatewayTesting",
@@ -197,6 +201,9 @@ let package = Package(
             "KubernetesDiscoveryTests",
             ["GatewayConfiguration", "GatewayCore", "GatewayTesting", "KubernetesClient", "KubernetesDiscovery"],
             [logging, nioPosix]
+        ),
+        tests(
+            "OpenTelemetryExportTests", ["OpenTelemetryExport", "Telemetry"], [logging, nioCore, nioEmbedded]
         ),
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests(

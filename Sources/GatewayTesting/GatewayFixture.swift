@@ -33,6 +33,7 @@ package final class GatewayFixture: Sendable {
     ///   - scheduler: the scheduler of every pool; `nil` for one that takes the first candidate that the filters leave.
     ///   - plugins: what acts beside the profiles.
     ///   - observers: whoever is told of requests that ended.
+    ///   - tracer: makes traces; `nil` for none.
     ///   - configuration: the settings.
     package init(
         pools: [(name: String, endpoints: [EndpointDescription])],
@@ -45,6 +46,7 @@ package final class GatewayFixture: Sendable {
         scheduler: Scheduler? = nil,
         plugins: [any Plugin] = [],
         observers: [any RequestObserver] = [],
+        tracer: Tracer? = nil,
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         let clock = ManualClock(start: MonotonicInstant(nanoseconds: 1_000_000_000))
@@ -91,6 +93,7 @@ package final class GatewayFixture: Sendable {
             configuration: configuration,
             metrics: metrics,
             observers: observers,
+            tracer: tracer,
             clock: clock
         )
     }
@@ -104,6 +107,7 @@ package final class GatewayFixture: Sendable {
         filters: [any Filter] = [],
         plugins: [any Plugin] = [],
         observers: [any RequestObserver] = [],
+        tracer: Tracer? = nil,
         configuration: RequestControlConfiguration = RequestControlConfiguration(seed: 1)
     ) throws {
         var only = RouteRule(backends: [RouteBackend(pool: PoolID(name: "pool"))])
@@ -116,6 +120,7 @@ package final class GatewayFixture: Sendable {
             filters: filters,
             plugins: plugins,
             observers: observers,
+            tracer: tracer,
             configuration: configuration
         )
     }

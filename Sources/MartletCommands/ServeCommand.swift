@@ -64,6 +64,9 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "How many of the last decisions martlet explain can tell of; 0 keeps none.")
     var keepDecisions = 100
 
+    @Flag(inversion: .prefixedNo, help: "Make traces by OpenTelemetry; OTEL_EXPORTER_OTLP_ENDPOINT says where they go.")
+    var tracing = false
+
     @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.")
     var logLevel = "info"
 
@@ -131,6 +134,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.threads = threads
         options.logs = try logs()
         options.seed = seed
+        options.tracing = tracing
         options.keptDecisions = keepDecisions
         options.plugins = PluginTypes.present
         options.allowsExperimentalPlugins = allowExperimentalPlugins

@@ -22,6 +22,8 @@ struct SimCommand: AsyncParsableCommand {
         @Option(help: SimulatorOption.faults.argumentHelp) var faults: String?
         @Option(help: SimulatorOption.seed.argumentHelp) var seed: String?
         @Option(help: SimulatorOption.timeScale.argumentHelp) var timeScale: String?
+        @Option(help: "Collector that gets a span of each generation, as vLLM makes it; without it nobody does.")
+        var otlpTracesEndpoint: String?
         @Option(help: "Log level: trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
         var values: [(SimulatorOption, [String])] {
@@ -77,7 +79,11 @@ struct SimCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await SimulatorCommand.run(try simulatorConfiguration(), logLevel: server.logLevel)
+        try await SimulatorCommand.run(
+            try simulatorConfiguration(),
+            otlpTracesEndpoint: server.otlpTracesEndpoint,
+            logLevel: server.logLevel
+        )
     }
 
     private func simulatorConfiguration() throws(SimulatorConfigurationError) -> SimulatorConfiguration {

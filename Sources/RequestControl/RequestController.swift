@@ -1,7 +1,7 @@
 package import GatewayCore
 import RequestFormats
 import Synchronization
-import Telemetry
+package import Telemetry
 
 /// What the requests of all front doors share: the present state, the clock, the metrics and the settings.
 ///
@@ -15,6 +15,8 @@ package final class RequestController: Sendable {
     package let decisions: DecisionLog?
     /// Told of every request that ended, in this order.
     let observers: [any RequestObserver]
+    /// Makes traces; `nil` when nobody does, and then the header goes on as it came.
+    let tracer: Tracer?
     let clock: any MonotonicClock
     private let present: Mutex<GatewayState>
     private let seeds: Atomic<UInt64>
@@ -25,11 +27,13 @@ package final class RequestController: Sendable {
         configuration: RequestControlConfiguration,
         metrics: GatewayMetrics,
         observers: [any RequestObserver] = [],
+        tracer: Tracer? = nil,
         clock: any MonotonicClock
     ) {
         self.configuration = configuration
         self.metrics = metrics
         self.observers = observers
+        self.tracer = tracer
         self.clock = clock
         decisions = configuration.keptDecisions > 0 ? DecisionLog(capacity: configuration.keptDecisions) : nil
         present = Mutex(state)

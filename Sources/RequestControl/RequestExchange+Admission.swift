@@ -9,6 +9,7 @@ extension RequestExchange {
     func admit() throws(Rejection) -> NextStep {
         guard let route, let context, let flow = route.pool.flowControl else { return .send(try nextAttempt()) }
         let wakeUp = wakeUp
+        if let trace { trace.queued(at: controller.now()) }
         let ticket = flow.submit(
             context.request,
             uncachedTokens: flow.readsUncachedTokens ? uncachedTokens(context, route) : context.request.inputTokens,

@@ -42,8 +42,8 @@ package final class RequestExchange {
     var status = 0
     /// The facts about the present attempt that say how long the endpoint took.
     var timing: ServiceTiming?
-    /// The request's own span in a distributed trace; `nil` while no traces are made.
-    var trace: TraceContext?
+    /// The request's place in a distributed trace; `nil` while no traces are made.
+    let trace: RequestTrace?
     private var isOver = false
 
     /// What an exchange asks of its edge while nothing else happens to the request.
@@ -64,18 +64,32 @@ package final class RequestExchange {
     }
 
     /// Starts a request that came in on the listeners of `routes`.
+    ///
+    /// - Parameters:
+    ///   - controller: what all requests share.
+    ///   - routes: the listeners.
+    ///   - request: the request, whole.
+    ///   - retrier: who sends it again that an endpoint failed to answer.
+    ///   - proxyTraceParent: the place in a trace that the proxy has told beside the request's own header. It counts
+    ///     where the header has none: a proxy that begins a trace writes it into the request only behind the gateway.
     package init(
         controller: RequestController,
         routes: RouteTableKey,
         request: IncomingRequest,
-        retrier: Retrier = .gateway
+        retrier: Retrier = .gateway,
+        proxyTraceParent: String? = nil
     ) {
         self.controller = controller
         self.routes = routes
         self.retrier = retrier
         state = controller.state
         incoming = request
-        random = controller.randomSource()
+        let random = controller.randomSource()
+        self.random = random
+        trace = controller.tracer.map {
+            RequestTrace(
+                $0, request: request, proxyTraceParent: proxyTraceParent, random: random, now: controller.now())
+        }
     }
 
     /// The present instant, by the gateway's clock.
@@ -210,7 +224,9 @@ package final class RequestExchange {
         let seconds = now.seconds(since: started)
         count(decision, model: context.request.targetModel, seconds: seconds)
         defer { attemptCount += 1 }
-        let reply = reply(with: decision, pluginHeaders: context.requestHeaders, route: route)
+        let traceHeader = trace?.ready(for: decision, at: now, isSentByGateway: retrier == .gateway)
+        let reply = reply(
+            with: decision, pluginHeaders: context.requestHeaders, traceHeader: traceHeader, route: route)
         destination = reply.destinations[0].authority
         self.decision = decision
         return reply
@@ -249,14 +265,11 @@ package final class RequestExchange {
             pool: route.pool, tried: tried, subset: incoming.endpointSubset, waited: admission?.waited
         )
         let decision: SchedulingDecision
-        if let decisions = controller.decisions {
-            decision = try step.decide(
-                &context,
-                attempt: attemptCount,
-                begunAt: started,
-                clock: controller.clock,
-                keep: decisions.record
-            )
+        if controller.decisions != nil || trace?.isRecording == true {
+            decision = try step.decide(&context, attempt: attemptCount, begunAt: started, clock: controller.clock) {
+                controller.decisions?.record($0)
+                trace?.decided($0)
+            }
         } else {
             decision = try step.decide(&context)
         }
@@ -292,6 +305,7 @@ package final class RequestExchange {
     private func reply(
         with decision: SchedulingDecision,
         pluginHeaders: HeaderMutation,
+        traceHeader: HeaderMutation?,
         route: RouteSelection
     ) -> RoutingReply {
         var responseHeaders = route.rule.responseHeaders
@@ -309,6 +323,7 @@ package final class RequestExchange {
             requestHeaders.append(HeaderMutation(set: [field]))
         }
         if !pluginHeaders.isEmpty { requestHeaders.append(pluginHeaders) }
+        if let traceHeader { requestHeaders.append(traceHeader) }
         return RoutingReply(
             pick: decision.primary,
             destinations: decision.destinations,
@@ -338,6 +353,7 @@ package final class RequestExchange {
             lease = consume failed
             return nil
         }
+        trace?.attemptFailed(attemptCount - 2, failure, at: controller.now())
         release(failed, outcome: failure.outcome, detail: failure.detail, usage: nil)
         controller.metrics.proxy.upstreamErrors.child(failure.label).increment()
         controller.metrics.proxy.retries.child(failure.label).increment()
@@ -347,6 +363,7 @@ package final class RequestExchange {
 
     private func closeAttempt(_ failure: AttemptFailure) {
         guard let failed = lease.take() else { return }
+        if let trace { trace.attemptFailed(attemptCount - 1, failure, at: controller.now()) }
         // A kept-alive connection that broke says that the server had closed it, not that the server is gone: the same
         // endpoint may be tried again, on a new connection. Edges use kept-alive connections for the first attempt
         // only.
@@ -385,9 +402,18 @@ package final class RequestExchange {
         let now = controller.now()
         var accounting = self.accounting.take()
         let usage = accounting?.ended(at: now, errorCode: errorCode)
-        if !controller.observers.isEmpty {
+        if !controller.observers.isEmpty || trace?.isRecording == true {
             let summary = summary(outcome, rejection: rejection, accounting: accounting, usage: usage, at: now)
             for observer in controller.observers { observer.requestEnded(summary) }
+            trace?.ended(
+                RequestSpans.Ending(
+                    summary: summary,
+                    api: identity?.api,
+                    method: incoming.method,
+                    path: String(incoming.path),
+                    admission: admission
+                )
+            )
         }
         if outcome == .completed, status < 400 { noteService(endedAt: now, usage: usage) }
         if let last = lease.take() { release(last, outcome: outcome ?? .abandoned, detail: "", usage: usage) }

@@ -147,6 +147,8 @@ extension SchedulingTrace {
         package let stage: Stage
         /// The plugin's name.
         package let name: String
+        /// The plugin's type.
+        package let type: String
         /// How long it took, with what the scheduler did around it.
         package let nanoseconds: Int64
         /// The positions of the candidates that a screener or filter left, ascending; `nil` for other stages.
@@ -176,17 +178,18 @@ extension SchedulingTrace {
     }
 
     /// What ran before the first profile: screeners, producers and admitters.
-    package var commonSteps: [Step] { read().common }
+    package var commonSteps: [Step] { steps().common }
 
     /// The profile runs, in the order in which they ran.
-    package var runs: [ProfileRun] { read().runs }
+    package var runs: [ProfileRun] { steps().runs }
 
     /// Whom `run` picked, best first.
     package func picked(in run: ProfileRun) -> [EndpointID] {
         run.picks.map { endpoints[run.scored[$0]].id }
     }
 
-    private func read() -> (common: [Step], runs: [ProfileRun]) {
+    /// ``commonSteps`` and ``runs`` at once, for whoever needs both.
+    package func steps() -> (common: [Step], runs: [ProfileRun]) {
         var common: [Step] = []
         var runs: [ProfileRun] = []
         var start = Array(endpoints.indices)
@@ -226,6 +229,7 @@ extension SchedulingTrace {
         return Step(
             stage: entry.stage,
             name: entry.name,
+            type: entry.type,
             nanoseconds: Int64(bitPattern: UInt64(words[3]) << 32 | UInt64(words[2])),
             left: narrows ? left : nil,
             rule: narrowing?.rule,

@@ -6,6 +6,7 @@ final class TraceOutline: Sendable {
     struct Entry: Sendable {
         let stage: SchedulingTrace.Step.Stage
         let name: String
+        let type: String
         var weight = 1.0
     }
 
@@ -26,21 +27,25 @@ final class TraceOutline: Sendable {
     let scorerCount: Int
 
     init(_ pipeline: PluginPipeline) {
-        var entries = pipeline.screeners.map { Entry(stage: .screener, name: $0.name) }
+        let types = Dictionary(pipeline.plugins.map { ($0.name, $0.type) }) { first, _ in first }
+        func entry(_ stage: SchedulingTrace.Step.Stage, _ name: String, weight: Double = 1) -> Entry {
+            Entry(stage: stage, name: name, type: types[name] ?? name, weight: weight)
+        }
+        var entries = pipeline.screeners.map { entry(.screener, $0.name) }
         producers = entries.count
-        entries += pipeline.producers.map { Entry(stage: .producer, name: $0.name) }
+        entries += pipeline.producers.map { entry(.producer, $0.name) }
         admitters = entries.count
-        entries += pipeline.admitters.map { Entry(stage: .admitter, name: $0.name) }
+        entries += pipeline.admitters.map { entry(.admitter, $0.name) }
         var firsts: [Int] = []
         for profile in pipeline.profiles {
             firsts.append(entries.count)
-            entries += profile.filters.map { Entry(stage: .filter, name: $0.name) }
-            entries += profile.scorers.map { Entry(stage: .scorer, name: $0.name, weight: $0.weight) }
-            entries.append(Entry(stage: .picker, name: profile.pickerName))
+            entries += profile.filters.map { entry(.filter, $0.name) }
+            entries += profile.scorers.map { entry(.scorer, $0.name, weight: $0.weight) }
+            entries.append(entry(.picker, profile.pickerName))
         }
         detector = entries.count
         if let plugin = pipeline.saturationDetector {
-            entries.append(Entry(stage: .screener, name: type(of: plugin).descriptor.type))
+            entries.append(entry(.screener, type(of: plugin).descriptor.type))
         }
         self.entries = entries
         profiles = pipeline.profiles.map(\.name)

@@ -50,16 +50,18 @@ class Services:
         self.started = []
         self._model_servers = None
 
-    def simulator(self, *arguments, **options):
+    def simulator(self, *arguments, environment=(), **options):
         service = Simulator(self.martlet, self.folder, *arguments, **options)
+        service.environment = dict(environment)
         self.started.append(service)
         return service.start()
 
     def simulators(self, count, *arguments, **options):
         return [self.simulator(*arguments, **options) for _ in range(count)]
 
-    def gateway(self, *arguments, ready=True, **options):
+    def gateway(self, *arguments, ready=True, environment=(), **options):
         service = Gateway(self.martlet, self.folder, *arguments, **options)
+        service.environment = dict(environment)
         self.started.append(service)
         return service.start(ready)
 
@@ -75,7 +77,8 @@ class Services:
         return self._model_servers.add(host, **options)
 
     def endpoint_picker(
-        self, servers, *arguments, plugins=(), profile=(), parsers=(), labels=None, ready=True, **options
+        self, servers, *arguments, plugins=(), profile=(), parsers=(), labels=None, ready=True, environment=(),
+        **options,
     ):
         """`martlet epp` over some servers, with the default plugins or those given; the list is at `endpoint_file`.
 
@@ -89,6 +92,7 @@ class Services:
             self.martlet, self.folder, "--pool-name", "pool", "--config-file", config, *arguments, **options
         )
         service.endpoint_file = endpoint_file
+        service.environment = dict(environment)
         self.started.append(service)
         return service.start(ready)
 

@@ -3,6 +3,7 @@ import DataLayer
 import GatewayCore
 import GatewayTesting
 import Scheduling
+import Telemetry
 import Testing
 
 @testable import RequestControl
@@ -12,7 +13,11 @@ import Testing
     /// A gateway whose endpoints `decode` and `first` have the profiles of these names.
     ///
     /// - Parameter lastsToEnd: whether a request's tokens count to its end, as an estimator says; `nil` for none.
-    private func gateway(lastsToEnd: Bool? = nil, decodeWorkers: Int = 1) throws -> GatewayFixture {
+    private func gateway(
+        lastsToEnd: Bool? = nil,
+        decodeWorkers: Int = 1,
+        tracer: Tracer? = nil
+    ) throws -> GatewayFixture {
         let registry = BuiltinCatalogue.registry()
         var making = PluginContext(clock: SystemMonotonicClock())
         func plugin<Role>(_ type: String, _ parameters: ConfigurationValue? = nil, as: Role.Type) throws -> Role {
@@ -43,7 +48,8 @@ import Testing
         }
         return try GatewayFixture(
             pools: [(name: "pool", endpoints: [.local("first", port: 1, labels: ["role": "first"])] + decode)],
-            scheduler: Scheduler(pipeline: pipeline)
+            scheduler: Scheduler(pipeline: pipeline),
+            tracer: tracer
         )
     }
 
@@ -57,6 +63,29 @@ import Testing
             controller: gateway.controller, routes: .standalone, request: .completion(), retrier: retrier)
         if case .reply(let reply) = exchange.begin() { Issue.record("refused with \(reply.status)") }
         return exchange
+    }
+
+    @Test func theSpansTellHowTheRequestWasDivided() throws {
+        let buffer = SpanBuffer(metrics: try TraceMetrics(registry: MetricRegistry()))
+        let sampler = Sampler(root: .always, followsParent: true)
+        let gateway = try gateway(tracer: Tracer(sampler: sampler, buffer: buffer, wallClock: { 0 }))
+        begin(gateway).finish(.completed)
+        let spans = buffer.takeBatch()
+        let orchestration = try #require(spans.first { $0.name == "gateway.request_orchestration" })
+        func attributes(_ name: String) throws -> [SpanAttribute] {
+            let found = spans.filter { $0.name == name }
+            #expect(found.count == 1 && found.first?.parentSpanID == orchestration.context.spanID, "\(name)")
+            return try #require(found.first).attributes
+        }
+        let picked = try attributes("pick_disagg_profile")
+        #expect(picked.contains(SpanAttribute("llm_d.epp.profile_handler.decision", "complete_prefill-decode")))
+        #expect(picked.contains(SpanAttribute("llm_d.epp.profile_handler.executed_profiles", 2)))
+        let prepared = try attributes("prepare_disaggregation")
+        #expect(prepared.contains(SpanAttribute("llm_d.epp.pd.disaggregation_used", .boolean(true))))
+        #expect(prepared.contains(SpanAttribute("llm_d.epp.pd.prefill_pod_address", "127.0.0.1")))
+        #expect(prepared.contains(SpanAttribute("llm_d.epp.pd.prefill_pod_port", "1")))
+        #expect(prepared.contains(SpanAttribute("llm_d.epp.encode.disaggregation_used", .boolean(false))))
+        #expect(spans.count { $0.name == "run_scheduler_profile" } == 2)
     }
 
     /// Of a request of two tokens, by an estimator of seven or none: what both count before and behind the first byte.

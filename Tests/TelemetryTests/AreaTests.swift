@@ -111,6 +111,7 @@ import Testing
         let cluster: ClusterMetrics
         let election: ElectionMetrics
         let logs: LogMetrics
+        let traces: TraceMetrics
         let process: ProcessMetrics
 
         init() throws {
@@ -125,6 +126,7 @@ import Testing
             cluster = try ClusterMetrics(registry: registry)
             election = try ElectionMetrics(registry: registry)
             logs = try LogMetrics(registry: registry) { $0.add(3, "process") }
+            traces = try TraceMetrics(registry: registry)
             process = try ProcessMetrics(registry: registry)
         }
 

@@ -32,6 +32,10 @@ import Testing
         )
     }
 
+    @Test func namesTypesAndLabelsOfTraces() {
+        #expect(MetricCatalogue.Tracing.all.map(Self.line) == ["martlet_trace_spans_total counter result"])
+    }
+
     @Test func namesTypesAndLabelsOfLogs() {
         #expect(MetricCatalogue.Logs.all.map(Self.line) == ["martlet_log_lines_dropped_total counter log"])
     }
@@ -64,7 +68,9 @@ import Testing
 
     /// Users' dashboards depend on every line of this list; a change here is a change to announce.
     @Test func namesTypesAndLabels() {
-        let elsewhere = Set(MetricCatalogue.FlowControl.all + MetricCatalogue.DataLayer.all + MetricCatalogue.Logs.all)
+        let elsewhere = Set(
+            MetricCatalogue.FlowControl.all + MetricCatalogue.DataLayer.all + MetricCatalogue.Logs.all
+                + MetricCatalogue.Tracing.all)
         let lines = MetricCatalogue.all.filter { !elsewhere.contains($0) }.map(Self.line)
         let request = "model_name,target_model_name,fairness_id,priority"
         #expect(

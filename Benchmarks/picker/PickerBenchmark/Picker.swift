@@ -15,8 +15,14 @@ final class Picker {
     private var serial = 0
     private var random = RandomSource(seed: 42)
 
-    /// Makes a pool of `endpoints` busy engines; prompts have `kilobytes`.
-    init(endpoints: Int, kilobytes: Int, keptDecisions: Int, observers: [any RequestObserver] = []) throws {
+    /// Makes a pool of `endpoints` busy engines; prompts have `kilobytes`. With a tracer, requests leave spans.
+    init(
+        endpoints: Int,
+        kilobytes: Int,
+        keptDecisions: Int,
+        observers: [any RequestObserver] = [],
+        tracer: Tracer? = nil
+    ) throws {
         let clock = SystemMonotonicClock()
         let pool = PoolID(name: "pool")
         let metrics = try GatewayMetrics(registry: MetricRegistry())
@@ -55,6 +61,7 @@ final class Picker {
             configuration: RequestControlConfiguration(seed: 1, keptDecisions: keptDecisions),
             metrics: metrics,
             observers: observers,
+            tracer: tracer,
             clock: clock
         )
         bytes = kilobytes * 1_000

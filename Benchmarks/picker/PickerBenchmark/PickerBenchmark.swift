@@ -14,7 +14,7 @@ import RequestControl
 /// candidates, hashing and matching the prompt, scores, the pick, the lease, and the metrics. Half of each prompt is
 /// one of eight shared beginnings; the rest is new. Prints a table; exits with 1 when a budget is missed. With a number
 /// of endpoints and of kilobytes behind it, it runs that case alone; with `allocations`, it counts those alone; with
-/// `requests`, it measures what the log of the last requests costs each of them.
+/// `requests`, it measures what the log of the last requests costs each of them; with `traces`, what traces cost.
 @main
 struct PickerBenchmark {
     /// A case of the table.
@@ -51,6 +51,7 @@ struct PickerBenchmark {
     private static func run() throws {
         if CommandLine.arguments.dropFirst() == ["allocations"] { return try checkAllocations() }
         if CommandLine.arguments.dropFirst() == ["requests"] { return try checkRequestLog() }
+        if CommandLine.arguments.dropFirst() == ["traces"] { return try TraceCost.print() }
         let rounds = 7
         var isWithinBudgets = true
         var medians: [[Double]] = []
@@ -145,7 +146,7 @@ struct PickerBenchmark {
 
     // MARK: - Text
 
-    private static func spread(_ values: [Double]) -> String {
+    static func spread(_ values: [Double]) -> String {
         let sorted = values.sorted()
         return "\(fixed(sorted[sorted.count / 2])) [\(fixed(sorted[0]))–\(fixed(sorted[sorted.count - 1]))]"
     }
@@ -154,7 +155,7 @@ struct PickerBenchmark {
         "\((value * 10).rounded() / 10)"
     }
 
-    private static func pad(_ text: String, _ width: Int) -> String {
+    static func pad(_ text: String, _ width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count)) + text
     }
 }

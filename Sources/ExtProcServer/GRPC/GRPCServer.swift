@@ -21,6 +21,8 @@ package struct GRPCServerConfiguration: Sendable {
     /// The most bytes of a message to a client; a longer one ends its call with RESOURCE_EXHAUSTED. Default `nil`: no
     /// bound but that of what is sent, which has 62,000 bytes of a body at most.
     package var maxSendMessageBytes: Int?
+    /// Whether calls know their place in a trace, ``GRPCStream/traceParent``. Default false.
+    package var keepsTraceParent = false
     /// The most connections at once. Default 65,536.
     package var maxConnections = 65_536
     /// The most calls at once on one connection. Envoy has one for each request. Default 65,536.

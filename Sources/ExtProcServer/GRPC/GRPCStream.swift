@@ -54,6 +54,9 @@ package final class GRPCStream {
     private var unsentBytes = 0
     private var untrackedBytes = 0
 
+    /// The call's place in a trace, as its client wrote it; `nil` where the configuration does not ask for it.
+    package var traceParent: String?
+
     init(_ number: Int, connection: any GRPCConnection, configuration: GRPCServerConfiguration) {
         self.number = number
         self.connection = connection

@@ -133,6 +133,7 @@ final class HTTP2Connection: ChannelInboundHandler, GRPCLoopConnection {
         guard headers.headers.first(name: "content-type")?.hasPrefix("application/grpc") ?? false else {
             return stream.end(GRPCStatus(.internal, "the content-type must be application/grpc"))
         }
+        if loop.configuration.keepsTraceParent { stream.traceParent = headers.headers.first(name: "traceparent") }
         loop.startCall(path, on: stream, isLast: headers.endStream)
     }
 

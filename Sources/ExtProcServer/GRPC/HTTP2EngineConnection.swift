@@ -161,6 +161,7 @@ final class HTTP2EngineConnection: ChannelInboundHandler, GRPCLoopConnection {
         }
         // Nearly all calls of a connection are of one method.
         if !engine.header.isPath(lastPath) { lastPath = engine.header.pathText }
+        if loop.configuration.keepsTraceParent { stream.traceParent = engine.header.value(of: "traceparent") }
         loop.startCall(lastPath, on: stream, isLast: isLast)
         if isLast { writers.append(stream) }
     }

@@ -7,14 +7,22 @@ struct EndpointPicking: ExchangeProcessor {
     private let controller: RequestController
     private let routes: RouteTableKey
     private let emitsEndpointScores: Bool
+    /// The place in a trace of the proxy's own call.
+    private let traceParent: String?
     private var exchange: RequestExchange?
     private var responseHeaders = HeaderMutation()
     private var hasResponseStarted = false
 
-    init(controller: RequestController, routes: RouteTableKey, emitsEndpointScores: Bool) {
+    init(
+        controller: RequestController,
+        routes: RouteTableKey,
+        emitsEndpointScores: Bool,
+        traceParent: String? = nil
+    ) {
         self.controller = controller
         self.routes = routes
         self.emitsEndpointScores = emitsEndpointScores
+        self.traceParent = traceParent
     }
 
     var limits: GatewayLimits { controller.configuration.limits }
@@ -29,7 +37,8 @@ struct EndpointPicking: ExchangeProcessor {
         _ request: IncomingRequest,
         wakeUp: @escaping @Sendable (RequestExchange.Wake) -> Void
     ) -> ExchangeDecision {
-        let exchange = RequestExchange(controller: controller, routes: routes, request: request, retrier: .proxy)
+        let exchange = RequestExchange(
+            controller: controller, routes: routes, request: request, retrier: .proxy, proxyTraceParent: traceParent)
         self.exchange = exchange
         return decision(exchange.begin(wakeUp: wakeUp))
     }

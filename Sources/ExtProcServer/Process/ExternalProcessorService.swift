@@ -47,7 +47,8 @@ package struct ExternalProcessorService: GRPCService {
         let picking = EndpointPicking(
             controller: controller,
             routes: routes,
-            emitsEndpointScores: configuration.emitsEndpointScores
+            emitsEndpointScores: configuration.emitsEndpointScores,
+            traceParent: stream.traceParent
         )
         return ExchangeCall(
             stream: stream,

@@ -96,6 +96,14 @@ public struct HeaderMap: Sendable {
         return nil
     }
 
+    /// The values of all fields called `lowercasedName`, which must be in lower case, in the order of arrival.
+    package func all(_ lowercasedName: StaticString) -> [String] {
+        let name = UnsafeRawBufferPointer(start: lowercasedName.utf8Start, count: lowercasedName.utf8CodeUnitCount)
+        return withFields { bytes, places in
+            places.filter { name.equalsIgnoringASCIICase(UnsafeRawBufferPointer(rebasing: bytes[$0.name])) }
+        }.map { text($0.value) }
+    }
+
     /// The value of the first field called `name`, ignoring case; `nil` when there is none.
     public func first(named name: String) -> String? {
         name.withBytes { name in

@@ -80,6 +80,12 @@ package struct HeaderBlock {
     /// Whether `content-type` begins with `application/grpc`.
     package var isGRPC: Bool { bytes.span.bytes.begins(contentTypePlace, with: "application/grpc") }
 
+    /// The value of the first field with this name, which must be in lower case; `nil` when there is none.
+    package func value(of name: StaticString) -> String? {
+        fields.first { $0.nameCount == name.utf8CodeUnitCount && bytes.span.bytes.begins($0.name, with: name) }
+            .map { text($0.value) }
+    }
+
     private func text(_ range: Range<Int>) -> String {
         String(decoding: bytes[range], as: UTF8.self)
     }

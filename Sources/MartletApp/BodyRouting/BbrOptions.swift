@@ -59,8 +59,15 @@ extension BbrOptions {
             ),
             tlsFlags(), logFlags(),
             FlagGroup(
-                title: "Other", flags: [dashboardFlag()] + clusterFlags() + [deprecatedMetricsFlag()] + foreignFlags()),
+                title: "Other",
+                flags: [dashboardFlag()] + clusterFlags() + [deprecatedMetricsFlag()] + foreignFlags() + [tracingFlag]
+            ),
         ]
+    )
+
+    private static let tracingFlag = Flag<BbrOptions>.withoutEffect(
+        "tracing", .boolean, default: "true", "Traces by OpenTelemetry.",
+        because: "the body-based router makes no spans; the header of a trace passes as it is"
     )
 
     /// Reads the words behind `martlet bbr`.

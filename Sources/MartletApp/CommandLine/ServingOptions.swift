@@ -231,13 +231,9 @@ extension ServesExtProc {
     static func foreignFlags() -> [Flag<Self>] {
         [
             .withoutEffect(
-                "tracing", .boolean, default: "true", "Traces by OpenTelemetry.",
-                because: "this release sends no traces"
-            ),
-            .withoutEffect(
                 "enable-pprof", .boolean, default: "true", "Profiles of a Go program.",
                 because: "there is no Go runtime to profile"
-            ),
+            )
         ]
     }
 

@@ -5,6 +5,7 @@ package import GatewayCore
 import Logging
 import NIOCore
 import NIOPosix
+import OpenTelemetryExport
 import RequestControl
 import ServiceLifecycle
 import Telemetry
@@ -69,7 +70,7 @@ extension EppApplication {
                 try options.connection(group: control, logger: logs.logger(.kubernetes))
             }
             let parts = try GatewayParts(
-                try Self.settings(options, logs: requests),
+                try Self.settings(options, logs: requests, logger: logger),
                 plan: plan,
                 isFilled: source.scope == nil,
                 scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1),
@@ -101,6 +102,8 @@ extension EppApplication {
             services += [HealthPort(server: ports.health), ports.admin]
             // The feed tells of the drain, and its streams end before the server that they belong to.
             if let feed { services.append(feed) }
+            // Behind ext_proc in the order of the shutdown: the spans of the last requests are still sent.
+            if let tracing = parts.tracing { services.append(tracing) }
             services.append(parts.supervisor)
             // Either a cluster says what the pool is, or files do.
             services.append(cluster?.pool ?? parts.watcher(of: fingerprint, plan: source.make))
@@ -124,7 +127,11 @@ extension EppApplication {
             self.services = services
         }
 
-        private static func settings(_ options: EppOptions, logs: TrafficLogs) throws(CommandError) -> GatewaySettings {
+        private static func settings(
+            _ options: EppOptions,
+            logs: TrafficLogs,
+            logger: Logger
+        ) throws(CommandError) -> GatewaySettings {
             var settings = options.settings
             settings.adminToken = try AdminToken(
                 path: options.adminTokenPath.isEmpty ? nil : options.adminTokenPath,
@@ -132,6 +139,7 @@ extension EppApplication {
             )
             settings.observers = logs.observers
             settings.onHealthChange = logs.onHealthChange
+            settings.tracing = options.tracing(logger: logger)
             if options.serving.hasDashboard { settings.dashboard = .init(mode: "epp") }
             settings.configurationPath = options.resourcesPath.isEmpty ? nil : options.resourcesPath
             return settings
@@ -149,6 +157,7 @@ extension EppApplication {
             processing.ignoresSubsetHints = options.ignoresSubsetHints
             if options.countsStreams { processing.streamMetrics = try StreamMetrics(registry: parts.registry) }
             var configuration = GRPCServerConfiguration()
+            configuration.keepsTraceParent = parts.tracing != nil
             configuration.maxReceiveMessageBytes = options.maxReceiveMessageBytes
             configuration.maxSendMessageBytes = options.maxSendMessageBytes
             let processor = ExternalProcessorService(
@@ -183,6 +192,18 @@ extension EppOptions {
         if modelServerMetrics.port > 0 { settings.scrape.metricsPort = modelServerMetrics.port }
         if modelServerMetrics.scheme == "https" { settings.scrape.isMetricsSecure = true }
         return settings
+    }
+
+    /// What the environment says of traces; `nil` when none are to be made. llm-d's picker makes them by default and
+    /// writes them to standard output: here somebody has to say where they go.
+    fileprivate func tracing(logger: Logger) -> TracingEnvironment? {
+        TracingEnvironment(
+            isWanted: tracing,
+            needsExporter: true,
+            serviceName: "llm-d-epp",
+            variables: ProcessInfo.processInfo.environment,
+            logger: logger
+        )
     }
 
     /// The way to the cluster.

@@ -147,6 +147,11 @@ extension EppOptions {
     private static let otherFlags = FlagGroup<EppOptions>(
         title: "Other",
         flags: clusterFlags() + foreignFlags() + [
+            .boolean(
+                "tracing", \.tracing,
+                "Whether traces are made by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT or OTEL_TRACES_EXPORTER "
+                    + "says where they go."
+            ),
             .integer(
                 "keep-decisions", \.keptDecisions, in: 0...1_000_000,
                 "How many of the last decisions martlet explain can tell of; 0 keeps none."

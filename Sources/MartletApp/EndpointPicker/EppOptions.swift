@@ -52,6 +52,8 @@ struct EppOptions: ServesExtProc {
     var pickerText = ""
     /// A file or folder of resources.
     var resourcesPath = ""
+    /// Whether traces are made where the environment says where they go.
+    var tracing = true
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
     var keptDecisions = 100
     /// The file with the token of those who may act by the metrics port; empty for the environment's, if there is one.

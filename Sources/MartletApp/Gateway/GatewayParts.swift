@@ -23,6 +23,8 @@ struct GatewayParts: Sendable {
     let discoveryFiles: [String: ConfigurationWatcher.Fingerprint]
     /// The last requests; `nil` when nobody can look at them.
     let requests: RequestLog?
+    /// Exports traces; `nil` when none are made.
+    let tracing: TracingService?
     private let settings: GatewaySettings
     private let logger: Logger
 
@@ -46,6 +48,8 @@ struct GatewayParts: Sendable {
         applicationMetrics = try ApplicationMetrics(registry: registry, commit: "", buildRef: BuildInformation.version)
         let metrics = try GatewayMetrics(registry: registry)
         _ = try ProcessMetrics(registry: registry)
+        let registry = registry
+        tracing = try settings.tracing.map { try TracingService($0, registry: registry, logger: logger) }
         var client = EngineHTTPClientConfiguration()
         client.verifiesCertificates = settings.verifiesEndpointCertificates
         let http = try EngineHTTPClient(group: scraping, configuration: client)
@@ -74,6 +78,7 @@ struct GatewayParts: Sendable {
             ),
             metrics: metrics,
             observers: settings.observers + (requests.map { [$0] } ?? []),
+            tracer: tracing?.tracer,
             clock: clock
         )
         if isFilled { readiness.poolsAreFilled() }

@@ -1,6 +1,7 @@
 import BuiltinPlugins
 import DataLayer
 import GatewayCore
+import OpenTelemetryExport
 import RequestControl
 
 /// What a front door tells the parts that all front doors share.
@@ -39,4 +40,6 @@ struct GatewaySettings: Sendable {
     var configurationPath: String?
     /// The secret of those who may act by the admin address; `nil` when nobody may.
     var adminToken: AdminToken?
+    /// What the environment says of traces; `nil` when none are made.
+    var tracing: TracingEnvironment?
 }

@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import OpenTelemetryExport
 import RequestControl
 import ReverseProxy
 import ServiceLifecycle
@@ -55,7 +56,7 @@ extension ServeApplication {
             let plan = try Self.plan(options, simulated: simulated?.endpoints ?? [])
             let urls = ListenerURLs()
             let parts = try GatewayParts(
-                try Self.settings(options, logs: traffic, urls: urls), plan: plan,
+                try Self.settings(options, logs: traffic, urls: urls, logger: logger), plan: plan,
                 scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
             let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
@@ -73,6 +74,8 @@ extension ServeApplication {
             var services: [any Service] = [await LogSignals(logs), parts.service(of: traffic), admin]
             // The feed tells of the drain, and its streams end before the server that they belong to.
             if let feed { services.append(feed) }
+            // Behind the proxy in the order of the shutdown: the spans of the last requests are still sent.
+            if let tracing = parts.tracing { services.append(tracing) }
             if let simulated { services.append(simulated) }
             services.append(parts.supervisor)
             if let path = options.configurationPath, let fingerprint {
@@ -110,13 +113,21 @@ extension ServeApplication {
         private static func settings(
             _ options: ServeOptions,
             logs: TrafficLogs,
-            urls: ListenerURLs
+            urls: ListenerURLs,
+            logger: Logger
         ) throws(CommandError) -> GatewaySettings {
             var settings = options.settings
             settings.adminToken = try AdminToken(
                 path: options.adminTokenPath, environment: ProcessInfo.processInfo.environment)
             settings.observers = logs.observers
             settings.onHealthChange = logs.onHealthChange
+            settings.tracing = TracingEnvironment(
+                isWanted: options.tracing,
+                needsExporter: false,
+                serviceName: "martlet",
+                variables: ProcessInfo.processInfo.environment,
+                logger: logger
+            )
             if options.hasDashboard {
                 settings.dashboard = .init(mode: "serve", listeners: { urls.present }, hasPlayground: true)
             }

@@ -36,6 +36,8 @@ package struct ServeOptions: Sendable {
     package var logs = LogOptions()
     /// The seed of random choices; `nil` for one that differs with each start.
     package var seed: UInt64?
+    /// Whether traces are made; where they go, the environment says.
+    package var tracing = false
     /// How many of the last decisions are kept for `martlet explain`; 0 for none.
     package var keptDecisions = 100
     /// The plugin types that configurations may name.

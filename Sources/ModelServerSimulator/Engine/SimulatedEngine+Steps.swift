@@ -253,6 +253,7 @@ extension SimulatedEngine {
         totals.promptLength.observe(Double(sequence.promptTokens))
         totals.outputLength.observe(Double(sequence.outputTokens))
         let kind = EngineEvent.Kind.finished(sequence.usage, sequence.finishReason)
-        events.append(EngineEvent(id: sequence.id, time: time, kind: kind))
+        events.append(
+            EngineEvent(id: sequence.id, time: time, kind: kind, scheduledAt: sequence.firstScheduledAt))
     }
 }

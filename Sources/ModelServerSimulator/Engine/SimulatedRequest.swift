@@ -113,6 +113,8 @@ package struct EngineEvent: Sendable, Hashable {
     package let time: SimulatedTime
     /// What happened.
     package let kind: Kind
+    /// When the engine first computed something for the request; present with its end only.
+    package var scheduledAt: SimulatedTime?
 
     /// What happened.
     package enum Kind: Sendable, Hashable {

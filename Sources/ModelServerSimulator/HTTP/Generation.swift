@@ -18,6 +18,7 @@ final class Generation: EngineObserver {
     private var hasOpened = false
     private var eventsWritten = 0
     private var breaksOff: Bool?
+    private var span: GenerationSpan?
 
     init(
         exchange: HTTPExchange,
@@ -26,7 +27,8 @@ final class Generation: EngineObserver {
         format: any AnswerFormat,
         isStreamed: Bool,
         choiceCount: Int,
-        choicesPerPrompt: Int
+        choicesPerPrompt: Int,
+        span: GenerationSpan? = nil
     ) {
         self.exchange = exchange
         self.driver = driver
@@ -35,6 +37,7 @@ final class Generation: EngineObserver {
         self.isStreamed = isStreamed
         self.choices = Array(repeating: AnswerChoice(), count: choiceCount)
         self.choicesPerPrompt = choicesPerPrompt
+        self.span = span
     }
 
     /// Submits one request per choice. When one is rejected none remains.
@@ -60,6 +63,7 @@ final class Generation: EngineObserver {
         guard let choice = choiceByID[event.id], breaksOff == nil else {
             return
         }
+        span?.note(event)
         switch event.kind {
         case .token(let token, _, let finishReason):
             if isStreamed {
@@ -76,6 +80,7 @@ final class Generation: EngineObserver {
                 usage.cachedTokens += used.cachedTokens
             }
             choiceByID[event.id] = nil
+            if choiceByID.isEmpty { span?.finish(usage, at: event.time) }
             if choiceByID.isEmpty, isStreamed {
                 format.writeClosing(usage, into: &pending)
             }

@@ -2,6 +2,7 @@ package import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+package import Telemetry
 
 /// A simulated model server with its sockets.
 ///
@@ -25,11 +26,16 @@ package final class SimulatorServer: Sendable {
     }
 
     private let state = Mutex(State.idle)
+    private let tracer: Tracer?
 
-    /// A server that does not listen yet.
+    /// A server that does not listen yet. With a tracer, each generation is a span.
     /// - Throws: ``SimulatorConfigurationError`` when the configuration cannot be.
-    package init(configuration: SimulatorConfiguration) throws(SimulatorConfigurationError) {
+    package init(
+        configuration: SimulatorConfiguration,
+        tracer: Tracer? = nil
+    ) throws(SimulatorConfigurationError) {
         try configuration.validate()
+        self.tracer = tracer
         self.configuration = configuration
     }
 
@@ -50,9 +56,10 @@ package final class SimulatorServer: Sendable {
             state = .starting
         }
         let loop = group.next()
-        let configuration = configuration
+        let (configuration, tracer) = (configuration, tracer)
         let service = try await loop.submit {
-            NIOLoopBound(try SimulatorService(configuration: configuration, loop: loop), eventLoop: loop)
+            let service = try SimulatorService(configuration: configuration, tracer: tracer, loop: loop)
+            return NIOLoopBound(service, eventLoop: loop)
         }.get()
         var listeners: [any Channel] = []
         do {

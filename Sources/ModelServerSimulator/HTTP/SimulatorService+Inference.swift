@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Telemetry
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -200,13 +201,38 @@ extension SimulatorService {
         envelope.choiceCount = requests.count
         let generation = Generation(
             exchange: exchange, driver: driver, faults: faults, format: format(envelope), isStreamed: isStreamed,
-            choiceCount: requests.count, choicesPerPrompt: choicesPerPrompt
+            choiceCount: requests.count, choicesPerPrompt: choicesPerPrompt,
+            span: span(exchange, envelope, output: output, choices: choicesPerPrompt)
         )
         do {
             try generation.start(requests)
         } catch {
             throw APIError(error)
         }
+    }
+
+    /// The span of a request, where its trace is recorded.
+    private func span(
+        _ exchange: HTTPExchange,
+        _ envelope: AnswerEnvelope,
+        output: SimulatedRequest.Output,
+        choices: Int
+    ) -> GenerationSpan? {
+        guard let tracer else {
+            return nil
+        }
+        var attributes = [
+            SpanAttribute("gen_ai.response.model", envelope.model), SpanAttribute("gen_ai.request.id", envelope.id),
+            SpanAttribute("gen_ai.request.n", choices),
+        ]
+        switch output {
+        case .exactly(let limit), .natural(limit: .some(let limit)):
+            attributes.append(SpanAttribute("gen_ai.request.max_tokens", limit))
+        case .natural(limit: nil), .unbounded, .none:
+            break
+        }
+        return GenerationSpan(
+            tracer, exchange.head.headers, attributes, arrival: driver.now, random: &traceIDs)
     }
 
     private func envelope(

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Telemetry
 
 /// What stands behind the connections of a simulated server: the routes, the known adapters, the faults, and the
 /// engine.
@@ -8,12 +9,16 @@ import NIOHTTP1
 final class SimulatorService {
     let configuration: SimulatorConfiguration
     let driver: EngineDriver
+    /// Makes a span of each generation; `nil` when nobody collects them.
+    let tracer: Tracer?
     let clock = WallClock()
     var connections: [ObjectIdentifier: SimulatorConnection] = [:]
 
     private(set) var faults: FaultPlan
     var adapters: [String]
     var random: SeededRandom
+    /// Where the ids of spans come from: texts are the same with traces and without.
+    var traceIDs = SeededRandom(seed: .random(in: .min ... .max))
     var adapterSeries = AdapterSeries()
     private(set) var responsesByStatus: [UInt: Int] = [:]
 
@@ -25,8 +30,13 @@ final class SimulatorService {
     private(set) var isDraining = false
 
     /// - Throws: ``EngineParametersError`` when the engine cannot be built.
-    init(configuration: SimulatorConfiguration, loop: any EventLoop) throws(EngineParametersError) {
+    init(
+        configuration: SimulatorConfiguration,
+        tracer: Tracer? = nil,
+        loop: any EventLoop
+    ) throws(EngineParametersError) {
         self.configuration = configuration
+        self.tracer = tracer
         self.loop = loop
         self.faults = FaultPlan()
         self.adapters = configuration.loraAdapters

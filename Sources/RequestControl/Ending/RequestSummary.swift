@@ -116,7 +116,7 @@ extension RequestExchange {
         return RequestSummary(
             requestID: identity?.id ?? incoming.headers.first(HeaderNames.requestID) ?? "",
             method: incoming.method,
-            trace: trace,
+            trace: trace?.context,
             target: incoming.target,
             pool: route?.pool.id,
             model: request?.model ?? identity?.model ?? "",

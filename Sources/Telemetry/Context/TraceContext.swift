@@ -1,7 +1,10 @@
 /// The position of a request in a distributed trace, as the `traceparent` header carries it (W3C Trace Context).
 package struct TraceContext: Sendable, Hashable {
     /// The header's name, in lower case.
-    package static let headerName = "traceparent"
+    package static let headerName: StaticString = "traceparent"
+    /// The name, in lower case, of the header with what the systems on the way add to a trace. It goes with
+    /// ``headerName``: without a valid one of that it has no meaning.
+    package static let stateHeaderName: StaticString = "tracestate"
 
     /// The upper and lower half of the 128-bit trace id; not both zero.
     package let traceIDHigh: UInt64
@@ -70,10 +73,19 @@ package struct TraceContext: Sendable, Hashable {
         )
     }
 
+    /// The same span, recorded or not.
+    package func sampled(_ isSampled: Bool) -> TraceContext {
+        TraceContext(
+            traceIDHigh: traceIDHigh, traceIDLow: traceIDLow, spanID: spanID, isSampled: isSampled, isRandom: isRandom
+        )
+    }
+
+    /// The flags as one number, as the header has them.
+    package var flags: UInt8 { (isSampled ? Self.sampledFlag : 0) | (isRandom ? Self.randomFlag : 0) }
+
     /// The value of the header, always as version 00.
     package var headerValue: String {
-        let flags = (isSampled ? Self.sampledFlag : 0) | (isRandom ? Self.randomFlag : 0)
-        return String(unsafeUninitializedCapacity: Self.headerLength) { buffer in
+        String(unsafeUninitializedCapacity: Self.headerLength) { buffer in
             var writer = HexadecimalWriter(buffer: buffer)
             writer.append(0, digits: 2)
             writer.dash()
@@ -83,6 +95,18 @@ package struct TraceContext: Sendable, Hashable {
             writer.append(spanID, digits: 16)
             writer.dash()
             writer.append(UInt64(flags), digits: 2)
+            return writer.count
+        }
+    }
+
+    /// The span id as 16 hexadecimal digits.
+    package var spanIDText: String { Self.text(ofSpan: spanID) }
+
+    /// A span id as 16 hexadecimal digits.
+    package static func text(ofSpan id: UInt64) -> String {
+        String(unsafeUninitializedCapacity: 16) { buffer in
+            var writer = HexadecimalWriter(buffer: buffer)
+            writer.append(id, digits: 16)
             return writer.count
         }
     }

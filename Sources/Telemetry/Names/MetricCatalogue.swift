@@ -24,6 +24,7 @@ package enum MetricCatalogue {
         Area(title: "Body-based routing", definitions: BodyRouting.all),
         Area(title: "Cluster", definitions: Cluster.all),
         Area(title: "Logs", definitions: Logs.all),
+        Area(title: "Traces", definitions: Tracing.all),
         Area(title: "Process", definitions: Process.all),
     ]
 

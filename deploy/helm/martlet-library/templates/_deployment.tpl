@@ -141,6 +141,16 @@ containers:
     valueFrom:
       fieldRef:
         fieldPath: metadata.name
+  {{- with .Values.router.tracing }}
+  {{- if .enabled }}
+  - name: OTEL_EXPORTER_OTLP_ENDPOINT
+    value: {{ .otelExporterEndpoint | quote }}
+  - name: OTEL_TRACES_SAMPLER
+    value: {{ .sampling.sampler | quote }}
+  - name: OTEL_TRACES_SAMPLER_ARG
+    value: {{ .sampling.samplerArg | quote }}
+  {{- end }}
+  {{- end }}
   {{- with $epp.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
