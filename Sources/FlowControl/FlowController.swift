@@ -94,6 +94,14 @@ package final class FlowController: Sendable {
     /// The bands, flows and counts now.
     package func statistics() -> FlowStatistics { state.withLock { FlowStatistics($0.engine) } }
 
+    /// What the fairness policies of the bands remember of programs; `nil` when none of them knows any. A program has
+    /// an element for each band in which it is known.
+    package func programs() -> [ProgramFigures]? {
+        let now = clock.now
+        let known = state.withLock { state in state.engine.bands.compactMap { $0?.programs(at: now) } }
+        return known.isEmpty ? nil : known.flatMap(\.self)
+    }
+
     /// The priorities of the pool's objectives, which have bands of their own.
     package func setPriorities(_ priorities: Set<Int>) {
         state.withLock { $0.engine.setPriorities(priorities) }

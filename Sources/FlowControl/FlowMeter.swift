@@ -102,6 +102,13 @@ final class FlowInstruments: Sendable {
     private let metrics: FlowControlMetrics
     private let pool: String
     private let labels: [String]
+    /// The times of joining by outcome. When another pool forgets a flow of the same name, they are looked up anew.
+    private struct Joined {
+        var generation = 0
+        var byOutcome: [String: Histogram] = [:]
+    }
+
+    private let joined = Mutex(Joined())
     /// Those of requests that go on, once there was one: most do.
     private let dispatched = Mutex<Decided?>(nil)
 
@@ -127,7 +134,16 @@ final class FlowInstruments: Sendable {
 
     /// A request joined the queue, which took so long; its outcome by then.
     func joined(_ outcome: String, seconds: Double) {
-        metrics.enqueueDuration.child(labels[0], labels[1], outcome).observe(seconds)
+        let family = metrics.enqueueDuration
+        let histogram = joined.withLock { joined in
+            let generation = family.generation
+            if joined.generation != generation { joined = Joined(generation: generation) }
+            if let known = joined.byOutcome[outcome] { return known }
+            let made = family.child(labels[0], labels[1], outcome)
+            joined.byOutcome[outcome] = made
+            return made
+        }
+        histogram.observe(seconds)
     }
 
     /// A decision about a request was made.

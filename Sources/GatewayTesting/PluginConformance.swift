@@ -290,12 +290,32 @@ public struct PluginConformance: Sendable {
         return []
     }
 
+    private func check(
+        _ producer: any PrefixCacheProducer,
+        _ context: SchedulingContext,
+        on endpoint: EndpointSnapshot
+    ) -> [String] {
+        _ = producer.holdsPrefix(of: context, on: endpoint)
+        var found: [String] = []
+        let total = producer.lookedUpTokens(of: context)
+        if total < 0 { found.append("looked up \(total) tokens") }
+        if total > 0, !(0...total).contains(producer.cachedTokens(of: context, on: endpoint)) {
+            found.append("more tokens are held than were looked up")
+        }
+        if let blocks = producer.rememberedBlocks, blocks < 0 { found.append("remembers \(blocks) blocks") }
+        return found
+    }
+
     private func notify(_ plugin: any Plugin, _ candidates: Candidates, _ fresh: SchedulingContext) -> [String] {
         var found: [String] = []
         var context = fresh
         let endpoint = candidates[candidates.count - 1]
         if let producer = plugin as? any DataProducer { producer.produce(for: candidates, context: &context) }
-        if let producer = plugin as? any PrefixCacheProducer { _ = producer.holdsPrefix(of: context, on: endpoint) }
+        if let producer = plugin as? any PrefixCacheProducer { found += check(producer, context, on: endpoint) }
+        if let producer = plugin as? any MediaCacheProducer {
+            let lookUps = producer.lookUps(of: context, on: endpoint)
+            if lookUps.contains(where: \.modality.isEmpty) { found.append("the modality of a medium is empty") }
+        }
         if let preRequest = plugin as? any PreRequest {
             let results = profiles.map { ProfileResult(profile: $0, endpoints: [endpoint]) }
             for helpers in [[], Array(results.dropFirst())] {

@@ -76,6 +76,14 @@ private struct Fixture {
         #expect(fixture.metric("bbr_success_total") == 3)
     }
 
+    @Test func requestsThatNameTheirModelInTheHeaderAreCounted() throws {
+        let fixture = try Fixture()
+        for headers in [[("X-Gateway-Model-Name", "m")], [("x-gateway-model-name", "")], [("other", "m")], []] {
+            fixture.router.noteArrival(with: HeaderMap(headers.map { HeaderMap.Field(name: $0, value: $1) }))
+        }
+        #expect(fixture.metric("bbr_model_already_present_in_header_total") == 2)
+    }
+
     @Test func badJSONIsRefused() throws {
         let fixture = try Fixture()
         let message = "- the request body is not valid JSON: the body ends where ',' or '}' is expected (byte 12)"

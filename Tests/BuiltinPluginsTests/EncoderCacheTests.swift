@@ -57,6 +57,20 @@ private struct EncoderPool {
         #expect(try pool.scores("d") == [0, 0, 0])
     }
 
+    @Test func lookUpsTellWhatAnEndpointHolds() throws {
+        let pool = try EncoderPool()
+        try pool.send(["a"], to: 0)
+        let context = try pool.context(["a", "b", "a"])
+        let (held, missing) = (
+            MediaLookUp(modality: "image", isHeld: true), MediaLookUp(modality: "image", isHeld: false)
+        )
+        #expect(pool.producer.lookUps(of: context, on: pool.endpoints[0]) == [held, missing])
+        #expect(pool.producer.lookUps(of: context, on: pool.endpoints[1]) == [missing, missing])
+        #expect(pool.producer.lookUps(of: try pool.context([]), on: pool.endpoints[0]) == [])
+        pool.producer.endpointDidLeave(pool.endpoints[0])
+        #expect(pool.producer.lookUps(of: context, on: pool.endpoints[0]) == [missing, missing])
+    }
+
     @Test func aRequestWithoutMediaHasNoScore() throws {
         let pool = try EncoderPool()
         try pool.send(["a"], to: 0)

@@ -103,6 +103,21 @@ private func blocks(_ count: Int, _ text: Character = "a") -> String {
         }
     }
 
+    @Test func metricsAreToldWhatWasLookedUpAndHowMuchIsRemembered() throws {
+        var pool = try PrefixPool()
+        #expect(pool.producer.rememberedBlocks == 0)
+        try pool.send(.sample(prompt: blocks(4)), to: 0)
+        try pool.send(.sample(prompt: blocks(2)), to: 1)
+        #expect(pool.producer.rememberedBlocks == 6)
+        let (_, context) = try pool.decide(.sample(prompt: blocks(8)))
+        #expect(pool.producer.lookedUpTokens(of: context) == 512)
+        #expect(pool.producer.cachedTokens(of: context, on: pool.endpoints[0]) == 256)
+        let (_, empty) = try pool.decide(.sample(prompt: ""))
+        #expect(pool.producer.lookedUpTokens(of: empty) == 0)
+        pool.producer.endpointDidLeave(pool.endpoints[0])
+        #expect(pool.producer.rememberedBlocks == 2)
+    }
+
     @Test func theScoreIsTheShareOfTheLongestRun() throws {
         var pool = try PrefixPool()
         try pool.send(.sample(prompt: blocks(4)), to: 0)

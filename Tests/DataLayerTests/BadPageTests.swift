@@ -186,7 +186,12 @@ import Testing
                 #"martlet_scrape_faults_total{field="queued_requests",reason="not_a_number"} 3"#,
             ]
         )
+        let errors = rig.metrics.extractErrors.child("metrics-data-source", "core-metrics-extractor")
+        #expect(errors.value == 3, "an answer counts once, however much is wrong in it")
+        scrape(rig) { _ throws(OutboundFailure) in throw .timedOut }
+        #expect(errors.value == 3, "of an answer that did not come nothing was extracted")
         scrape(rig) { Self.goodAnswer($0) }
+        #expect(errors.value == 3)
         #expect(rig.faults(0).isEmpty, "the next good page clears what is told")
         #expect(rig.store.current.endpoints[0].metrics == Self.metrics)
     }

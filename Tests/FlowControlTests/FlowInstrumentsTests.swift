@@ -48,15 +48,21 @@ struct FlowInstrumentsTests {
 
     @Test("joining the queue is timed by flow and outcome")
     func joining() throws {
-        let meter = FlowMeter(metrics: try FlowControlMetrics(registry: registry), pool: PoolID(name: "pool"))
+        let metrics = try FlowControlMetrics(registry: registry)
+        let meter = FlowMeter(metrics: metrics, pool: PoolID(name: "pool"))
         let request = InferenceRequest(id: "1", model: "llama", priority: 3, fairnessID: "a")
         meter.instruments(of: request, isFolded: false).joined("NotYetFinalized", seconds: 0.0003)
         let labels = #"{fairness_id="a",priority="3",outcome="NotYetFinalized""#
         let name = "llm_d_epp_flow_control_request_enqueue_duration_seconds"
         #expect(page().contains("\(name)_bucket\(labels),le=\"0.0002\"} 0\n"))
         #expect(page().contains("\(name)_bucket\(labels),le=\"0.0005\"} 1\n"))
-        meter.forget([FlowEngine.ForgottenFlow(fairnessID: "a", priority: 3)])
+        // Another pool forgets a flow of the same name; this one's request still counts where it can be seen.
+        let instruments = meter.instruments(of: request, isFolded: false)
+        let other = FlowMeter(metrics: metrics, pool: PoolID(name: "other"))
+        other.forget([FlowEngine.ForgottenFlow(fairnessID: "a", priority: 3)])
         #expect(!page().contains(name))
+        instruments.joined("NotYetFinalized", seconds: 0.0003)
+        #expect(page().contains("\(name)_count\(labels)} 1\n"))
     }
 
     @Test("names without end are not kept without end")

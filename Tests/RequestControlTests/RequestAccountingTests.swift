@@ -66,6 +66,14 @@ import Testing
         #expect(lines(gateway).filter { $0.hasPrefix("llm_d_epp_request_running{") }.allSatisfy { $0.hasSuffix(" 0") })
     }
 
+    @Test(
+        arguments: [
+            ([], 1), ([0, 0], 1), ([3, 3, 3], 1), ([6, 0, 0], 1.0 / 3), ([1, 2], 0.9),
+        ] as [([Double], Double)])
+    func theFairnessIndexIsJains(_ waits: [Double], _ index: Double) {
+        #expect(abs(PluginGauges.fairnessIndex(waits) - index) < 1e-12)
+    }
+
     @Test func aRequestIsCountedOnceHoweverOftenItIsTried() throws {
         let gateway = try GatewayFixture(ports: [1, 2])
         let exchange = exchange(gateway)

@@ -27,6 +27,9 @@ import Testing
                 "llm_d_epp_flow_control_revocations_issued_total counter priority,inference_pool",
                 "llm_d_epp_flow_control_revocations_total counter outcome,inference_pool",
                 "llm_d_epp_flow_control_revocation_confirmation_seconds histogram inference_pool",
+                "llm_d_epp_program_aware_jains_fairness_index gauge ",
+                "llm_d_epp_program_aware_avg_wait_time_milliseconds gauge program_id",
+                "llm_d_epp_program_aware_attained_service_tokens gauge program_id",
                 "martlet_flow_control_folded_requests_total counter priority,inference_pool",
             ]
         )

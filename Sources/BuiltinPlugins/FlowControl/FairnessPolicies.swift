@@ -141,6 +141,16 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
             var service = 0.0
             /// When ``service`` was as large as it says.
             var at: MonotonicInstant
+            /// When it sent something or a request of it ended.
+            var seenAt: MonotonicInstant
+            /// How long its requests waited that were let go, and how many they are.
+            var waited = Duration.zero
+            var dispatched = 0
+
+            init(at now: MonotonicInstant) {
+                at = now
+                seenAt = now
+            }
 
             /// The work that counts at `now`, of which half is forgotten in each `halfLife`.
             func service(at now: MonotonicInstant, halfLife: Duration?) -> Double {
@@ -156,6 +166,8 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
         /// By flow.
         private var names: [Int: String] = [:]
         private var nextSweep: MonotonicInstant?
+        /// The flow that was chosen last, and since when its first request waits.
+        private var chosen: WaitingFlow?
 
         init(settings: Parameters) {
             self.settings = settings
@@ -190,7 +202,30 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
                     bestScore = score
                 }
             }
+            chosen = waiting[best]
             return best
+        }
+
+        mutating func dispatched(flow: Int, uncachedTokens: Int, now: MonotonicInstant) -> Double {
+            guard let chosen, chosen.flow == flow, let name = names[flow] else { return 0 }
+            self.chosen = nil
+            var program = programs[name] ?? Program(at: now)
+            program.seenAt = now
+            program.waited += max(.zero, now.since(chosen.enqueuedAt))
+            program.dispatched += 1
+            programs[name] = program
+            return 0
+        }
+
+        func programs(now: MonotonicInstant) -> [ProgramFigures]? {
+            programs.map { name, program in
+                ProgramFigures(
+                    id: name,
+                    attainedService: program.service(at: now, halfLife: settings.halfLife),
+                    waited: program.waited,
+                    dispatched: program.dispatched
+                )
+            }
         }
 
         mutating func ended(flow: Int, charged: Double, usage: TokenUsage?, now: MonotonicInstant) {
@@ -201,6 +236,7 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
             program.service =
                 present + ServiceCost.count(usage.promptTokens) + 2 * ServiceCost.count(usage.completionTokens)
             program.at = now
+            program.seenAt = now
             programs[name] = program
         }
 
@@ -208,7 +244,7 @@ struct ProgramAwareFairnessPolicy: FairnessPolicy {
         private mutating func sweep(at now: MonotonicInstant) {
             guard let lifetime = settings.evictionTTL, now >= nextSweep ?? now else { return }
             nextSweep = now.advanced(by: settings.evictionSweep)
-            programs = programs.filter { now.since($0.value.at) < lifetime }
+            programs = programs.filter { now.since($0.value.seenAt) < lifetime }
         }
     }
 }

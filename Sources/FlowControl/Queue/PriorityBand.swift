@@ -150,6 +150,9 @@ struct PriorityBand {
         return fairness.dispatched(flow: flow, uncachedTokens: uncachedTokens, now: now)
     }
 
+    /// What its fairness policy remembers of programs; `nil` when it knows none.
+    func programs(at now: MonotonicInstant) -> [ProgramFigures]? { fairness.programs(now: now) }
+
     /// A request of `flow` that was let go ended.
     mutating func ended(_ flow: Int, charged: Double, usage: TokenUsage?, at now: MonotonicInstant) {
         modify(flow) { flow in

@@ -195,9 +195,36 @@ public protocol FairnessState: Sendable {
     ///     not say.
     ///   - now: the present.
     mutating func ended(flow: Int, charged: Double, usage: TokenUsage?, now: MonotonicInstant)
+
+    /// What is remembered of each program, for metrics; `nil`, the default, when the policy knows no programs. Asked
+    /// for whenever somebody reads the metrics.
+    func programs(now: MonotonicInstant) -> [ProgramFigures]?
+}
+
+/// What a fairness policy knows of one program.
+public struct ProgramFigures: Hashable, Sendable {
+    /// The program.
+    public let id: String
+    /// The tokens of work that count for it now, 0 or more.
+    public let attainedService: Double
+    /// How long those of its requests that were let go had waited, all together.
+    public let waited: Duration
+    /// How many requests those are.
+    public let dispatched: Int
+
+    /// Makes figures; see the properties.
+    public init(id: String, attainedService: Double, waited: Duration, dispatched: Int) {
+        self.id = id
+        self.attainedService = attainedService
+        self.waited = waited
+        self.dispatched = dispatched
+    }
 }
 
 extension FairnessState {
+    /// It knows no programs.
+    public func programs(now: MonotonicInstant) -> [ProgramFigures]? { nil }
+
     /// Does nothing.
     public mutating func becameBacklogged(flow: Int, among waiting: [WaitingFlow], now: MonotonicInstant) {}
 

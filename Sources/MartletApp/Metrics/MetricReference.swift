@@ -133,7 +133,6 @@ package struct MetricReference: Sendable {
             ["flow_control_reclaim_target", "flow_control_pending_reclaim"],
             "evictions follow another rule ([compatibility](compatibility.md)), which has neither figure"
         ),
-        (["program_aware_…"], "the fairness policy keeps no figures for them"),
     ]
 
     private static var absent: String {

@@ -38,6 +38,12 @@ package struct FlowControlMetrics: Sendable {
     package let revocations: CounterFamily
     /// Seconds until they ended by inference_pool.
     package let revocationConfirmation: HistogramFamily
+    /// How equal the mean waits of programs are; read when the page is written.
+    package let programFairness: ObservedFamily
+    /// Milliseconds that requests waited on average by program_id; read when the page is written.
+    package let programWait: ObservedFamily
+    /// Tokens of work that count by program_id; read when the page is written.
+    package let programService: ObservedFamily
     /// Requests of flows that were not told apart by priority and inference_pool.
     package let foldedRequests: CounterFamily
 
@@ -59,6 +65,9 @@ package struct FlowControlMetrics: Sendable {
         revocationsIssued = try registry.counters(Names.revocationsIssued)
         revocations = try registry.counters(Names.revocations)
         revocationConfirmation = try registry.histograms(Names.revocationConfirmation)
+        programFairness = try registry.observed(Names.programFairness)
+        programWait = try registry.observed(Names.programWait)
+        programService = try registry.observed(Names.programService)
         foldedRequests = try registry.counters(Names.foldedRequests)
     }
 

@@ -63,6 +63,7 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
     package let definition: MetricDefinition
     private let limits: CardinalityLimits
     private let state: Mutex<Children>
+    private let removals = Atomic<Int>(0)
 
     private struct Children {
         var byValues: [[String]: Instrument] = [:]
@@ -119,8 +120,12 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
         state.withLock { $0.bounds[index].pin(pinned) }
     }
 
+    /// Another number whenever series may have gone: for whoever keeps a child and must not count unseen.
+    package var generation: Int { removals.load(ordering: .acquiring) }
+
     /// Takes series off the page, for example those of an endpoint that left. `values` are in the order of the labels.
     package func remove(where isGone: (_ values: [String]) -> Bool) {
+        defer { removals.wrappingAdd(1, ordering: .releasing) }
         state.withLock { children in
             for values in children.byValues.keys.filter(isGone) {
                 children.byValues[values] = nil

@@ -65,7 +65,12 @@ package final class ObservedFamily: MetricCollector {
 
     private func samples() -> [[String]: Double]? {
         guard let source = source.withLock({ $0 }) else { return nil }
-        var samples = ObservedSamples(labelCount: definition.labels.count, seriesMax: limits.seriesPerFamily)
+        // Figures of several have no common one that would tell something: what comes later than the limit is left out.
+        let isBounded = definition.labels.contains(where: \.isBounded)
+        var samples = ObservedSamples(
+            labelCount: definition.labels.count,
+            seriesMax: isBounded ? limits.valuesPerLabel : limits.seriesPerFamily
+        )
         source(&samples)
         return samples.values
     }

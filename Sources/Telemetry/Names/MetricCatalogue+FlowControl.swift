@@ -85,6 +85,22 @@ extension MetricCatalogue {
             buckets: Buckets.confirmationSeconds,
             help: "Time from telling a running request to end to its end.", presence: presence
         )
+        private static let programs = MetricPresence.plugin("program-aware-fairness")
+
+        static let programFairness = compatible(
+            "program_aware_jains_fairness_index", .gauge,
+            help: "How equal the mean waits of programs are: 1 when all are, 1 / n when one of n waits alone.",
+            presence: programs
+        )
+        static let programWait = compatible(
+            "program_aware_avg_wait_time_milliseconds", .gauge, labels: [.bounded("program_id")],
+            help: "How long requests of the program waited on average.", presence: programs
+        )
+        static let programService = compatible(
+            "program_aware_attained_service_tokens", .gauge, .tokens, labels: [.bounded("program_id")],
+            help: "Work that the program had, fading with time: prompt tokens and twice the generated ones.",
+            presence: programs
+        )
         static let foldedRequests = own(
             "flow_control_folded_requests_total", .counter, labels: ["priority", pool],
             help: "Requests whose flow was not told apart, because there were as many flows as may be.",
@@ -94,7 +110,7 @@ extension MetricCatalogue {
         static let all = [
             queueDuration, dispatchCycle, queueSize, queueBytes, requests, saturation, enqueueDuration, staleEndpoints,
             requestUtilization, byteUtilization, globalRequestUtilization, globalByteUtilization, revocationsIssued,
-            revocations, revocationConfirmation, foldedRequests,
+            revocations, revocationConfirmation, programFairness, programWait, programService, foldedRequests,
         ]
     }
 }

@@ -137,6 +137,23 @@ extension FairnessState {
         #expect(state.next(among: [waiting(5), waiting(0)], now: at(7_200)) == 0)
     }
 
+    @Test func programsAreToldWithTheirWaitsAndWork() throws {
+        var state = try state(["lasHalfLifeSeconds": 10])
+        #expect(state.programs(now: at(0))?.isEmpty == true)
+        for (since, now) in [(0.0, 2.0), (2.0, 6.0)] {
+            let index = state.next(among: [waiting(0, since: since)], now: at(now))
+            #expect(index == 0)
+            _ = state.dispatched(flow: 0, uncachedTokens: 1, now: at(now))
+        }
+        // A flow that was not chosen last is not counted on what another one waited.
+        _ = state.dispatched(flow: 1, uncachedTokens: 1, now: at(7))
+        state.ended(flow: 0, charged: 0, usage: usage(100, 50), now: at(10))
+        let told = state.programs(now: at(20))
+        #expect(
+            told == [ProgramFigures(id: "p0", attainedService: 100, waited: .seconds(6), dispatched: 2)]
+        )
+    }
+
     @Test func absurdUsageIsNoTrap() throws {
         var state = try state()
         for _ in 0..<3 { state.ended(flow: 0, charged: 0, usage: usage(.max, .max), now: at(0)) }
