@@ -258,7 +258,9 @@ class Session:
             raise Failure(f"{self.page.name}:{block.line}: no '{expected}' in\n{text}")
 
     def _compare(self, block, text, wanted):
-        pattern = "".join(pattern_of(line) for line in wanted)
+        # What stays in the background may log a line of its own between those that the page shows.
+        between = r"(?:.*\n)*?" if "background" in block.words else ""
+        pattern = between + "".join(pattern_of(line) + between for line in wanted)
         if not re.fullmatch(pattern, "".join(line.rstrip() + "\n" for line in text.strip("\n").splitlines())):
             shown = "\n".join(wanted)
             raise Failure(f"{self.page.name}:{block.line}: the page shows\n{shown}\nand the program prints\n{text}")

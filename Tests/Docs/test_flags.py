@@ -13,6 +13,8 @@ FOREIGN = {
         "--server-side", "--filename", "--kustomize", "--set", "--cert", "--key", "--dry-run", "--output", "--selector",
         "--silent", "--json", "--tag", "--config-path", "--include", "--write-out", "--only-matching", "--target",
         "--separator", "--mode",
+        # Prometheus
+        "--enable-feature",
     },
     "docs/coming-from/others.md": {
         "--worker-urls", "--policy", "--pd-disaggregation", "--prefill", "--decode", "--prometheus-port",

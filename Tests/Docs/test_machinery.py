@@ -22,6 +22,10 @@ WRONG = {
     "another exit code": ('<!-- run: exit="1" -->\n```sh\nexit 2\n```\n', "exit code 1"),
     "success where failure is shown": ('<!-- run: exit="1" -->\n```sh\ntrue\n```\n', "exit code 1"),
     "a page that ends early": ("```sh\nexit 0\n```\n```sh\ntrue\n```\n", "page.md:4: the shell ended before it"),
+    "another banner": (
+        "<!-- run: background -->\n```console\n$ martlet serve --simulate 1\nmartlet 0.1.0: 2 pools, …\n```\n",
+        "the page shows\nmartlet 0.1.0: 2 pools",
+    ),
     "a start that fails": ("<!-- run: background -->\n```sh\nmartlet serve\n```\n", "There is nothing to serve"),
     "a request that is refused": (
         "<!-- run: background -->\n```sh\nmartlet serve --simulate 1\n```\n"

@@ -28,6 +28,8 @@ package struct MetricReference: Sendable {
         return """
             # Metrics
 
+            *For those who read /metrics, or write a dashboard or an alert.*
+
             Every metric that the program writes. `make docs` writes this page (`martlet metrics --markdown`) from
             the list that the instruments are made of, and a test compares it. The page is at `/metrics` of the admin
             address (`martlet serve`) or of the metrics port (`martlet epp`, `martlet bbr`), as Prometheus text or as
