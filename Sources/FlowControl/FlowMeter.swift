@@ -159,7 +159,7 @@ final class FlowInstruments: Sendable {
                 decided(decision.outcome)
             }
         instruments.requests.increment()
-        let trace = TraceContext.sampled(request.headers.first(named: TraceContext.headerName))
+        let trace = TraceContext.sampled(request.headers.first(TraceContext.headerName))
         instruments.duration.observe(decision.waited.fractionalSeconds, exemplar: trace)
     }
 

@@ -121,6 +121,7 @@ package final class RequestExchange {
             accounting = ResponseAccounting(
                 resolution.context.request,
                 api: resolution.identity.api,
+                recorded: trace.flatMap { $0.isRecording ? $0.context : nil },
                 metrics: controller.metrics
             )
             return try admit()

@@ -23,12 +23,13 @@ struct ResponseAccounting {
     private var workNanoseconds: Int64 = 0
     private var isBodyWhole = false
 
-    init(_ request: InferenceRequest, api: InferenceAPI, metrics: GatewayMetrics) {
+    /// - Parameter recorded: the request's place in a trace that this gateway records; `nil` when it records none.
+    init(_ request: InferenceRequest, api: InferenceAPI, recorded: TraceContext?, metrics: GatewayMetrics) {
         self.request = request
         self.api = api
         requestBytes = request.body.count
         self.metrics = metrics.requests
-        trace = TraceContext.sampled(request.headers.first(named: TraceContext.headerName))
+        trace = recorded ?? TraceContext.sampled(request.headers.first(TraceContext.headerName))
         let known = metrics.requests.knownInstruments(
             model: request.model,
             target: request.targetModel,

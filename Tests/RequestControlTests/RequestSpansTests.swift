@@ -166,7 +166,8 @@ import Testing
         var spans = RequestSpans(of: requestTrace, ending(exchange, gateway), offset: 0)
         let step = DecisionStep(pool: gateway.pools[0], tried: [], subset: nil)
         let record = DecisionRecord(
-            context.request, step: step, attempt: 0, begunAt: clock.now, endedAt: clock.now, faults: [:],
+            context.request, step: step, attempt: 0, begunAt: clock.now, endedAt: clock.now,
+            view: step.pool.endpoints.current,
             trace: try #require(trace), servingProfile: "default", rejection: nil
         )
         spans.addDecision(RequestTrace.Decision(record: record), under: 9)

@@ -127,15 +127,6 @@ extension TraceContext {
     package static func sampled(_ header: String?) -> TraceContext? {
         header.flatMap { TraceContext($0) }.flatMap { $0.isSampled ? $0 : nil }
     }
-
-    /// The span id as 16 hexadecimal digits.
-    package var spanIDText: String {
-        String(unsafeUninitializedCapacity: 16) { buffer in
-            var writer = HexadecimalWriter(buffer: buffer)
-            writer.append(spanID, digits: 16)
-            return writer.count
-        }
-    }
 }
 
 /// Takes fixed-width lower-case hexadecimal numbers and dashes from the front of a text.
