@@ -20,6 +20,7 @@ REASONS = {
     "needs GPUs": "starts an engine; `make test-engines` runs those that run on a CPU",
     "CI does it": "the commands of CI itself, which runs these tests",
     "its verdict is of the machine": "fails by design where two targets differ; Tests/EndToEnd/test_bench.py runs it",
+    "needs a collector": "sends traces to another program; Tests/EndToEnd/test_tracing.py has one",
     "answers of a moment": "shows an answer whose numbers are never twice the same; tests look at its fields",
 }
 RUN = ("sh", "console", "python")
