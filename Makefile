@@ -36,8 +36,8 @@ checks: ## the house rules and the formatting, without a build
 	scripts/check-docs
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Benchmarks Examples Package.swift
 
-.venv/installed: Tests/EndToEnd/requirements.txt scripts/make-venv
-	scripts/make-venv .venv Tests/EndToEnd/requirements.txt
+.venv/installed: Tests/EndToEnd/requirements.txt Tests/EndToEnd/requirements-opentelemetry.txt scripts/make-venv
+	scripts/make-venv .venv Tests/EndToEnd/requirements.txt Tests/EndToEnd/requirements-opentelemetry.txt
 	touch $@
 
 e2e: .venv/installed ## the end-to-end tests, on a debug build

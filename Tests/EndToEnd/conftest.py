@@ -200,9 +200,9 @@ def promtool(request):
     return tool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(request):
-    """A browser, for the dashboard."""
+    """A browser, for the dashboard. Its loop runs as long as it is there, and other modules run loops of their own."""
     program = request.config.getoption("--browser")
     if program is None:
         pytest.skip("no --browser given")
