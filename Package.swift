@@ -6,14 +6,13 @@ import PackageDescription
 // caller runs unless it says otherwise (docs/decisions/0001-language-settings.md).
 // `make test` sets MARTLET_STRICT: a warning is an error in CI, and only a warning under a compiler not met yet.
 let strict: [SwiftSetting] = Context.environment["MARTLET_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
-let settings: [SwiftSetting] =
-    [
-        .swiftLanguageMode(.v6),
-        .enableUpcomingFeature("ExistentialAny"),
-        .enableUpcomingFeature("InternalImportsByDefault"),
-        .enableUpcomingFeature("MemberImportVisibility"),
-        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    ] + strict
+let language: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+let settings = language + [.enableUpcomingFeature("MemberImportVisibility")] + strict
 
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -32,8 +31,17 @@ let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-s
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
+// In a static build the compiler takes members of the C library's structs for CoreFoundation's where a dependency
+// imports Foundation, and would have that imported. scripts/check-imports looks at the imports of these targets too.
+let withoutMemberImports = language + strict
+
 /// A product target under `Sources/`.
-func room(_ name: String, _ ours: [String], _ outside: [Target.Dependency] = []) -> Target {
+func room(
+    _ name: String,
+    _ ours: [String],
+    _ outside: [Target.Dependency] = [],
+    settings: [SwiftSetting] = settings
+) -> Target {
     .target(name: name, dependencies: ours.map { .byName(name: $0) } + outside, swiftSettings: settings)
 }
 
@@ -105,7 +113,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 asn1, crypto, logging, nioCore, nioPosix, nioHTTP1, nioSSL, x509,
-            ]
+            ],
+            settings: withoutMemberImports
         ),
         room(
             "ExtProcServer",
