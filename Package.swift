@@ -217,7 +217,7 @@ let package = Package(
         tests("ModelServerSimulatorTests", ["ModelServerSimulator"], [nioCore, nioPosix, nioHTTP1]),
         tests(
             "LoadGeneratorTests", ["GatewayCore", "LoadGenerator", "ModelServerSimulator", "RequestFormats"],
-            [nioCore, nioPosix]
+            [nioCore, nioEmbedded, nioPosix]
         ),
         tests("RequestControlTests", requestPath),
         tests("ReverseProxyTests", requestPath + ["HTTP1Messages", "ReverseProxy"], proxyPeers),

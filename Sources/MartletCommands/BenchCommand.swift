@@ -109,7 +109,7 @@ struct BenchCommand: AsyncParsableCommand {
         options.jsonPath = results.outputJson
         options.htmlPath = results.outputHtml
         options.isQuiet = results.quiet
-        options.arguments = shownArguments
+        options.arguments = BenchOptions.shown(Array(CommandLine.arguments.dropFirst()))
         let outcome: BenchOutcome
         do throws(CommandError) {
             outcome = try await BenchApplication.run(options)
@@ -156,26 +156,6 @@ struct BenchCommand: AsyncParsableCommand {
         options.headers = requests.headers
         options.objectives = requests.objective
         options.fairnessIDs = requests.fairnessID
-    }
-
-    /// The arguments for the reports, without what is secret.
-    private var shownArguments: [String] {
-        var shown: [String] = []
-        var hidesNext = false
-        for argument in CommandLine.arguments.dropFirst() {
-            if hidesNext || argument.hasPrefix("--api-key=") {
-                shown.append(hidesNext ? "…" : "--api-key=…")
-                hidesNext = false
-            } else if let colon = argument.firstIndex(of: ":"),
-                argument[..<colon].lowercased().hasSuffix("authorization")
-            {
-                shown.append(argument[...colon] + "…")
-            } else {
-                shown.append(argument)
-                hidesNext = argument == "--api-key"
-            }
-        }
-        return shown
     }
 }
 

@@ -131,6 +131,26 @@ def test_two_targets_in_turn(shared, bench):
     assert "slow over fast, 10 pairs of blocks" in result.stdout
 
 
+def test_a_target_that_answers_nothing_fails_the_command(engine, bench):
+    report, result = bench(
+        "--compare", f"up={engine.url}", "down=http://127.0.0.1:9", "--blocks", 2, "--requests", 2, "--concurrency", 1,
+        "--prompt-tokens", 50, "--output-tokens", 2, status=1,
+    )
+    assert "failed: No request to down was answered." in result.stderr
+    assert "warning: 4 of 4 requests to down failed" in result.stdout
+    assert report["comparison"]["metrics"]["request_throughput"]["ratio"] == 0
+    assert any("to down failed" in warning for warning in report["comparison"]["warnings"])
+
+
+def test_a_report_that_cannot_be_written_leaves_the_table(engine, bench, tmp_path):
+    page = tmp_path / "nowhere" / "report.html"
+    report, result = bench(
+        engine.url, "--requests", 2, "--prompt-tokens", 50, "--output-tokens", 2, "--output-html", page, status=1,
+    )
+    assert report["runs"][0]["completed"] == 2 and "Mean TTFT (ms):" in result.stdout
+    assert re.match(rf"failed: --output-html '{page}' cannot be written: ", result.stderr)
+
+
 def test_a_trace_is_replayed(engine, bench, tmp_path):
     trace = tmp_path / "trace.jsonl"
     lines = [{"timestamp": 200 * n, "input_length": 40, "output_length": n + 1} for n in range(5)]

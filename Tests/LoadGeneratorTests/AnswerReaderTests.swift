@@ -59,6 +59,21 @@ struct AnswerReaderTests {
         #expect(record.gaps == [arrival(second) - arrival(first)])
     }
 
+    /// What a server tells is summed up, so it must not be more than sums have room for.
+    @Test(arguments: [true, false])
+    func noCountIsTooLarge(isEventStream: Bool) {
+        let most = Int.max
+        let usage =
+            #""usage":{"prompt_tokens":\#(most),"completion_tokens":\#(most),"# + #""total_tokens":\#(most)}}"#
+        let text = isEventStream ? "data: {\"choices\":[{\"text\":\"a\"}],\(usage)\n\n" : "{\(usage)"
+        let (record, _) = read(text, pieceLength: 1_000, isEventStream: isEventStream)
+        #expect(record.usage?.output ?? 0 > 0)
+        var measure = RunMeasure(origin: 0)
+        for _ in 0..<3 { measure.record(record, objectives: nil) }
+        #expect(measure.outputTokens == 3 * record.outputTokens)
+        #expect(measure.timeline.bins.map(\.outputTokens).reduce(0, +) == measure.outputTokens)
+    }
+
     @Test func everyKindOfTextIsFound() {
         for event in [
             #"{"choices":[{"text":"a","index":0}]}"#,

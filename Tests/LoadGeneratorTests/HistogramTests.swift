@@ -134,7 +134,8 @@ struct PairedRatioTests {
 
     @Test func whatIsNoRatioIsLeftOut() {
         #expect(PairedRatio([]) == nil)
-        #expect(PairedRatio([.nan, .infinity, 0, -1]) == nil)
+        #expect(PairedRatio([.nan, .infinity, -1]) == nil)
         #expect(PairedRatio([.nan, 2])?.ratios == [2])
+        #expect(PairedRatio([2, 0, 3])?.ratios == [0, 2, 3], "a target that did nothing is not left out")
     }
 }

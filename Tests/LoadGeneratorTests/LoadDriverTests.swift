@@ -1,6 +1,7 @@
 import GatewayCore
 import ModelServerSimulator
 import NIOCore
+import NIOEmbedded
 import NIOPosix
 import Testing
 
@@ -66,12 +67,34 @@ struct LoadDriverTests {
         try await withDriver { driver, _ in
             var plan = LoadPlan(mode: .open(ArrivalProcess(rate: 2_000)))
             plan.conversations = 200
-            plan.warmUp = .requests(50)
+            plan.warmUp = .conversations(50)
             let measure = try await driver.run(plan, workload())
             #expect(measure.completed == 150)
             #expect(measure.warmUp == 50)
             #expect(measure.sendDelay.count == 150)
         }
+    }
+
+    /// Each request that ends looks for what is due next: it must not leave a timer behind each time.
+    @Test func oneTimerIsArmedHoweverManyRequestsEnd() throws {
+        let workload = workload()
+        let target = LoadTarget(address: EndpointAddress(host: "127.0.0.1", port: 9), path: "/")
+        let worker = LoadWorker(target: target, tls: nil, loop: EmbeddedEventLoop())
+        let share = LoadWorker.Share(
+            plan: LoadPlan(mode: .open(ArrivalProcess(rate: 1))),
+            workload: workload,
+            index: 0,
+            workers: 1,
+            origin: LoadWorker.now + 3_600_000_000_000,
+            numbers: ConversationNumbers(limit: nil)
+        )
+        _ = worker.begin(share)
+        let armed = try #require(worker.run?.timer?.futureResult)
+        let ended = try #require(worker.attempt(workload.conversation(0), scheduled: 0))
+        for _ in 0..<3 { worker.goOn(after: ended) }
+        #expect(worker.run?.timer?.futureResult === armed)
+        worker.stop()
+        #expect(worker.run == nil)
     }
 
     /// With room for one request at a time and an engine that takes 40 ms, requests that are due every 10 ms pile up:
@@ -192,6 +215,44 @@ struct LoadDriverTests {
         }
     }
 
+    /// A part of a run that does not begin at a multiple of the trace's length has the contents of the times' lines.
+    @Test func aReplayAsksWhatItsTimesAsk() async throws {
+        try await withDriver(loops: 2) { driver, _ in
+            let lines = (0..<3).map { #"{"timestamp":\#($0),"input_length":30,"output_length":\#($0 + 1)}"# }
+            let trace = try Trace(Array(lines.joined(separator: "\n").utf8))
+            var plan = LoadPlan(mode: .replay(speed: 1))
+            plan.conversations = 1
+            plan.firstConversation = 10_000_001
+            let measure = try await driver.run(plan, workload { $0.trace = trace })
+            #expect(measure.outputTokens == 1)
+        }
+    }
+
+    /// The server takes the first request of a connection and then the next one, which it ends without an answer after
+    /// more than any round trip: it had begun it, so nobody sends it again.
+    @Test func whatAServerHeldIsNotSentAgain() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let server = try await ServerBootstrap(group: group)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(OneAnswer())
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(server.localAddress?.port)
+        let target = LoadTarget(address: EndpointAddress(host: "127.0.0.1", port: port), path: "/v1/completions")
+        let driver = try LoadDriver(target: target, loops: Array(group.makeIterator()))
+        var plan = LoadPlan(mode: .closed(users: 1, rampSeconds: 0))
+        plan.conversations = 2
+        let measure = try await driver.run(plan, workload())
+        #expect(measure.completed == 1)
+        #expect(measure.failures == ["connection closed": 1])
+        #expect(measure.sentAgain == 0)
+        try await driver.shutdown()
+        try await server.close()
+        try await group.shutdownGracefully()
+    }
+
     @Test func runsFollowOneAnotherOnTheSameConnections() async throws {
         try await withDriver(loops: 1) { driver, _ in
             var plan = LoadPlan(mode: .closed(users: 3, rampSeconds: 0))
@@ -203,5 +264,24 @@ struct LoadDriverTests {
             #expect(second.connections == 0)
             #expect(second.completed == 9)
         }
+    }
+}
+
+/// Answers the first request of its connection, and closes it 200 ms behind the second.
+private final class OneAnswer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var hasAnswered = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if hasAnswered {
+            let channel = context.channel
+            context.eventLoop.scheduleTask(in: .milliseconds(200)) { channel.close(promise: nil) }
+            return
+        }
+        hasAnswered = true
+        let answer = ByteBuffer(string: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
     }
 }

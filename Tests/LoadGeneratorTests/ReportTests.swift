@@ -106,6 +106,34 @@ struct ReportTests {
         #expect(few.rows.allSatisfy { $0.verdict == "too few pairs" })
     }
 
+    @Test func aComparisonTellsOfATargetThatFails() throws {
+        func dead() -> RunSummary {
+            var measure = RunMeasure(origin: 0)
+            var refused = RequestRecord(scheduled: 0)
+            refused.ended = 1_000_000
+            refused.failure = "status 500"
+            measure.record(refused, objectives: nil)
+            return RunSummary(
+                label: "", target: "", measure: measure, plan: LoadPlan(mode: .closed(users: 1, rampSeconds: 0)),
+                streams: true, generator: .init(processorSeconds: 0, seconds: 1, threads: 1))
+        }
+        let plain = (0..<10).map { _ in summary() }
+        let ailing = (0..<10).map { $0 < 9 ? dead() : summary() }
+        let comparison = TargetComparison(labels: ("a", "b"), first: plain, second: ailing)
+        #expect(try #require(comparison.rows.first { $0.name == "request_throughput" }).verdict == "perhaps worse")
+        #expect(comparison.silent == [])
+        #expect(
+            comparison.warnings == [
+                "10 of 1010 requests to a failed; latencies are those of the others.",
+                "10 of 110 requests to b failed; latencies are those of the others. In 9 blocks all did, and their "
+                    + "pairs have no latencies.",
+            ])
+        #expect(ResultTable.text(comparison).contains("warning: 10 of 110 requests to b failed"))
+        let silent = TargetComparison(labels: ("a", "b"), first: plain, second: plain.map { _ in dead() })
+        #expect(silent.silent == ["b"])
+        #expect(silent.rows.first { $0.name == "request_throughput" }?.ratio?.median == 0)
+    }
+
     @Test func ticksAreRoundAndCoverTheirRange() {
         #expect(Chart.ticks(0, 97) == [0, 20, 40, 60, 80, 100])
         #expect(Chart.ticks(0, 0.3).count <= 7)

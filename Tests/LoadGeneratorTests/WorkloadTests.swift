@@ -228,12 +228,18 @@ struct TraceTests {
         #expect(trace.entries[2].namesModel)
     }
 
-    @Test func faultsNameTheirLine() {
+    @Test func faultsNameTheirLine() throws {
         #expect(throws: Trace.Fault(description: "It has no line with a request.")) { try trace("\n \n") }
         let none = "Line 2: it has none of input_length, prompt, messages and conversations."
         #expect(throws: Trace.Fault(description: none)) { try trace(#"{"prompt":"a"}"# + "\n" + #"{"b":1}"#) }
         for text in ["nonsense", "[1]", #"{"prompt":"a""#] {
             #expect(throws: Trace.Fault.self) { try trace(text) }
         }
+        for time in ["1e300", "-1e300", #""inf""#, #""nan""#] {
+            #expect(throws: Trace.Fault.self) { try trace(#"{"timestamp":\#(time),"input_length":1}"#) }
+        }
+        #expect(try trace(#"{"prompt":"a"}"#).hasTexts)
+        #expect(try trace(#"{"messages":[]}"#).hasTexts)
+        #expect(try !trace(#"{"input_length":1}"#).hasTexts)
     }
 }

@@ -1,4 +1,4 @@
-"""The README claims no figure that the page about performance does not have."""
+"""The README claims no figure that the page about performance does not have, and names what CI leaves out."""
 
 import pathlib
 import re
@@ -16,6 +16,18 @@ class Figures(unittest.TestCase):
         self.assertGreater(len(figures), 9)
         for figure in figures:
             self.assertRegex(measured, rf"(?<![\d.]){re.escape(figure)}(?!\d|\.\d)", figure)
+
+
+class Targets(unittest.TestCase):
+    def test_that_ci_leaves_out_are_named(self):
+        makefile = (ROOT / "Makefile").read_text()
+        targets = re.findall(r"^((?:bench|soak|fuzz|simulate|test)(?:-[a-z-]+)?|pictures):", makefile, re.MULTILINE)
+        # These are parts of `make test`.
+        slow = set(targets) - {"test", "test-deploy", "test-docs"}
+        self.assertLessEqual({"test-engines", "soak", "fuzz-extproc", "bench-serve", "simulate", "pictures"}, slow)
+        named = re.findall(r"`(?:make )?([a-z-]+)`", (ROOT / "README.md").read_text())
+        self.assertEqual(slow - set(named), set())
+        self.assertIn("test", named)
 
 
 if __name__ == "__main__":

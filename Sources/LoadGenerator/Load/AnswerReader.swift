@@ -6,6 +6,8 @@ import RequestFormats
 struct AnswerReader {
     /// The most bytes that are kept of an answer that is no stream, and of what a user hears before the next turn.
     private static let keptBytesMax = 4 << 20
+    /// The most tokens that an answer is believed to tell of: what is counted with them stays within a number.
+    private static let tokensMax = 1_000_000_000
     /// The most gaps that are kept of one answer.
     private static let gapsMax = 1 << 20
 
@@ -13,6 +15,7 @@ struct AnswerReader {
     private let keepsContent: Bool
     private var events = ServerSentEvents()
     private var usage: UsageReader
+    /// The answer that is no stream, as far as its text is wanted.
     private var body: [UInt8] = []
     /// The text of the answer, as the inside of JSON strings; empty when it is not wanted.
     private(set) var content: [UInt8] = []
@@ -31,7 +34,7 @@ struct AnswerReader {
             let bytes = RawSpan(_unsafeBytes: raw)
             usage.consume(bytes)
             guard isEventStream else {
-                if body.count + raw.count <= Self.keptBytesMax { body.append(contentsOf: raw) }
+                if keepsContent, body.count + raw.count <= Self.keptBytesMax { body.append(contentsOf: raw) }
                 return
             }
             // Taken out for the time of the call, so that an event can be noted while the reader is changed.
@@ -48,11 +51,14 @@ struct AnswerReader {
         usage.finish()
         if let counts = usage.usage {
             record.usage = TokenUsage(
-                prompt: counts.promptTokens, output: counts.completionTokens, cached: counts.cachedTokens)
+                prompt: min(counts.promptTokens, Self.tokensMax),
+                output: min(counts.completionTokens, Self.tokensMax),
+                cached: min(counts.cachedTokens, Self.tokensMax)
+            )
         }
         if isEventStream { return }
         body.withUnsafeBytes { bytes in
-            if keepsContent, let range = Self.content(in: bytes) { content = Array(bytes[range]) }
+            if let range = Self.content(in: bytes) { content = Array(bytes[range]) }
         }
     }
 

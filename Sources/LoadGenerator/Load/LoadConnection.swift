@@ -8,8 +8,8 @@ import RequestFormats
 enum ConnectionEnd {
     /// With a whole answer, and whether the connection can carry another request.
     case answered(isReusable: Bool)
-    /// Before the first byte of an answer, on a connection that has carried a request before: the server may just have
-    /// closed it for being idle.
+    /// Before the first byte of an answer and right behind the sending, on a connection that has carried a request
+    /// before: the server may just have closed it for being idle.
     case stale
     /// Without a whole answer.
     case failed(String)
@@ -19,6 +19,10 @@ enum ConnectionEnd {
 final class LoadConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
+
+    /// How soon behind the sending a connection ends that was closed for being idle, in nanoseconds: a round trip. What
+    /// ends later had the server's attention, so that its end is the server's failure.
+    private static let staleTime: Int64 = 100_000_000
 
     private let worker: LoadWorker
     private var reader = ResponseReader()
@@ -87,7 +91,7 @@ final class LoadConnection: ChannelInboundHandler {
         if attempt != nil {
             if reader.inputEnded() {
                 finish(at: LoadWorker.now)
-            } else if attempt?.record.status == nil, isUsed {
+            } else if mayBeStale {
                 end(.stale)
             } else {
                 end(.failed(attempt?.record.status == nil ? "connection closed" : "answer cut off"))
@@ -103,12 +107,18 @@ final class LoadConnection: ChannelInboundHandler {
         case is IOError, NIOSSLError.uncleanShutdown: isReset = true
         default: isReset = false
         }
-        if isReset, isUsed, attempt?.record.status == nil {
+        if isReset, mayBeStale {
             end(.stale)
         } else if attempt != nil {
             end(.failed(isReset ? "connection reset" : "connection broken: \(error)"))
         }
         context.close(promise: nil)
+    }
+
+    /// Whether the server may have closed the connection before it saw the request.
+    private var mayBeStale: Bool {
+        guard let record = attempt?.record, isUsed, record.status == nil else { return false }
+        return LoadWorker.now - record.sent < Self.staleTime
     }
 
     private func take(_ head: ResponseHead) {

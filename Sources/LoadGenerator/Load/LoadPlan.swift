@@ -18,17 +18,20 @@ package struct LoadPlan: Sendable {
         case none
         /// What is scheduled in the first so many seconds.
         case seconds(Double)
-        /// The first so many requests.
-        case requests(Int)
+        /// The first so many conversations.
+        case conversations(Int)
 
         package var description: String {
             switch self {
             case .none: "none"
             case .seconds(let seconds): "\(seconds)s"
-            case .requests(let count): "\(count) requests"
+            case .conversations(let count): "\(count) conversations"
             }
         }
     }
+
+    /// The longest time that something may be due after the start, in seconds: a century.
+    package static let secondsMax = 3_000_000_000.0
 
     /// What makes the next conversation begin.
     package var mode: Mode
@@ -38,7 +41,8 @@ package struct LoadPlan: Sendable {
     package var seconds: Double?
     /// What comes before the measurement, and does not count.
     package var warmUp = WarmUp.none
-    /// The most requests under way at once; what is due beyond waits, and its latency counts from when it was due.
+    /// The most conversations under way at once, each with one request at a time; what is due beyond waits, and its
+    /// latency counts from when it was due.
     package var inFlightMax = 10_000
     /// How long a user of a conversation thinks before the next turn, and a user of a closed loop before the next
     /// conversation; in seconds.

@@ -41,7 +41,9 @@ extension LoadWorker {
                 guard let seconds = nextTime() else { return nil }
                 if let limit = share.plan.seconds, seconds >= limit { return nil }
                 defer { number += 1 }
-                if number % share.workers == share.index { return (number, Int64(seconds * 1e9)) }
+                if number % share.workers == share.index {
+                    return (number, Int64(Double.minimum(seconds, LoadPlan.secondsMax) * 1e9))
+                }
             }
             return nil
         }
@@ -70,18 +72,28 @@ extension LoadWorker {
             run?.hasAllBegun = true
             return endRunIfOver()
         }
-        let conversation = share.workload.conversation(share.plan.firstConversation + next.number)
-        let upcoming = attempt(conversation, scheduled: share.origin + next.nanoseconds)
+        let upcoming = request(of: next, share)
         run?.upcoming = upcoming
         awaitArrival()
     }
 
+    private func request(of arrival: (number: Int, nanoseconds: Int64), _ share: Share) -> Attempt? {
+        var line: Int?
+        // A replay asks at the time of a line what stands in that line, in every part of a run.
+        if case .replay = share.plan.mode { line = arrival.number }
+        let conversation = share.workload.conversation(share.plan.firstConversation + arrival.number, line: line)
+        return attempt(conversation, scheduled: share.origin + arrival.nanoseconds)
+    }
+
+    /// Sees to it that what comes next is sent when it is due. One timer is enough for all that look for it meanwhile.
     private func awaitArrival() {
-        guard let due = run?.upcoming?.record.scheduled else { return }
+        guard run?.timer == nil, let due = run?.upcoming?.record.scheduled else { return }
         let deadline = NIODeadline.uptimeNanoseconds(UInt64(max(0, due)))
         let number = run?.number
         let timer = loop.assumeIsolated().scheduleTask(deadline: deadline) {
-            if self.run?.number == number { self.launchDue() }
+            guard self.run?.number == number else { return }
+            self.run?.timer = nil
+            self.launchDue()
         }
         run?.timer = timer
     }
@@ -99,8 +111,7 @@ extension LoadWorker {
                 run?.hasAllBegun = true
                 return
             }
-            let conversation = share.workload.conversation(share.plan.firstConversation + next.number)
-            let following = attempt(conversation, scheduled: share.origin + next.nanoseconds)
+            let following = request(of: next, share)
             run?.upcoming = following
         }
     }

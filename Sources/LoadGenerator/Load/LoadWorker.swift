@@ -201,8 +201,7 @@ final class LoadWorker {
             switch plan.warmUp {
             case .none: false
             case .seconds(let seconds): Double(attempt.record.scheduled - run.share.origin) / 1e9 < seconds
-            case .requests(let count):
-                attempt.conversation.index - plan.firstConversation < count / max(1, run.share.workload.turns)
+            case .conversations(let count): attempt.conversation.index - plan.firstConversation < count
             }
         if isWarmUp {
             self.run?.measure.warmUp += 1

@@ -52,6 +52,6 @@ struct RequestRecord {
 struct TokenUsage: Hashable {
     var prompt: Int
     var output: Int
-    /// Tokens of the prompt that came from a prefix cache; `nil` when the server does not tell.
+    /// Tokens of the prompt that came from a prefix cache; 0 when the server does not tell.
     var cached: Int
 }

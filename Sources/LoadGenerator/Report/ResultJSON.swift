@@ -172,6 +172,10 @@ package enum ResultJSON {
             writer.endObject()
         }
         writer.endObject()
+        writer.key("warnings")
+        writer.beginArray()
+        for warning in comparison.warnings { writer.string(warning) }
+        writer.endArray()
         writer.endObject()
     }
 }

@@ -209,7 +209,8 @@ package enum ResultPage {
             took turns. The interval is that of the median ratio, with 95 %.</p><table class="wide"><tr><th>metric</th>\
             <th>\(first.escapedForHTML)</th><th>\(second.escapedForHTML)</th><th>ratio</th><th>interval</th>\
             <th></th></tr>\
-            \(rows.joined())</table>
+            \(rows.joined())</table>\
+            \(comparison.warnings.map { "<p class=\"warning\">\($0.escapedForHTML)</p>" }.joined())
             """
     }
 

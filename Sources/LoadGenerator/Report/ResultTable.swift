@@ -44,6 +44,7 @@ package enum ResultTable {
             ])
         }
         return rule("=", " \(second) over \(first), \(comparison.pairs) pairs of blocks ") + "\n" + aligned(rows)
+            + comparison.warnings.map { "warning: \($0)\n" }.joined()
     }
 
     private static func endpoints(_ measure: RunMeasure) -> [String] {

@@ -226,6 +226,10 @@ package struct RunSummary: Sendable {
                 "\(measure.completed - measure.withUsage) answers told no usage: their tokens are the number of their "
                     + "events.")
         }
+        if measure.sentAgain > 0 {
+            warnings.append(
+                "\(measure.sentAgain) requests were sent again: the server had closed their connections meanwhile.")
+        }
         if measure.unfinished > 0 {
             warnings.append("The run was broken off: \(measure.unfinished) requests had no whole answer by then.")
         }

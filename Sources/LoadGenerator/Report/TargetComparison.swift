@@ -37,11 +37,18 @@ package struct TargetComparison: Sendable {
     package let pairs: Int
     /// The metrics that were measured.
     package let rows: [Row]
+    /// The targets that answered nothing.
+    package let silent: [String]
+    /// What the reader must know before trusting the verdicts; full sentences.
+    package let warnings: [String]
 
     /// Compares blocks; those with the same place are a pair.
     package init(labels: (String, String), first: [RunSummary], second: [RunSummary]) {
         self.labels = labels
         pairs = min(first.count, second.count)
+        let sides = [(label: labels.0, blocks: first), (label: labels.1, blocks: second)]
+        silent = sides.filter { $0.blocks.allSatisfy { $0.measure.completed == 0 } }.map(\.label)
+        warnings = sides.compactMap { Self.warning($0.label, $0.blocks) }
         rows = Self.metrics.compactMap { metric in
             let ones = first.compactMap { $0.value(metric.name) }
             let others = second.compactMap { $0.value(metric.name) }
@@ -69,6 +76,15 @@ package struct TargetComparison: Sendable {
 
     /// The names of the metrics that can be compared.
     package static var names: Set<String> { Set(metrics.map(\.name)) }
+
+    private static func warning(_ label: String, _ blocks: [RunSummary]) -> String? {
+        let failed = blocks.reduce(0) { $0 + $1.measure.failed }
+        if failed == 0 { return nil }
+        let all = blocks.reduce(failed) { $0 + $1.measure.completed }
+        let empty = blocks.count { $0.measure.completed == 0 }
+        let left = empty > 0 ? " In \(empty) blocks all did, and their pairs have no latencies." : ""
+        return "\(failed) of \(all) requests to \(label) failed; latencies are those of the others.\(left)"
+    }
 
     private static func median(_ values: [Double]) -> Double? {
         let sorted = values.sorted()

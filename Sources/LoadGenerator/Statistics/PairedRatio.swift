@@ -22,9 +22,9 @@ package struct PairedRatio: Sendable, Hashable {
     /// The chance that ``interval`` has the true median, at least.
     package static let coverage = 0.95
 
-    /// Takes the ratios of pairs; `nil` without any. Ratios that are no positive number are left out.
+    /// Takes the ratios of pairs; `nil` without any. Ratios that are no number from 0 on are left out.
     package init?(_ ratios: [Double]) {
-        let sorted = ratios.filter { $0.isFinite && $0 > 0 }.sorted()
+        let sorted = ratios.filter { $0.isFinite && $0 >= 0 }.sorted()
         if sorted.isEmpty { return nil }
         self.ratios = sorted
         let middle = sorted.count / 2

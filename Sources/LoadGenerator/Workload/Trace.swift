@@ -10,6 +10,8 @@ import RequestFormats
 package struct Trace: Sendable {
     /// The most lines of a trace.
     package static let entriesMax = 2_000_000
+    /// The furthest from 0 that a timestamp may be, in seconds: nanoseconds in place of milliseconds still are less.
+    private static let secondsMax = 1e16
     /// The tokens that one of `hash_ids` stands for.
     static let tokensPerHash = 512
 
@@ -58,6 +60,9 @@ package struct Trace: Sendable {
 
     /// The requests; at least one.
     package let entries: [Entry]
+
+    /// Whether a line has a text, which is asked as it stands.
+    package var hasTexts: Bool { entries.contains { $0.text != nil || $0.messages != nil } }
 
     /// Whether every line tells when its request came, so that the trace can be replayed by its own times.
     package var isTimed: Bool { entries.allSatisfy { $0.seconds != nil } }
@@ -116,6 +121,9 @@ package struct Trace: Sendable {
         }
         guard entry.inputTokens <= TokenDistribution.tokensMax else {
             throw Fault(description: "input_length \(entry.inputTokens) is above \(TokenDistribution.tokensMax).")
+        }
+        if let seconds = entry.seconds, !(abs(seconds) <= Self.secondsMax) {
+            throw Fault(description: "timestamp \(seconds * 1_000) is no time in milliseconds.")
         }
         if entry.outputTokens == 0 { entry.outputTokens = 1 }
         return entry

@@ -53,9 +53,11 @@ package struct Workload: Sendable {
     package init() {}
 
     /// The conversation number `index`, from 0 on, before its first request.
-    func conversation(_ index: Int) -> Conversation {
+    ///
+    /// - Parameter line: the line of the trace that it has, from 0 on; `nil` for the next one each time.
+    func conversation(_ index: Int, line: Int? = nil) -> Conversation {
         var random = RandomSource.stream(seed: seed, index, 0xC0)
-        let entry = trace.map { $0.entries[index % $0.entries.count] }
+        let entry = trace.map { $0.entries[(line ?? index) % $0.entries.count] }
         return Conversation(
             index: index,
             model: models.draw(&random) ?? "",

@@ -18,7 +18,7 @@ package enum BenchApplication {
     /// summed up.
     ///
     /// - Throws: ``CommandError`` for what the user can mend: options that do not go together, a target that does not
-    ///   answer, a report that cannot be written.
+    ///   answer.
     package static func run(_ options: BenchOptions) async throws(CommandError) -> BenchOutcome {
         let plan = try BenchPlan(options)
         ProcessSetup.raiseDescriptorLimit()
@@ -45,8 +45,10 @@ package enum BenchApplication {
         } catch {
             throw CommandError("The load cannot be made: \(error).")
         }
-        try write(results, context, options)
-        return outcome(results, plan)
+        var outcome = outcome(results, plan)
+        // Behind the tables, which took the whole load to make and are shown whatever becomes of the files.
+        for failure in write(results, context, options) { outcome.fail(failure) }
+        return outcome
     }
 
     /// Runs `body` until it ends; SIGINT and SIGTERM cancel it.
@@ -74,26 +76,24 @@ package enum BenchApplication {
         }
     }
 
-    private static func write(
-        _ results: BenchResults,
-        _ context: ReportContext,
-        _ options: BenchOptions
-    ) throws(CommandError) {
+    /// Writes the reports; returns a sentence for each that cannot be written.
+    private static func write(_ results: BenchResults, _ context: ReportContext, _ options: BenchOptions) -> [String] {
+        var files: [(flag: String, path: String, data: Data)] = []
         if let path = options.jsonPath {
             let bytes = ResultJSON.document(results.summaries, comparison: results.comparison, context)
-            try write(Data(bytes + [UInt8(ascii: "\n")]), to: path, flag: "--output-json")
+            files.append(("--output-json", path, Data(bytes + [UInt8(ascii: "\n")])))
         }
         if let path = options.htmlPath {
             let page = ResultPage.document(results.summaries, comparison: results.comparison, context)
-            try write(Data(page.utf8), to: path, flag: "--output-html")
+            files.append(("--output-html", path, Data(page.utf8)))
         }
-    }
-
-    private static func write(_ data: Data, to path: String, flag: String) throws(CommandError) {
-        do {
-            try data.write(to: URL(filePath: path))
-        } catch {
-            throw CommandError("\(flag) '\(path)' cannot be written: \(error).")
+        return files.compactMap { flag, path, data in
+            do {
+                try data.write(to: URL(filePath: path))
+                return nil
+            } catch {
+                return "\(flag) '\(path)' cannot be written: \(error)."
+            }
         }
     }
 
@@ -117,12 +117,20 @@ package enum BenchApplication {
                 failures.append(summary.label.isEmpty ? failure : "\(summary.label): \(failure)")
             }
         }
-        let hasAnswers = results.summaries.contains { $0.measure.completed > 0 }
-        if !hasAnswers { failures.append("No request was answered.") }
+        let silence = silence(results)
+        failures += silence
         let status =
             results.isInterrupted
-            ? BenchOutcome.interruptedStatus : failures.isEmpty ? 0 : hasAnswers ? BenchOutcome.missedStatus : 1
+            ? BenchOutcome.interruptedStatus : failures.isEmpty ? 0 : silence.isEmpty ? BenchOutcome.missedStatus : 1
         return BenchOutcome(text: text, failures: failures, status: status)
+    }
+}
+
+extension BenchApplication {
+    /// Who did not answer a single request, a sentence each.
+    private static func silence(_ results: BenchResults) -> [String] {
+        if results.summaries.allSatisfy({ $0.measure.completed == 0 }) { return ["No request was answered."] }
+        return results.comparison?.silent.map { "No request to \($0) was answered." } ?? []
     }
 }
 

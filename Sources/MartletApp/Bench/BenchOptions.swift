@@ -99,6 +99,26 @@ package struct BenchOptions: Sendable {
 
     /// The defaults.
     package init() {}
+
+    /// Arguments for the reports, without what may be secret: the key, the values of header fields, queries of URLs.
+    package static func shown(_ arguments: [String]) -> [String] {
+        var option = ""
+        return arguments.map { argument -> String in
+            let equals = argument.hasPrefix("--") ? argument.firstIndex(of: "=") : nil
+            let name = equals.map { String(argument[..<$0]) } ?? option
+            option = argument
+            let value = equals.map { argument.index(after: $0) } ?? argument.startIndex
+            let end: String.Index? =
+                switch name {
+                case "--api-key": value
+                case "--header": argument[value...].firstIndex(of: ":").map { argument.index(after: $0) }
+                default:
+                    argument[value...].contains("://") || name == "--path"
+                        ? argument[value...].firstIndex(of: "?").map { argument.index(after: $0) } : nil
+                }
+            return end.map { String(argument[..<$0]) + "…" } ?? argument
+        }
+    }
 }
 
 /// What `martlet bench` has to say at its end.
@@ -111,7 +131,20 @@ package struct BenchOutcome: Sendable {
     /// The tables.
     package let text: String
     /// Why the run failed, a sentence each; empty when it did not.
-    package let failures: [String]
+    package private(set) var failures: [String]
     /// The exit status.
-    package let status: Int32
+    package private(set) var status: Int32
+
+    /// Makes a table and its verdict.
+    init(text: String, failures: [String], status: Int32) {
+        self.text = text
+        self.failures = failures
+        self.status = status
+    }
+
+    /// Adds a failure of the command itself.
+    mutating func fail(_ failure: String) {
+        failures.append(failure)
+        if status == 0 { status = 1 }
+    }
 }

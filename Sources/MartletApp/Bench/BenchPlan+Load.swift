@@ -51,8 +51,7 @@ extension BenchPlan {
             guard (1...stride).contains(requests) else {
                 throw CommandError("--requests \(requests) is not from 1 to \(stride).")
             }
-            // A conversation is had to its end.
-            load.conversations = (requests + options.turns - 1) / options.turns
+            load.conversations = conversations(of: requests, options)
         }
         if let duration = options.duration {
             load.seconds = try seconds(duration, flag: "--duration")
@@ -61,13 +60,13 @@ extension BenchPlan {
         } else if load.conversations == nil {
             load.seconds = options.compare.isEmpty ? defaultSeconds : defaultBlockSeconds
         }
-        if let text = options.warmUp { load.warmUp = try warmUp(text) }
+        if let text = options.warmUp { load.warmUp = try warmUp(text, options) }
         if case .seconds(let warm) = load.warmUp, let all = load.seconds, options.compare.isEmpty {
             // A given time is that of the measurement.
             load.seconds = all + warm
         }
-        if case .requests(let count) = load.warmUp, let all = load.conversations, options.compare.isEmpty {
-            load.conversations = all + (count + options.turns - 1) / options.turns
+        if case .conversations(let count) = load.warmUp, let all = load.conversations, options.compare.isEmpty {
+            load.conversations = all + count
         }
         if let text = options.objectivesOfLatency {
             guard let objectives = LatencyObjectives(text) else {
@@ -120,8 +119,16 @@ extension BenchPlan {
         }
     }
 
-    private static func warmUp(_ text: String) throws(CommandError) -> LoadPlan.WarmUp {
-        if let count = Int(text), count >= 0 { return count == 0 ? .none : .requests(count) }
+    /// How many conversations have so many requests; each is had to its end.
+    private static func conversations(of requests: Int, _ options: BenchOptions) -> Int {
+        (requests + options.turns - 1) / options.turns
+    }
+
+    private static func warmUp(_ text: String, _ options: BenchOptions) throws(CommandError) -> LoadPlan.WarmUp {
+        if let count = Int(text), count >= 0 {
+            guard count <= stride else { throw CommandError("--warmup \(count) is not from 0 to \(stride).") }
+            return count == 0 ? .none : .conversations(conversations(of: count, options))
+        }
         let seconds = try seconds(text, flag: "--warmup")
         return seconds > 0 ? .seconds(seconds) : .none
     }
@@ -129,6 +136,9 @@ extension BenchPlan {
     private static func seconds(_ text: String, flag: String) throws(CommandError) -> Double {
         guard let duration = GoDuration.parse(text), duration >= .zero else {
             throw CommandError("\(flag) '\(text)' is not a duration such as 30s or 1m30s.")
+        }
+        guard duration.fractionalSeconds <= LoadPlan.secondsMax else {
+            throw CommandError("\(flag) '\(text)' is more than a century.")
         }
         return duration.fractionalSeconds
     }

@@ -41,6 +41,11 @@ struct BenchPlan {
         guard (1...256).contains(threads) else { throw CommandError("--threads \(threads) is not from 1 to 256.") }
         if !options.compare.isEmpty {
             if options.sweep != nil { throw CommandError("--sweep does not go with --compare.") }
+            if let path = options.tracePath, workload.trace?.hasTexts == true {
+                throw CommandError(
+                    "--trace '\(path)' has texts, which --compare would ask of both targets: one would find the "
+                        + "other's in a cache behind both. Compare with a trace of lengths.")
+            }
             guard (2...1_000).contains(options.blocks) else {
                 throw CommandError("--blocks \(options.blocks) is not from 2 to 1000.")
             }

@@ -89,9 +89,9 @@ struct BenchSession {
         case .seconds(let seconds):
             load.seconds = seconds
             load.conversations = nil
-        case .requests(let count):
+        case .conversations(let count):
             load.seconds = nil
-            load.conversations = max(1, count / workload.turns)
+            load.conversations = count
         }
         for (side, driver) in drivers.enumerated() where !isInterrupted.isSet {
             var workload = workload

@@ -9,8 +9,10 @@ import RequestFormats
 struct BenchTarget {
     /// What the reports call it.
     let label: String
-    /// The target as it was given, without the label.
+    /// The target as it was given, without the label, and without a query, which may have a secret.
     let url: String
+    /// Where the target lists its models: beside the API, and where clients of the API look for it if that is nowhere.
+    let modelsPath: String
     /// Where the load goes.
     let target: LoadTarget
 
@@ -45,7 +47,9 @@ struct BenchTarget {
         target.verifiesCertificate = !options.isInsecure
         target.caCertificatePath = options.caPath
         self.target = target
-        self.url = String(origin) + path
+        self.url = String(origin) + path.prefix { $0 != "?" }
+        let ending = options.api.path.dropFirst("/v1".count)
+        modelsPath = (path.hasSuffix(ending) ? String(path.dropLast(ending.count)) : "/v1") + "/models"
         self.label = label.isEmpty ? "" : String(label)
     }
 
@@ -64,7 +68,7 @@ struct BenchTarget {
             )
             let request = OutboundRequest(
                 address: target.address,
-                path: "/v1/models",
+                path: modelsPath,
                 timeout: .seconds(10),
                 maxResponseBytes: 16 << 20,
                 headers: options.authorization.map { [.init(name: "authorization", value: $0)] } ?? []

@@ -77,12 +77,8 @@ package enum ExplainApplication {
         } catch {
             throw CommandError("The gateway at --admin \(admin) does not answer: \(error).")
         }
-        let text = response.body.withBytes { bytes in
-            bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-        }
-        if response.status == 401 {
-            throw CommandError("The gateway asks who reads it: \(text.trimmingWhitespace()); give it by --token.")
-        }
+        if response.status == 401 { throw CommandError(asksWhoReads: response) }
+        let text = response.text
         guard response.status == 200 else { throw CommandError("The gateway says: \(text.trimmingWhitespace()).") }
         return text.hasSuffix("\n") ? text : text + "\n"
     }

@@ -92,6 +92,8 @@ final class Terminal: Sendable {
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = bytes.withUnsafeMutableBytes { systemRead($0) }
         if count < 0 { return errno == EINTR || errno == EAGAIN ? [] : nil }
+        // A terminal that hung up has nothing to read either, and at once.
+        if count == 0, isatty(0) != 1 { return nil }
         return Array(bytes.prefix(count))
     }
 
@@ -126,7 +128,8 @@ extension TopView.Key {
             case 0x1B: keys.append(.escape)
             case 0x0D, 0x0A: keys.append(.enter)
             case 0x7F, 0x08: keys.append(.backspace)
-            case 0x03, 0x20...0x7E: keys.append(.character(Character(Unicode.Scalar(first))))
+            case 0x03: keys.append(.interrupt)
+            case 0x20...0x7E: keys.append(.character(Character(Unicode.Scalar(first))))
             default: break
             }
         }

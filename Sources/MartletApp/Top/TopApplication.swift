@@ -104,7 +104,7 @@ package enum TopApplication {
                 terminal.show(TopFrame(view: view, screen: screen, admin: options.admin).lines)
             }
             draw()
-            for await event in events {
+            showing: for await event in events {
                 switch event {
                 case .bytes(let bytes):
                     let size = Terminal.size
@@ -120,7 +120,7 @@ package enum TopApplication {
                     }
                 case .answers(.failure(let error)): view.fault = error.description
                 case .resized: break
-                case .end: view.press(.character("\u{3}"), visibleRows: 1)
+                case .end: break showing
                 }
                 if view.isOver { break }
                 draw()
@@ -207,7 +207,7 @@ package enum TopApplication {
                 throw CommandError("The gateway at --admin \(shown) does not answer: \(error).")
             }
             if response.status == 401 {
-                throw CommandError("The gateway asks who reads \(path): give a token by --token.")
+                throw CommandError(asksWhoReads: response)
             }
             guard response.status == 200 else {
                 throw CommandError("The gateway answers \(path) with status \(response.status).")

@@ -230,7 +230,7 @@ struct TopFrame {
         return String(
             shown.map { value in
                 if value <= 0 || most <= 0 { return blocks[0] }
-                return blocks[min(blocks.count - 1, Int(value / most * Double(blocks.count - 1) + 0.5))]
+                return blocks[Int(Double.minimum(1, value / most) * Double(blocks.count - 1) + 0.5)]
             }
         )
     }

@@ -14,7 +14,7 @@ struct TopSample {
         var inFlight: Double
         /// Seconds since the metrics were read; `nil` when they never were.
         var age: Double?
-        /// `ready`, `ejected` or `away`.
+        /// `ready`, `draining`, `ejected`, `away`, or `old data` of one that is none of these.
         var state: String
         var adapters: [String]
     }
@@ -64,7 +64,7 @@ struct TopSample {
         let full = namespace.isEmpty || namespace == "default" ? name : "\(namespace)/\(name)"
         return Pool(
             name: full,
-            available: Int(tree["available_endpoints"]?.number ?? 0),
+            available: Int(tree["available_endpoints"]?.number.flatMap { Int32(exactly: $0) } ?? 0),
             queued: tree["queues"]?["requests"]?.number ?? 0,
             saturation: tree["queues"]?["saturation"]?.number,
             endpoints: (tree["endpoints"]?.elements ?? []).map { endpoint($0, pool: full) }
@@ -76,6 +76,7 @@ struct TopSample {
         let age = tree["metrics_age_seconds"]?.number
         let isEjected = tree["ejected"]?.isTrue ?? false
         let isAvailable = tree["available"]?.isTrue ?? true
+        let isDraining = tree["draining"]?.isTrue ?? false
         let isOld = age.map { $0 > oldSeconds } ?? true
         return Endpoint(
             pool: pool,
@@ -86,7 +87,8 @@ struct TopSample {
             kvUsage: metrics?["kv_cache_usage"]?.number ?? 0,
             inFlight: tree["in_flight"]?.number ?? 0,
             age: age,
-            state: isEjected ? "ejected" : !isAvailable ? "away" : isOld ? "old data" : "ready",
+            state: isDraining
+                ? "draining" : isEjected ? "ejected" : !isAvailable ? "away" : isOld ? "old data" : "ready",
             adapters: (metrics?["active_adapters"]?.elements ?? []).map { plain($0.text) }
         )
     }

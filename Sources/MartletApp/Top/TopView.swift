@@ -33,6 +33,8 @@ struct TopView {
     enum Key: Equatable {
         case character(Character)
         case enter, escape, backspace
+        /// Ctrl-C, which ends the table whatever is being typed.
+        case interrupt
         case up, down, pageUp, pageDown, home, end
     }
 
@@ -127,7 +129,7 @@ struct TopView {
 
     /// Does what a key asks for.
     mutating func press(_ key: Key, visibleRows: Int) {
-        if isTypingFilter {
+        if isTypingFilter, key != .interrupt {
             switch key {
             case .enter: isTypingFilter = false
             case .escape:
@@ -145,7 +147,7 @@ struct TopView {
 
     private mutating func command(_ key: Key, visibleRows: Int) {
         switch key {
-        case .character("q"), .character("\u{3}"): isOver = true
+        case .character("q"), .interrupt: isOver = true
         case .character("n"): sort = .name
         case .character("w"): sort = .waiting
         case .character("r"): sort = .running

@@ -31,7 +31,7 @@ struct BenchPlanTests {
         #expect(try url("http://a:1/") == "http://a:1/v1/chat/completions")
         #expect(try url("https://a/v1", .completions) == "https://a/v1/completions")
         #expect(try url("https://a/x/v1/") == "https://a/x/v1/chat/completions")
-        #expect(try url("label=http://a/own?q=1") == "http://a/own?q=1")
+        #expect(try url("label=http://a/own?q=1") == "http://a/own", "a query may have a secret")
         #expect(throws: CommandError.self) { try url("a:1") }
     }
 
@@ -49,6 +49,13 @@ struct BenchPlanTests {
         }.steps[0].load
         #expect(counted.conversations == 7)
         #expect(counted.seconds == nil)
+        let odd = try plan {
+            $0.requests = 10
+            $0.warmUp = "5"
+            $0.turns = 2
+        }.steps[0].load
+        #expect(odd.warmUp == .conversations(3))
+        #expect(odd.conversations == 8)
     }
 
     @Test func aSweepHasAStepForEachValue() throws {
@@ -94,6 +101,8 @@ struct BenchPlanTests {
             ("--duration 'long'", { $0.duration = "long" }),
             ("--requests 0", { $0.requests = 0 }),
             ("--warmup '-1s'", { $0.warmUp = "-1s" }),
+            ("--warmup 9223372036854775807", { $0.warmUp = "9223372036854775807" }),
+            ("--timeout '2562047h'", { $0.timeout = "2562047h" }),
             ("--sweep 'users=1'", { $0.sweep = "users=1" }),
             ("'x' is no number", { $0.sweep = "rate=1,x" }),
             ("--prompt-tokens 'many'", { $0.promptTokens = "many" }),
@@ -133,6 +142,42 @@ struct BenchPlanTests {
                 #expect(error.description.contains(part), "\(error)")
             }
         }
+    }
+
+    @Test func modelsAreListedBesideTheAPI() throws {
+        func path(_ text: String) throws -> String? { try plan { $0.target = text }.targets.first?.modelsPath }
+        #expect(try path("http://a:1") == "/v1/models")
+        #expect(try path("http://a/openai/v1") == "/openai/v1/models")
+        #expect(try path("http://a/openai/v1/chat/completions") == "/openai/v1/models")
+        #expect(try path("http://a/own?q=1") == "/v1/models")
+    }
+
+    @Test func aComparisonTakesNoTexts() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write("trace.jsonl", #"{"prompt":"say","output_length":2}"#)
+        do throws(CommandError) {
+            _ = try plan {
+                $0.compare = ["http://a", "http://b"]
+                $0.tracePath = file
+            }
+            Issue.record("texts were taken")
+        } catch {
+            #expect(error.description.contains("has texts"), "\(error)")
+        }
+    }
+
+    @Test func argumentsAreShownWithoutSecrets() {
+        let shown = BenchOptions.shown([
+            "bench", "http://a/v1?key=s3cret", "--api-key", "s3cret", "--api-key=s3cret", "--header",
+            "x-api-key:s3cret",
+            "--header=Cookie: s3cret", "--path", "/x?s3cret", "--compare", "b=http://b?s3cret", "c=http://c", "--rate",
+            "2",
+        ])
+        #expect(
+            shown == [
+                "bench", "http://a/v1?…", "--api-key", "…", "--api-key=…", "--header", "x-api-key:…",
+                "--header=Cookie:…", "--path", "/x?…", "--compare", "b=http://b?…", "c=http://c", "--rate", "2",
+            ])
     }
 
     @Test func progressTellsHowFarALoadIs() throws {

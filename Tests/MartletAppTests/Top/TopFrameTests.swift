@@ -103,10 +103,28 @@ struct TopFrameTests {
         #expect(sample.pools[0].endpoints[0].address == "x?")
     }
 
+    @Test func statesAreThoseOfTheGateway() throws {
+        func sample(_ members: String) throws -> TopSample {
+            let state = #"{"pools":[{"name":"p","available_endpoints":1e300,"endpoints":[{"name":"a",\#(members)}]}]}"#
+            return try Array(state.utf8).withUnsafeBytes { bytes in
+                let state = RawSpan(_unsafeBytes: bytes)
+                return try TopSample(state: state, metrics: state.extracting(0..<0))
+            }
+        }
+        func state(_ members: String) throws -> String { try sample(members).pools[0].endpoints[0].state }
+        #expect(try state(#""metrics_age_seconds":0.1,"draining":false"#) == "ready")
+        #expect(try state(#""metrics_age_seconds":0.1,"draining":true,"available":false"#) == "draining")
+        #expect(try state(#""metrics_age_seconds":0.1,"ejected":true,"available":false"#) == "ejected")
+        #expect(try state(#""metrics_age_seconds":3"#) == "old data")
+        #expect(try sample(#""draining":true"#).pools[0].available == 0, "a number that is no count")
+    }
+
     @Test func sparklinesGrowWithTheirValues() {
         #expect(TopFrame.sparkline([0, 1, 2, 3, 4, 5, 6, 7], width: 8) == "▁▂▃▄▅▆▇█")
         #expect(TopFrame.sparkline([9, 9, 0, 0.5, 1], width: 3, top: 1) == "▁▅█")
         #expect(TopFrame.sparkline([0, 0], width: 5) == "▁▁")
+        #expect(TopFrame.sparkline([1e300, .infinity], width: 5, top: 1) == "██", "numbers of a page may be any")
+        #expect(TopFrame.sparkline([1, .infinity], width: 5) == "▁█")
         #expect(TopFrame.sparkline([], width: 5) == "")
     }
 }
