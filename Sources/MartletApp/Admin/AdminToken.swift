@@ -2,7 +2,8 @@ import Crypto
 import FoundationEssentials
 import GatewayCore
 
-/// The secret of those who may act by the admin address: drain an endpoint, change a log level. Reading needs none.
+/// The secret of those who may act by the admin address: drain an endpoint, change a log level. It is
+/// not for reading, which in a cluster `MetricsAccess` guards.
 struct AdminToken: Sendable {
     /// The environment variable that stands in for `--admin-token-file`.
     static let variable = "MARTLET_ADMIN_TOKEN"
@@ -47,11 +48,9 @@ struct AdminToken: Sendable {
     /// Whether a request may act: whether it carries `Authorization: Bearer TOKEN`. Digests are compared, so that the
     /// time of the answer says nothing of the token.
     func verdict(_ request: AdminRequest) -> Verdict {
-        let scheme = "bearer "
-        guard let field = request.headers.first("authorization"), field.lowercased().hasPrefix(scheme) else {
+        guard let token = bearerToken(request.headers.first("authorization"))?.filter({ !$0.isWhitespace }) else {
             return .unauthenticated
         }
-        let token = field.dropFirst(scheme.count).filter { !$0.isWhitespace }
         return SHA256.hash(data: Array(token.utf8)) == digest ? .allowed : .unauthenticated
     }
 }
