@@ -115,13 +115,15 @@ def test_rows_of_endpoints_that_come_and_go(page):
 
 
 def test_a_job_that_fails_holds_up_no_other(browser):
-    player = Player(World(3))
+    # No tick asks for another frame meanwhile.
+    player = Player(World(3), pace=3600)
     dashboard = browser.open(player.url).await_live()
     done = dashboard.page.evaluate("""async () => {
         const { nextFrame } = await import("/dashboard/frame.js");
         return new Promise(resolve => {
             nextFrame("a job that fails", () => { throw new Error("on purpose"); });
             nextFrame("another one", () => resolve(true));
+            setTimeout(resolve, 5000, false);
         });
     }""")
     assert done
