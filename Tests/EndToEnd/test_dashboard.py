@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from browser import PHONE
 from configurations import endpoints, model_rewrite, pool, write
-from harness import chat, eventually, fetch, fetch_json
+from harness import chat, eventually, fetch_json
 from load import ClosedLoop
 from raw_http import ask
 
@@ -334,14 +334,6 @@ def test_an_endpoint_picker_explains_instead_of_sending(services, simulators, lo
     dashboard.page.locator(SEND, has_text="Explain").click()
     dashboard.page.wait_for_selector("table.decision tr.picked")
     assert fetch_json(picker.admin + "/api/decisions")["decisions"] == [], "nothing was sent"
-
-
-def test_a_program_without_the_dashboard(services, simulators):
-    gateway = services.gateway_over(simulators, "--dashboard=false")
-    for path in ("/dashboard/main.js", "/api/live"):
-        assert fetch(gateway.admin + path)[0] == 404
-    status, headers, _ = fetch(gateway.admin + "/", headers={"accept": "text/html"})
-    assert "text/html" not in headers["content-type"]
 
 
 @pytest.mark.timeout(900)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from dashboard_player import Player, World
-from harness import chat
+from harness import chat, eventually
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +112,45 @@ def test_rows_of_endpoints_that_come_and_go(page):
             endpoints.find(0, "n", "e900") === at, endpoints.count];
     }""")
     assert told == [200, 7, None, 0, 0, -1, True, 200], "a place is taken again, and has nothing of the one before"
+
+
+def test_a_job_that_fails_holds_up_no_other(browser):
+    # No tick asks for another frame meanwhile.
+    player = Player(World(3), pace=3600)
+    dashboard = browser.open(player.url).await_live()
+    done = dashboard.page.evaluate("""async () => {
+        const { nextFrame } = await import("/dashboard/frame.js");
+        return new Promise(resolve => {
+            nextFrame("a job that fails", () => { throw new Error("on purpose"); });
+            nextFrame("another one", () => resolve(true));
+            setTimeout(resolve, 5000, false);
+        });
+    }""")
+    assert done
+    eventually(lambda: dashboard.page.evaluate("1") and dashboard.complaints, "what nobody caught")
+    assert len(dashboard.complaints) == 1 and "on purpose" in dashboard.complaints[0]
+    dashboard.close()
+    player.stop()
+
+
+def test_a_panel_that_was_closed_is_not_drawn(page):
+    """The tick asks for the panel, it is closed before the frame comes, and then the frame comes."""
+    outcome = page.evaluate("""async () => {
+        const until = async isSo => {
+            while (!isSo()) await new Promise(resolve => setTimeout(resolve, 5));
+        };
+        const panel = () => document.querySelector(".panel:not([hidden])");
+        location.hash = "#/endpoints/llama/default/" + encodeURIComponent(NAME);
+        await until(() => panel()?.querySelector(".facts div"));
+        const real = window.requestAnimationFrame;
+        const held = [];
+        window.requestAnimationFrame = job => held.push(job);
+        await until(() => held.length > 0);
+        location.hash = "#/endpoints";
+        await until(() => !panel());
+        window.requestAnimationFrame = real;
+        for (const job of held) real(job);
+        await new Promise(resolve => real(() => setTimeout(resolve)));
+        return held.length;
+    }""".replace("NAME", json.dumps(World(3).facts[0]["name"])))
+    assert outcome > 0

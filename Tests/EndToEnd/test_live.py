@@ -1,15 +1,17 @@
 """The dashboard's data: the live feed, the last requests, the playground, and acting with the admin token."""
 
+import base64
 import json
 import re
 import socket
 import urllib.parse
 
 import pytest
-from configurations import endpoints, model_rewrite, plain_gateway, pool, write
+from configurations import backend, endpoints, gateway_resource, model_rewrite, plain_gateway, pool, route, rule, write
 from harness import chat, eventually, fetch, fetch_json, free_port
 from live_reader import LiveReader
 from raw_http import ask
+from test_http2 import self_signed
 
 TOKEN = "a-token-of-the-tests-0123456789"
 AVAILABLE, EJECTED, DRAINING, STALE, NOT_ASKED = range(5)
@@ -45,18 +47,22 @@ def test_a_browser_gets_the_page_and_a_program_the_list(gateway):
     assert status == 200 and headers["content-type"] == "text/html; charset=utf-8" and b"<html" in page
     assert "default-src 'none'" in headers["content-security-policy"]
     status, again, nothing = fetch(
-        gateway.admin + "/dashboard/index.html", headers={"if-none-match": headers["etag"]}
+        gateway.admin + "/", headers={"accept": "text/html", "if-none-match": headers["etag"]}
     )
     assert (status, nothing) == (304, b"") and again["etag"] == headers["etag"]
     status, headers, text = fetch(gateway.admin + "/")
     assert headers["content-type"].startswith("text/plain") and b"/api/live" in text
+    for other in ("/dashboard/", "/dashboard/index.html"):
+        assert fetch(gateway.admin + other, headers={"accept": "text/html"})[2] == page, "it leads to the page"
     assert fetch(gateway.admin + "/dashboard/no-such-file.js")[0] == 404
 
 
 def test_every_file_that_the_page_names_is_there(gateway):
-    _, _, page = fetch(gateway.admin + "/dashboard/index.html")
-    for path in re.findall(r'(?:src|href)="(/dashboard/[^"]+)"', page.decode()):
-        assert fetch(gateway.admin + path)[0] == 200, path
+    _, _, page = fetch(gateway.admin + "/", headers={"accept": "text/html"})
+    paths = set(re.findall(r'(?:src|href)="([^"#]+)"', page.decode()))
+    assert len(paths) > 5
+    for path in paths:
+        assert fetch(urllib.parse.urljoin(gateway.admin + "/", path))[0] == 200, path
 
 
 # The live feed.
@@ -213,7 +219,7 @@ def test_the_last_requests_and_their_ends(gateway):
     assert [request["request_id"] for request in listed] == ["lost", "of-interest"]
     lost, good = listed
     assert (good["outcome"], good["status"], good["model"], good["pool"]) == ("completed", 200, "sim-model", "default")
-    assert good["prompt_tokens"] > 0 and good["output_tokens"] == 8 and good["has_decision"]
+    assert good["prompt_tokens"] > 0 and good["output_tokens"] == 8
     assert 0 < good["ttft_seconds"] <= good["duration_seconds"] and good["decision_us"] > 0
     assert good["address"] in gateway.endpoints() and good["attempts"] == 1
     assert (lost["outcome"], lost["reason"], lost["status"]) == ("refused", "modelNotFound", 404)
@@ -224,6 +230,15 @@ def test_the_last_requests_and_their_ends(gateway):
     assert ids("outcome=completed&limit=1") == ["of-interest"] and ids("text=OF-INT") == ["of-interest"]
     assert "lost" not in ids(f"endpoint={good['endpoint']}") and ids("model=nobody-serves-this") == ["lost"]
     assert fetch(gateway.admin + "/api/requests?limit=x")[0] == 400
+
+
+def test_a_query_is_nobodys_to_read_or_find(gateway):
+    for path in ("/v1/chat/completions", "/v1/nowhere"):
+        ask(gateway.port, chat(), path=path + "?key=query-key", headers=[("x-request-id", "with-a-query")])
+    listed = fetch(gateway.admin + "/api/requests?text=with-a-query")[2]
+    assert [request["path"] for request in json.loads(listed)["requests"]] == ["/v1/nowhere", "/v1/chat/completions"]
+    assert b"query-key" not in listed
+    assert fetch_json(gateway.admin + "/api/requests?text=query-key")["requests"] == []
 
 
 # The playground.
@@ -242,6 +257,28 @@ def test_a_request_of_the_playground_streams(gateway):
     status, headers, content = fetch(gateway.admin + "/api/playground", refused)
     assert status == 200 and headers["x-playground-status"] == "404"
     assert json.loads(content)["error"]["code"] == "model_not_found"
+
+
+def test_the_playground_over_tls(services, simulators, tmp_path):
+    certificate, key = self_signed(tmp_path)
+    data = {"tls.crt": certificate, "tls.key": key}
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own"}, "type": "kubernetes.io/tls",
+        "data": {name: base64.b64encode(path.read_bytes()).decode() for name, path in data.items()},
+    }
+    port = free_port()
+    listener = {
+        "name": "https", "protocol": "HTTPS", "port": port,
+        "tls": {"mode": "Terminate", "certificateRefs": [{"kind": "Secret", "name": "own"}]},
+    }
+    file = write(
+        tmp_path / "gateway.yaml", gateway_resource([listener]), secret, route("all", rule([backend("sims")])),
+        pool("sims", "sim"), endpoints(simulators, "sim"),
+    )
+    gateway = services.gateway("--config", file, listen=False, port=port).await_models()
+    for body, end in ((chat(stream=True, max_tokens=20), b"data: [DONE]\n\n"), (chat(text="z " * 10_000), b"}")):
+        status, headers, content = fetch(gateway.admin + "/api/playground", {"body": body})
+        assert (status, headers["x-playground-status"]) == (200, "200") and content.endswith(end)
 
 
 def test_pieces_come_as_they_are_made(services):
@@ -287,7 +324,7 @@ def test_only_the_token_acts(gateway, services):
     assert not any(endpoint["draining"] for endpoint in gateway.endpoints().values())
     without = services.gateway_over(services.simulators(1))
     status, text = drain(without, "endpoint-0")
-    assert status == 403 and "--admin-token-file" in text
+    assert status == 403 and "$MARTLET_ADMIN_TOKEN" in text
 
 
 def test_a_draining_endpoint_gets_nothing_new(services, tmp_path):

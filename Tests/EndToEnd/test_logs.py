@@ -150,6 +150,8 @@ def test_the_level_follows_the_admin_address_and_signals(services, gateway):
     assert handled("before") == []
     status, _, body = logged.set_level("debug", "martlet.requests")
     assert status == 200 and json.loads(body)["labels"] == {"martlet.requests": "debug"}
+    act = {"msg": "a log level was changed at the admin address", "level": "notice"}
+    logged.await_line("martlet", **act, to="debug", label="martlet.requests")
     eventually(lambda: handled("by-label"), "a line at the level debug")
     assert logged.set_level(None, "martlet.requests")[0] == 200
     assert handled("between") == []
@@ -186,6 +188,38 @@ def test_a_rotated_access_log_goes_on_in_a_new_file(services, gateway, tmp_path)
     assert ids(moved) == ["first", "second"] and ids(file) == ["third"]
     assert file.stat().st_mode & 0o777 & ~0o640 == 0, "only for the owner and the group"
     assert logged.lines("martlet.access") == []
+
+
+def test_a_file_that_cannot_be_opened_anew_is_told(services, gateway, tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    logged = gateway(services.simulators(1), "--access-log", folder / "access.log")
+    service = logged.service.await_models()
+    moved = folder.rename(tmp_path / "moved")
+    os.kill(service.pid, signal.SIGHUP)
+    line = logged.await_line("martlet", level="error", error="No such file or directory")
+    assert line["msg"] == "the file of the access log cannot be opened anew; the old one stays in use"
+    post(service.port, chat(), "still")
+    eventually(lambda: "still" in (moved / "access.log").read_text(), "a line in the old file")
+    assert logged.lines(msg="the file of the access log is opened anew") == []
+
+
+def test_a_full_disk_is_told_once_it_takes_lines_again(services, gateway, tmp_path):
+    file = tmp_path / "access.log"
+    file.symlink_to("/dev/full")
+    logged = gateway(services.simulators(1), "--access-log", file)
+    service = logged.service.await_models()
+    lost = lambda: service.metric("martlet_log_lines_dropped_total", log="access")
+    for number in range(5):
+        post(service.port, chat(), f"lost-{number}")
+        eventually(lambda: lost() == number + 1, "the lost line")
+    assert "were lost" not in logged.text()
+    file.unlink()
+    os.kill(service.pid, signal.SIGHUP)
+    logged.await_line("martlet", msg="the file of the access log is opened anew")
+    post(service.port, chat(), "kept")
+    logged.await_line("martlet", level="warn", lines=5)
+    assert [json.loads(line)["x-request-id"] for line in file.read_text().splitlines()] == ["kept"]
 
 
 def test_a_stalled_reader_makes_nobody_wait(services, martlet, tmp_path):
@@ -318,3 +352,4 @@ def test_the_body_based_router_has_levels_too(services, martlet, tmp_path):
     assert logged.set_level("debug", "martlet.services")[0] == 200
     assert logged.service.terminate() == 0
     assert logged.lines("martlet.services", level="debug")
+    assert logged.lines(msg="a log level was changed at the admin address", label="martlet.services")

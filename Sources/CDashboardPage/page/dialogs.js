@@ -50,11 +50,11 @@ export async function confirm(title, explanation, action) {
     return (await show(box)) === "yes";
 }
 
-/** Asks for a target's weight, 0…1,000,000; `null` when none was given. */
+/** Asks for a target's weight, 1…1,000,000; `null` when none was given. */
 export async function askForWeight(rewrite, target) {
     const field = make("input", {
         type: "number",
-        min: 0,
+        min: 1,
         max: 1_000_000,
         step: 1,
         required: true,

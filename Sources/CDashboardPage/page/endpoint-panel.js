@@ -164,7 +164,7 @@ export class EndpointPanel {
             requests.map((request) =>
                 make(
                     "li",
-                    make("a", { href: address("requests", request.request_id) }, request.model || request.target),
+                    make("a", { href: address("requests", request.request_id) }, request.model || request.path),
                     make(
                         "span.state",
                         { "data-tone": outcomeTone(request.reason ?? request.outcome) },

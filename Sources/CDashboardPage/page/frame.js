@@ -25,7 +25,14 @@ function run() {
     const begun = performance.now();
     for (const [key, job] of jobs) {
         jobs.delete(key);
-        job();
+        try {
+            job();
+        } catch (error) {
+            // Said as what nobody caught, and the other jobs go on.
+            queueMicrotask(() => {
+                throw error;
+            });
+        }
         if (performance.now() - begun > BUDGET) break;
     }
     if (jobs.size > 0 && requested === 0) requested = requestAnimationFrame(run);

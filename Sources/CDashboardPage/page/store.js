@@ -4,10 +4,10 @@
 export const SECONDS = 300;
 
 /** The states of an endpoint, in the order of their numbers. */
-export const STATES = ["available", "ejected", "draining", "stale", "unasked", "terminating"];
+export const STATES = ["available", "ejected", "draining", "stale", "unasked"];
 
 /** What an endpoint's states are called. */
-export const STATE_WORDS = ["Available", "Ejected", "Draining", "Stale", "Not asked yet", "Terminating"];
+export const STATE_WORDS = ["Available", "Ejected", "Draining", "Stale", "Not asked yet"];
 
 const SERIES = [
     "requests",

@@ -3,16 +3,16 @@
 import { choice, icon, make, mark, setOptions, setText } from "./dom.js";
 import { EndpointPanel } from "./endpoint-panel.js";
 import { count, counted } from "./format.js";
-import { nextFrame } from "./frame.js";
+import { forget, nextFrame } from "./frame.js";
 import { Grid } from "./grid.js";
 import { HeatMap } from "./heatmap.js";
 import { address, go } from "./router.js";
 import { STATE_WORDS, STATES } from "./store.js";
 
 /** The colours of the marks in the heat map, by state. */
-const MARKS = [null, "red", "violet", "amber", "muted", "muted"];
+const MARKS = [null, "red", "violet", "amber", "muted"];
 
-const TONES = ["good", "bad", "violet", "warn", "quiet", "quiet"];
+const TONES = ["good", "bad", "violet", "warn", "quiet"];
 
 /** What the heat map can show: the column, its name, and where its scale ends (`null`: at the greatest value). */
 const HEATS = {
@@ -201,6 +201,8 @@ class EndpointsView {
         const at = names ? this.#store.endpoints.find(pool, names[1], names[2]) : undefined;
         this.#open = names;
         this.#panel.open(names, at);
+        // What a tick has asked for may be about to be drawn, and there is nothing to draw it on any more.
+        if (names === null) forget("panel");
         this.#grid.choose(at ?? null);
         this.node.classList.toggle("with-panel", names !== null);
     }

@@ -81,7 +81,7 @@ export class RequestPage {
                     make("h2", "No decision"),
                     make(
                         "p",
-                        summary && !summary.has_decision
+                        summary?.attempts === 0
                             ? "The gateway answered this request before an endpoint was chosen."
                             : reason,
                     ),
@@ -112,7 +112,7 @@ function facts(request) {
         ["Tokens", tokens(request)],
         ["From the cache", known(request.cached_tokens) ? `${count(request.cached_tokens)} tokens` : "–"],
         ["Bytes", `${bytes(request.request_bytes)} in, ${bytes(request.response_bytes)} out`],
-        ["Path", request.target],
+        ["Path", request.path],
         ["Ended", ago(request.age_seconds)],
     ];
     return make(

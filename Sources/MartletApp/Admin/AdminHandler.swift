@@ -5,7 +5,7 @@ import NIOHTTP1
 /// One connection of the admin server.
 ///
 /// A body is gathered only for a request that takes one, and only for so many at once; such requests are answered away
-/// from the event loop, where endpoints are watched too. Further requests of the connection wait meanwhile.
+/// from the event loop, where probes are answered too. Further requests of the connection wait meanwhile.
 final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart

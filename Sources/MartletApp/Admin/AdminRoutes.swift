@@ -52,7 +52,7 @@ struct AdminRoutes: Sendable {
     /// Why whoever sends a request that acts may not.
     private func refusalToAct(_ request: AdminRequest) -> AdminResponse? {
         guard let token else {
-            let text = "nobody may act here; start with --admin-token-file to say who may"
+            let text = "nobody may act here; start with a token in $\(AdminToken.variable) to say who may"
             return .text(text, status: .forbidden)
         }
         if token.verdict(request) == .allowed { return nil }

@@ -71,8 +71,8 @@ struct AdminServer: Service {
     private let channel: any Channel
     private let isSecure: Bool
 
-    /// The most connections at once; those beyond are closed as they come. Anybody may ask, on the loop that also
-    /// watches the endpoints: a few questions from a few places are enough.
+    /// The most connections at once; those beyond are closed as they come. Anybody may ask, on one loop that
+    /// also answers probes: a few questions from a few places are enough.
     static let maxConnections = 256
 
     /// Where it can be asked.

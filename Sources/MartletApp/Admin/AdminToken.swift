@@ -1,14 +1,16 @@
+import Crypto
 import FoundationEssentials
 import GatewayCore
 
-/// The secret of those who may act by the admin address: drain an endpoint, change a log level. Reading needs none.
+/// The secret of those who may act by the admin address: drain an endpoint, change a log level. It is
+/// not for reading, which in a cluster `MetricsAccess` guards.
 struct AdminToken: Sendable {
     /// The environment variable that stands in for `--admin-token-file`.
     static let variable = "MARTLET_ADMIN_TOKEN"
     /// The fewest characters: what is shorter can be guessed.
     private static let lengthMin = 16
 
-    private let bytes: [UInt8]
+    private let digest: SHA256Digest
 
     /// What a request may do.
     enum Verdict: Hashable {
@@ -40,19 +42,15 @@ struct AdminToken: Sendable {
         if token.count < Self.lengthMin {
             throw CommandError("\(origin) has a token of \(token.count) characters; \(Self.lengthMin) are the least.")
         }
-        bytes = Array(token.utf8)
+        digest = SHA256.hash(data: Array(token.utf8))
     }
 
-    /// Whether a request may act: whether it carries `Authorization: Bearer TOKEN`. All bytes are compared, whichever
-    /// differ, so that the time of the answer says nothing of the token but its length.
+    /// Whether a request may act: whether it carries `Authorization: Bearer TOKEN`. Digests are compared, so that the
+    /// time of the answer says nothing of the token.
     func verdict(_ request: AdminRequest) -> Verdict {
-        let scheme = "bearer "
-        guard let field = request.headers.first("authorization"), field.lowercased().hasPrefix(scheme) else {
+        guard let token = bearerToken(request.headers.first("authorization"))?.filter({ !$0.isWhitespace }) else {
             return .unauthenticated
         }
-        let shown = field.dropFirst(scheme.count).filter { !$0.isWhitespace }.utf8
-        guard shown.count == bytes.count else { return .unauthenticated }
-        let difference = zip(shown, bytes).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) }
-        return difference == 0 ? .allowed : .unauthenticated
+        return SHA256.hash(data: Array(token.utf8)) == digest ? .allowed : .unauthenticated
     }
 }

@@ -10,19 +10,14 @@ extension JSONWriter {
         for (source, faults) in faults.sorted(by: { $0.key < $1.key }) {
             for fault in faults {
                 beginObject()
-                member("source", source)
-                member("field", fault.field.rawValue)
-                if let attribute = fault.attribute { member("attribute", attribute) }
-                member("reason", fault.reason.rawValue)
+                field("source", source)
+                field("field", fault.field.rawValue)
+                if let attribute = fault.attribute { field("attribute", attribute) }
+                field("reason", fault.reason.rawValue)
                 endObject()
             }
         }
         endArray()
-    }
-
-    private mutating func member(_ name: String, _ text: String) {
-        key(name)
-        string(text)
     }
 }
 

@@ -12,11 +12,11 @@ extension StateReport {
             writer.key("saturation")
             writer.double(rooms.stages(at: now).effective)
         }
-        count("requests", statistics.requests)
-        count("bytes", statistics.bytes)
-        count("max_requests", statistics.maxRequests)
-        count("max_bytes", statistics.maxBytes)
-        count("running", statistics.running)
+        writer.field("requests", statistics.requests)
+        writer.field("bytes", statistics.bytes)
+        writer.field("max_requests", statistics.maxRequests)
+        writer.field("max_bytes", statistics.maxBytes)
+        writer.field("running", statistics.running)
         writer.key("bands")
         writer.beginArray()
         for band in statistics.bands { write(band) }
@@ -26,28 +26,21 @@ extension StateReport {
 
     private mutating func write(_ band: FlowStatistics.Band) {
         writer.beginObject()
-        count("priority", band.priority)
-        count("requests", band.requests)
-        count("bytes", band.bytes)
-        count("max_requests", band.maxRequests)
-        count("max_bytes", band.maxBytes)
+        writer.field("priority", band.priority)
+        writer.field("requests", band.requests)
+        writer.field("bytes", band.bytes)
+        writer.field("max_requests", band.maxRequests)
+        writer.field("max_bytes", band.maxBytes)
         writer.key("flows")
         writer.beginArray()
         for flow in band.flows {
             writer.beginObject()
-            writer.key("fairness_id")
-            writer.string(flow.fairnessID)
-            count("waiting", flow.waiting)
-            count("running", flow.running)
+            writer.field("fairness_id", flow.fairnessID)
+            writer.field("waiting", flow.waiting)
+            writer.field("running", flow.running)
             writer.endObject()
         }
         writer.endArray()
         writer.endObject()
-    }
-
-    /// A number; null for no limit.
-    private mutating func count(_ key: String, _ value: Int?) {
-        writer.key(key)
-        if let value { writer.integer(value) } else { writer.null() }
     }
 }

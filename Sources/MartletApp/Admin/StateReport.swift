@@ -23,11 +23,10 @@ struct StateReport {
 
     private mutating func write(_ state: GatewayState, isDraining: Bool, startedAt: MonotonicInstant) {
         writer.beginObject()
-        member("version", BuildInformation.version)
+        writer.field("version", BuildInformation.version)
         writer.key("uptime_seconds")
         writer.double(now.since(startedAt).fractionalSeconds)
-        writer.key("draining")
-        writer.boolean(isDraining)
+        writer.field("draining", isDraining)
         writer.key("pools")
         writer.beginArray()
         for pool in state.pools { write(pool, of: state) }
@@ -38,15 +37,12 @@ struct StateReport {
     private mutating func write(_ pool: PoolRuntime, of state: GatewayState) {
         let view = pool.endpoints.current
         writer.beginObject()
-        member("name", pool.id.name)
-        member("namespace", pool.id.namespace)
-        writer.key("open_leases")
-        writer.integer(pool.endpoints.ledger.openLeases)
-        writer.key("available_endpoints")
-        writer.integer(view.available.count)
-        writer.key("models")
-        strings(view.models.union().map(\.id))
-        member("endpoint_picker", pool.configuration)
+        writer.field("name", pool.id.name)
+        writer.field("namespace", pool.id.namespace)
+        writer.field("open_leases", pool.endpoints.ledger.openLeases)
+        writer.field("available_endpoints", view.available.count)
+        writer.field("models", view.models.union().map(\.id))
+        writer.field("endpoint_picker", pool.configuration)
         write(state.objectives(of: pool.id))
         writer.key("rewrites")
         writer.beginArray()
@@ -83,9 +79,8 @@ struct StateReport {
         writer.beginArray()
         for (name, priority) in priorities.sorted(by: { $0.key < $1.key }) {
             writer.beginObject()
-            member(nameKey, name)
-            writer.key("priority")
-            writer.integer(priority)
+            writer.field(nameKey, name)
+            writer.field("priority", priority)
             writer.endObject()
         }
         writer.endArray()
@@ -93,21 +88,18 @@ struct StateReport {
 
     private mutating func write(_ rule: ModelRewriteRule) {
         writer.beginObject()
-        member("name", rule.rewrite)
-        writer.key("models")
-        strings(rule.models)
+        writer.field("name", rule.rewrite)
+        writer.field("models", rule.models)
         writer.key("targets")
         writer.beginArray()
         for target in rule.targets {
             writer.beginObject()
-            member("model", target.model)
-            writer.key("weight")
-            writer.integer(target.weight)
+            writer.field("model", target.model)
+            writer.field("weight", target.weight)
             writer.endObject()
         }
         writer.endArray()
-        writer.key("sticky_header")
-        if let header = rule.stickyHeader { writer.string(header) } else { writer.null() }
+        writer.field("sticky_header", rule.stickyHeader)
         writer.endObject()
     }
 
@@ -119,12 +111,12 @@ struct StateReport {
         isCordoned: Bool
     ) {
         writer.beginObject()
-        member("name", endpoint.id.name)
-        member("namespace", endpoint.id.namespace)
-        member("address", endpoint.address.authority)
+        writer.field("name", endpoint.id.name)
+        writer.field("namespace", endpoint.id.namespace)
+        writer.field("address", endpoint.address.authority)
         writer.key("labels")
         writer.beginObject()
-        for (name, value) in endpoint.labels.sorted(by: { $0.key < $1.key }) { member(name, value) }
+        for (name, value) in endpoint.labels.sorted(by: { $0.key < $1.key }) { writer.field(name, value) }
         writer.endObject()
         write(endpoint.metrics)
         writer.key("metrics_age_seconds")
@@ -137,18 +129,12 @@ struct StateReport {
         }
         writer.endObject()
         writer.scrapeFaults(faults)
-        writer.key("models")
-        if let models = endpoint.models { strings(models) } else { writer.null() }
-        writer.key("in_flight")
-        writer.integer(endpoint.load.requests)
-        writer.key("in_flight_tokens")
-        writer.integer(endpoint.load.tokens)
-        writer.key("available")
-        writer.boolean(isAvailable)
-        writer.key("draining")
-        writer.boolean(isCordoned)
-        writer.key("ejected")
-        writer.boolean(outage != nil)
+        writer.field("models", endpoint.models)
+        writer.field("in_flight", endpoint.load.requests)
+        writer.field("in_flight_tokens", endpoint.load.tokens)
+        writer.field("available", isAvailable)
+        writer.field("draining", isCordoned)
+        writer.field("ejected", outage != nil)
         if let outage { write(outage) }
         writer.endObject()
     }
@@ -156,45 +142,27 @@ struct StateReport {
     private mutating func write(_ metrics: EndpointMetrics) {
         writer.key("metrics")
         writer.beginObject()
-        writer.key("waiting")
-        writer.integer(metrics.waitingQueueSize)
-        writer.key("running")
-        writer.integer(metrics.runningRequests)
+        writer.field("waiting", metrics.waitingQueueSize)
+        writer.field("running", metrics.runningRequests)
         writer.key("kv_cache_usage")
         writer.double(metrics.kvCacheUsage)
-        writer.key("active_adapters")
-        strings(metrics.activeModels)
-        writer.key("waiting_adapters")
-        strings(metrics.waitingModels)
-        writer.key("max_adapters")
-        writer.integer(metrics.maxActiveModels)
-        writer.key("cache_block_size_tokens")
-        writer.integer(metrics.cacheBlockSizeTokens)
-        writer.key("cache_blocks")
-        writer.integer(metrics.cacheBlockCount)
+        writer.field("active_adapters", metrics.activeModels)
+        writer.field("waiting_adapters", metrics.waitingModels)
+        writer.field("max_adapters", metrics.maxActiveModels)
+        writer.field("cache_block_size_tokens", metrics.cacheBlockSizeTokens)
+        writer.field("cache_blocks", metrics.cacheBlockCount)
         writer.endObject()
     }
 
     private mutating func write(_ outage: EndpointOutage) {
         writer.key("ejection")
         writer.beginObject()
-        member("reason", outage.reason.rawValue)
-        member("detail", outage.detail)
+        writer.field("reason", outage.reason.rawValue)
+        writer.field("detail", outage.detail)
         writer.key("since_seconds")
         writer.double(now.since(outage.since).fractionalSeconds)
         writer.key("retry_in_seconds")
         writer.double(max(0, outage.until.since(now).fractionalSeconds))
         writer.endObject()
-    }
-
-    private mutating func member(_ key: String, _ text: String) {
-        writer.key(key)
-        writer.string(text)
-    }
-
-    private mutating func strings(_ texts: [String]) {
-        writer.beginArray()
-        for text in texts { writer.string(text) }
-        writer.endArray()
     }
 }

@@ -44,7 +44,7 @@ package enum BodyRouterApplication {
         let readiness = Readiness()
         var routes = AdminRoutes(registry: registry, readiness: readiness)
         routes.obstacle = { readiness.obstacle }
-        routes.areas = [LogLevelArea(levels: logs.levels)]
+        routes.areas = [LogLevelArea(levels: logs.levels, logger: logger)]
         routes.token = try AdminToken(path: nil, environment: ProcessInfo.processInfo.environment)
         let feed = options.serving.hasDashboard ? feed(routing, routes: &routes) : nil
         let cluster = try cluster(

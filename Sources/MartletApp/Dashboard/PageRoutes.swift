@@ -49,7 +49,7 @@ struct PageRoutes: AdminArea {
         }
     }
 
-    var paths: [String] { ["/dashboard/\(Self.index)"] }
+    var paths: [String] { [Self.folder] }
 
     func isOpen(_ request: AdminRequest) -> Bool {
         request.path.hasPrefix(Self.folder)
@@ -67,6 +67,8 @@ struct PageRoutes: AdminArea {
                 return .text("only GET and HEAD are answered here", status: .methodNotAllowed)
             }
             name = request.path.dropFirst(Self.folder.count)
+            // The page is at the root alone: what it names is named from there.
+            if name.isEmpty || name == Self.index { return Self.elsewhere }
         }
         guard let file = files[String(name)] else {
             return .text("the dashboard has no file '\(name)'", status: .notFound)
@@ -82,8 +84,15 @@ struct PageRoutes: AdminArea {
         return response
     }
 
+    /// Where the page is, seen from the folder: relative, for whoever serves the address under a path of their own.
+    private static var elsewhere: AdminResponse {
+        var response = AdminResponse.text("the dashboard is at ../", status: .temporaryRedirect)
+        response.headers = headers + [("location", "../")]
+        return response
+    }
+
     /// The media type of a file by the ending of its name.
-    private static func contentType(of name: String) -> String {
+    static func contentType(of name: String) -> String {
         switch name.split(separator: ".").last {
         case "html": "text/html; charset=utf-8"
         case "css": "text/css; charset=utf-8"

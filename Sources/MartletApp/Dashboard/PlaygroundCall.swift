@@ -35,6 +35,13 @@ struct PlaygroundCall: Sendable {
         "transfer-encoding", "upgrade",
     ]
     private static let connectTimeout = TimeAmount.seconds(5)
+    /// How long the listener may take until it has the request: over TLS that begins with its part of the handshake.
+    private static let sendTimeout = TimeAmount.seconds(10)
+
+    /// The listener does not take the request.
+    private struct Overdue: Error, CustomStringConvertible {
+        let description = "it did not take the request in time"
+    }
 
     /// Whether a header field can be sent.
     static func allows(_ name: String, _ value: String) -> Bool {
@@ -87,7 +94,13 @@ struct PlaygroundCall: Sendable {
         let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: fields)
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
         channel.write(HTTPClientRequestPart.body(.byteBuffer(body)), promise: nil)
-        channel.writeAndFlush(HTTPClientRequestPart.end(nil)).whenComplete { _ in channel.read() }
+        let sent = channel.writeAndFlush(HTTPClientRequestPart.end(nil))
+        let limit = channel.eventLoop.scheduleTask(in: Self.sendTimeout) {
+            channel.pipeline.fireErrorCaught(Overdue())
+        }
+        sent.whenComplete { _ in limit.cancel() }
+        // At once: TLS keeps the request back until the handshake is done, which must be read.
+        channel.read()
     }
 
     private static func freshID() -> String {

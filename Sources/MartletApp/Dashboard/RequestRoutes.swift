@@ -45,37 +45,29 @@ struct RequestRoutes: AdminArea {
         }
         guard let text = query["text"]?.lowercased(), !text.isEmpty else { return true }
         return [
-            summary.requestID, summary.target, summary.model, summary.targetModel, summary.objective,
+            summary.requestID, String(summary.path), summary.model, summary.targetModel, summary.objective,
             summary.fairnessID, summary.endpoint?.name ?? "", summary.destination, summary.rejection?.message ?? "",
         ].contains { $0.lowercased().contains(text) }
     }
 
     private func list(_ found: [RequestSummary]) -> [UInt8] {
-        let decided = Set(controller.decisions?.latest().map(\.requestID) ?? [])
         let now = controller.now()
         var writer = JSONWriter()
         writer.beginObject()
         writer.key("requests")
         writer.beginArray()
-        for summary in found {
-            Self.write(summary, hasDecision: decided.contains(summary.requestID), now: now, to: &writer)
-        }
+        for summary in found { Self.write(summary, now: now, to: &writer) }
         writer.endArray()
         writer.field("running", controller.state.pools.reduce(0) { $0 + $1.endpoints.ledger.openLeases })
         writer.endObject()
         return writer.bytes
     }
 
-    private static func write(
-        _ summary: RequestSummary,
-        hasDecision: Bool,
-        now: MonotonicInstant,
-        to writer: inout JSONWriter
-    ) {
+    private static func write(_ summary: RequestSummary, now: MonotonicInstant, to writer: inout JSONWriter) {
         writer.beginObject()
         writer.field("request_id", summary.requestID)
         writer.field("age_seconds", now.seconds(since: summary.endedAt))
-        writer.field("target", summary.target)
+        writer.field("path", String(summary.path))
         writer.field("pool", summary.pool?.name)
         writer.field("model", summary.model)
         writer.field("target_model", summary.targetModel)
@@ -99,7 +91,6 @@ struct RequestRoutes: AdminArea {
         writer.field("prompt_tokens", summary.usage?.promptTokens)
         writer.field("output_tokens", summary.usage?.completionTokens)
         writer.field("cached_tokens", summary.usage?.cachedTokens)
-        writer.field("has_decision", hasDecision)
         writer.endObject()
     }
 }

@@ -3,6 +3,7 @@ import GatewayCore
 import Logging
 import NIOHTTP1
 import RequestFormats
+import Synchronization
 
 /// `POST /api/rewrites/weight`: gives a target of a rewrite another weight in the file that says it; the watcher of the
 /// configuration then reloads.
@@ -12,6 +13,12 @@ struct WeightRoutes: AdminArea {
     /// The file or folder of the configuration; `nil` where there is none, as in a cluster.
     let configurationPath: String?
     let logger: Logger
+    private let turn = Turn()
+
+    init(configurationPath: String?, logger: Logger) {
+        self.configurationPath = configurationPath
+        self.logger = logger
+    }
 
     var paths: [String] { [Self.path] }
 
@@ -45,10 +52,14 @@ struct WeightRoutes: AdminArea {
             let text = "weights are changed where they are written, and no file says them; change the resource instead"
             return .text(text, status: .conflict)
         }
-        let file = try edit.edited(at: configurationPath)
-        do throws(CommandError) {
-            try FileReplacement.replace(file.place, with: file.text)
-        } catch {
+        let file: WeightEdit.EditedFile
+        do {
+            file = try turn.take {
+                let file = try edit.edited(at: configurationPath)
+                try FileReplacement.replace(file.place, with: file.text)
+                return file
+            }
+        } catch let error as CommandError {
             return .text(error.description, status: .conflict)
         }
         logger.notice(
@@ -63,5 +74,15 @@ struct WeightRoutes: AdminArea {
         writer.field("weight", edit.weight)
         writer.endObject()
         return .json(writer.bytes)
+    }
+}
+
+/// Lets one change of a file happen at a time: between reading it and replacing it, another one would be lost.
+private final class Turn: Sendable {
+    private let mutex = Mutex(())
+
+    /// Does `work` when nobody else does; blocks until then.
+    func take<Result: Sendable>(_ work: () throws -> Result) throws -> Result {
+        try mutex.withLock { _ in try work() }
     }
 }

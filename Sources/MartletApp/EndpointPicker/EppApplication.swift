@@ -84,7 +84,7 @@ extension EppApplication {
                 }
             }
             let certificates = try options.certificates(logger: logger)
-            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
+            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels, logger: logger)])
             var contents = try Self.contents(options, parts: parts, routes: routes)
             try logs.register(in: parts.registry)
             if let connection, options.serving.authenticatesMetrics {

@@ -63,7 +63,7 @@ struct ExtProcPorts {
                 routes: contents.routes
             )
         }
-        // Anybody may ask, on the loop that also watches the endpoints: a few questions from a few places are enough.
+        // Anybody may ask, on the one loop that also answers for metrics: a few questions from a few places are enough.
         var healthConfiguration = GRPCServerConfiguration()
         healthConfiguration.maxConnections = 256
         healthConfiguration.maxConcurrentStreams = 32

@@ -36,8 +36,6 @@ final class MetricsAccess: Sendable {
     private static let lifetime = Duration.seconds(30)
     /// The most answers that are kept; beyond, all are forgotten.
     private static let answersMax = 1_000
-    /// The longest token that is asked about.
-    private static let tokenBytesMax = 16 << 10
 
     private let client: APIClient
     private let logger: Logger
@@ -51,7 +49,7 @@ final class MetricsAccess: Sendable {
 
     /// Whether a request for `path` with the field `authorization` is answered.
     func verdict(authorization: String?, path: String) async -> Verdict {
-        guard let token = Self.bearerToken(authorization) else { return .unauthenticated }
+        guard let token = bearerToken(authorization) else { return .unauthenticated }
         let question = Question(tokenDigest: SHA256.hash(data: Array(token.utf8)), path: path)
         let now = ContinuousClock.now
         if let answer = answers.withLock({ $0[question] }), answer.until > now { return answer.verdict }
@@ -77,14 +75,5 @@ final class MetricsAccess: Sendable {
         let decision = try await client.mayAccess(review.user, .path(path, verb: "get"))
         if decision.isAllowed { return .allowed }
         return .forbidden("\(review.user.username) may not get \(path)")
-    }
-
-    /// The token of `Bearer TOKEN` (RFC 6750); `nil` for anything else.
-    private static func bearerToken(_ authorization: String?) -> String? {
-        guard let authorization, authorization.utf8.count <= tokenBytesMax else { return nil }
-        let parts = authorization.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        let token = parts[1].drop { $0 == " " }
-        return token.isEmpty ? nil : String(token)
     }
 }

@@ -34,12 +34,15 @@ struct LineDestination: ~Copyable {
     }
 
     /// Opens the file anew under its path. When that fails, the open one stays in use.
-    mutating func reopen() {
-        guard let path else { return }
+    ///
+    /// - Returns: why it failed, as the system says it; `nil` when it did not.
+    mutating func reopen() -> String? {
+        guard let path else { return nil }
         let opened = Self.open(path)
-        guard opened >= 0 else { return }
+        guard opened >= 0 else { return String(cString: strerror(errno)) }
         if descriptor >= 0 { _ = close(descriptor) }
         descriptor = opened
+        return nil
     }
 
     /// Writes all of `bytes`; waits for as long as it takes. Returns whether they were taken.

@@ -4,24 +4,29 @@ import Synchronization
 /// Writes whole lines to one place, in the order in which they come, from a thread of its own.
 ///
 /// Whoever has a line only copies it: a pipe that nobody reads or a disk that hangs makes nobody wait. What is not
-/// written yet is bounded; lines beyond are dropped and counted, and once lines go through again, one of them says how
-/// many were lost. Safe from any thread.
+/// written yet is bounded; lines beyond are dropped and counted, and once a line went through again, the next one says
+/// how many were lost. Safe from any thread.
 final class LineWriter: Sendable {
     private struct State {
         var pending: [UInt8] = []
         var pendingLines = 0
         /// Dropped lines that nobody was told of yet.
         var untold = 0
-        var wantsReopening = false
+        /// Who wants the place opened anew, and to know what became of it.
+        var reopening: Reopening?
         var isWriting = false
-        var isClosed = false
     }
 
     private struct Batch {
-        var bytes: [UInt8]
-        var lineCount: Int
-        var reopens: Bool
+        var bytes: [UInt8] = []
+        var lineCount = 0
+        /// The lines that were lost before these and that nobody was told of.
+        var untold = 0
+        var reopening: Reopening?
     }
+
+    /// Is told why the place could not be opened anew; `nil` when it could.
+    typealias Reopening = @Sendable (_ problem: String?) -> Void
 
     private let bytesMax: Int
     private let lossNotice: @Sendable (_ lost: Int) -> [UInt8]
@@ -58,7 +63,7 @@ final class LineWriter: Sendable {
     /// Writes a line, with its line feed; drops it when too much waits already.
     func write(_ line: [UInt8]) {
         let needsThread = state.withLock { state in
-            guard !state.isClosed, state.pending.count + line.count <= bytesMax else {
+            guard state.pending.count + line.count <= bytesMax else {
                 state.untold += 1
                 dropped.wrappingAdd(1, ordering: .relaxed)
                 return false
@@ -71,10 +76,11 @@ final class LineWriter: Sendable {
     }
 
     /// Opens the place anew before the next line: its file was moved away, to be rotated.
-    func reopen() {
+    ///
+    /// - Parameter told: called on the writer's thread, once for all that asked before it was done.
+    func reopen(_ told: @escaping Reopening) {
         let needsThread = state.withLock { state in
-            if state.isClosed { return false }
-            state.wantsReopening = true
+            state.reopening = told
             return Self.begins(&state)
         }
         if needsThread { work() }
@@ -88,11 +94,6 @@ final class LineWriter: Sendable {
             // Cancelled or not: the last lines are those that matter.
             try? await ContinuousClock().sleep(for: .milliseconds(5))
         }
-    }
-
-    /// Takes no more lines.
-    func close() {
-        state.withLock { $0.isClosed = true }
     }
 
     private static func begins(_ state: inout State) -> Bool {
@@ -109,30 +110,31 @@ final class LineWriter: Sendable {
 
     private func nextBatch() -> Batch? {
         state.withLock { state in
-            if state.pending.isEmpty, !state.wantsReopening {
+            if state.pending.isEmpty, state.reopening == nil {
                 state.isWriting = false
                 return nil
             }
-            var batch = Batch(bytes: state.pending, lineCount: state.pendingLines, reopens: state.wantsReopening)
-            // The lines that were lost came behind those that waited.
-            if state.untold > 0, !batch.bytes.isEmpty {
-                batch.bytes += lossNotice(state.untold)
-                state.untold = 0
-            }
-            state.pending = []
-            state.pendingLines = 0
-            state.wantsReopening = false
+            var batch = Batch()
+            // Request threads wait for this lock: nothing is copied under it.
+            swap(&batch.bytes, &state.pending)
+            swap(&batch.lineCount, &state.pendingLines)
+            swap(&batch.reopening, &state.reopening)
+            // With nothing to write nobody learns whether the place takes anything again.
+            if !batch.bytes.isEmpty { swap(&batch.untold, &state.untold) }
             return batch
         }
     }
 
     private func write(_ batch: Batch) {
-        let isWritten = destination.withLock { destination in
-            if batch.reopens { destination.reopen() }
-            return destination.write(batch.bytes)
+        if let told = batch.reopening { told(destination.withLock { $0.reopen() }) }
+        guard destination.withLock({ $0.write(batch.bytes) }) else {
+            dropped.wrappingAdd(batch.lineCount, ordering: .relaxed)
+            return state.withLock { $0.untold += batch.lineCount + batch.untold }
         }
-        if isWritten { return }
-        dropped.wrappingAdd(batch.lineCount, ordering: .relaxed)
-        state.withLock { $0.untold += batch.lineCount }
+        if batch.untold == 0 { return }
+        // The lines that were lost came behind those that waited.
+        let notice = lossNotice(batch.untold)
+        if destination.withLock({ $0.write(notice) }) { return }
+        state.withLock { $0.untold += batch.untold }
     }
 }

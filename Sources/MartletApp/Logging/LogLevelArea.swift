@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Logging
 import NIOHTTP1
 import RequestFormats
@@ -8,18 +7,13 @@ import RequestFormats
 struct LogLevelArea: AdminArea {
     static let path = "/api/log-level"
 
-    /// The body of a `PUT`.
-    private struct Wish: Decodable {
-        /// A level; `null` gives loggers the level of the process again.
-        var level: String?
-        /// The beginning of the labels of the loggers that are meant; `null` for the whole process.
-        var label: String?
-    }
-
     private let levels: LogLevels
+    private let logger: Logger
 
-    init(levels: LogLevels) {
+    /// Makes the area; `logger` is told of every change.
+    init(levels: LogLevels, logger: Logger) {
         self.levels = levels
+        self.logger = logger
     }
 
     var paths: [String] { [Self.path] }
@@ -34,23 +28,27 @@ struct LogLevelArea: AdminArea {
         guard request.method == .PUT else {
             return .text("only GET, HEAD and PUT are answered here", status: .methodNotAllowed)
         }
-        guard let wish = try? JSONDecoder().decode(Wish.self, from: Data(request.body)) else {
-            let example = #"{"level":"debug","label":null}"#
-            return .text("the body is not of the form \(example)", status: .badRequest)
+        do throws(FormatError) {
+            let wish = try ActionBody(request.body)
+            return fulfil(level: try wish.text("level"), label: try wish.text("label"))
+        } catch {
+            return .text(error.message, status: .badRequest)
         }
-        return fulfil(wish)
     }
 
-    private func fulfil(_ wish: Wish) -> AdminResponse {
+    /// Sets a level; without one, loggers get the level of the process again.
+    ///
+    /// - Parameter label: the beginning of the labels of the loggers that are meant; `nil` for the whole process.
+    private func fulfil(level word: String?, label: String?) -> AdminResponse {
         var level: Logger.Level?
-        if let word = wish.level {
+        if let word {
             do throws(CommandError) {
                 level = try LogOptions.level(word, flag: "level")
             } catch {
                 return .text(error.description, status: .badRequest)
             }
         }
-        if let label = wish.label {
+        if let label {
             guard levels.set(level, labelsFrom: label) else {
                 let known = levels.standing.labels.joined(separator: ", ")
                 return .text("no logger is called '\(label)'; there are \(known)", status: .notFound)
@@ -60,6 +58,11 @@ struct LogLevelArea: AdminArea {
         } else {
             return .text("the process needs a level; null is for a label", status: .badRequest)
         }
+        var metadata: Logger.Metadata = ["to": "\(level ?? levels.standing.base)"]
+        if let label { metadata["label"] = "\(label)" }
+        // Whatever the level is now: who changed what must be there to read.
+        logger.log(
+            level: max(logger.logLevel, .notice), "a log level was changed at the admin address", metadata: metadata)
         return report()
     }
 
@@ -67,19 +70,13 @@ struct LogLevelArea: AdminArea {
         let standing = levels.standing
         var writer = JSONWriter()
         writer.beginObject()
-        writer.key("level")
-        writer.string(standing.base.rawValue)
-        writer.key("labels")
-        writer.beginObject()
-        for (label, level) in standing.exceptions.sorted(by: { $0.key < $1.key }) {
-            writer.key(label)
-            writer.string(level.rawValue)
+        writer.field("level", standing.base.rawValue)
+        writer.object("labels") { writer in
+            for (label, level) in standing.exceptions.sorted(by: { $0.key < $1.key }) {
+                writer.field(label, level.rawValue)
+            }
         }
-        writer.endObject()
-        writer.key("loggers")
-        writer.beginArray()
-        for label in standing.labels { writer.string(label) }
-        writer.endArray()
+        writer.field("loggers", standing.labels)
         writer.endObject()
         return .json(writer.bytes)
     }

@@ -40,7 +40,6 @@ struct LogSignals: Service {
         for await signal in signals.cancelOnGracefulShutdown() {
             if signal == .sighup {
                 logs.reopenFiles()
-                logger.info("the file of the access log is opened anew")
             } else {
                 let level = logs.levels.step(isMore: signal == .sigusr1)
                 // Whatever the level is now, whoever sent the signal wants to know.

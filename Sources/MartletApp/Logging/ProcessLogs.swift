@@ -103,9 +103,19 @@ struct ProcessLogs: Sendable {
         }
     }
 
-    /// Opens the file of the access log anew, if there is one.
+    /// Opens the file of the access log anew, if there is one, and then logs what became of it.
     func reopenFiles() {
-        accessFile?.reopen()
+        let logger = logger()
+        accessFile?.reopen { problem in
+            if let problem {
+                logger.error(
+                    "the file of the access log cannot be opened anew; the old one stays in use",
+                    metadata: ["error": "\(problem)"]
+                )
+            } else {
+                logger.info("the file of the access log is opened anew")
+            }
+        }
     }
 
     /// Whether there is a file that can be opened anew.
@@ -131,7 +141,7 @@ struct ProcessLogs: Sendable {
     private static func lossNotice(_ lost: Int, style: LogStyle, of log: String) -> [UInt8] {
         var line = LogLine(
             style, .warning, logger: Part.process.rawValue,
-            message: "lines of \(log) were lost: nobody took them in time"
+            message: "lines of \(log) were lost: they could not be written, or not in time"
         )
         line.add("lines", lost)
         return line.finished()

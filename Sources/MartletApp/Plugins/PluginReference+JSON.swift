@@ -21,16 +21,15 @@ extension PluginReference {
         writer.member("deprecation", descriptor.deprecation)
         writer.member("obstacle", descriptor.obstacle)
         writer.member("same_as", plugin.canonicalType)
-        writer.member("acts_as", plugin.kinds.map(\.rawValue))
-        writer.member("produces", plugin.produces)
+        writer.field("acts_as", plugin.kinds.map(\.rawValue))
+        writer.field("produces", plugin.produces)
         writer.key("reads")
         writer.beginArray()
         for need in plugin.needs {
             writer.beginObject()
             writer.member("data", need.data)
             writer.member("producer", need.producer)
-            writer.key("required")
-            writer.boolean(need.isRequired)
+            writer.field("required", need.isRequired)
             writer.endObject()
         }
         writer.endArray()
@@ -45,13 +44,11 @@ extension PluginReference {
             writer.beginObject()
             writer.member("key", field.key)
             write(field.kind, to: &writer)
-            writer.key("required")
-            writer.boolean(field.isRequired)
+            writer.field("required", field.isRequired)
             writer.member("default", field.fallback)
             writer.member("minimum", field.minimum)
             writer.member("maximum", field.maximum)
-            writer.key("has_effect")
-            writer.boolean(field.hasEffect)
+            writer.field("has_effect", field.hasEffect)
             writer.endObject()
         }
         writer.endArray()
@@ -61,7 +58,7 @@ extension PluginReference {
     private static func write(_ kind: ParameterSchema.Kind, to writer: inout JSONWriter) {
         writer.member("kind", kind.phrase)
         switch kind {
-        case .choice(let names): writer.member("choices", names)
+        case .choice(let names): writer.field("choices", names)
         case .object(let schema), .list(.object(let schema)):
             writer.key("parameters")
             write(schema, to: &writer)
@@ -75,13 +72,6 @@ extension JSONWriter {
         guard let text else { return }
         key(name)
         string(text)
-    }
-
-    fileprivate mutating func member(_ name: String, _ texts: [String]) {
-        key(name)
-        beginArray()
-        for text in texts { string(text) }
-        endArray()
     }
 
     /// A scalar; nothing when there is none.

@@ -59,7 +59,7 @@ extension ServeApplication {
                 try Self.settings(options, logs: traffic, urls: urls, logger: logger), plan: plan,
                 scraping: MultiThreadedEventLoopGroup(numberOfThreads: 1), logger: logger)
             let address = try BindAddress(options.admin, flag: "--admin")
-            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels)])
+            let (routes, feed) = parts.adminRoutes(beside: [LogLevelArea(levels: logs.levels, logger: logger)])
             try logs.register(in: parts.registry)
             let admin = try await AdminServer(at: address, flag: "--admin", group: control, routes: routes)
             let proxy = try await ProxyServer(

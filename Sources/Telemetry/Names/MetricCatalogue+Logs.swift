@@ -3,7 +3,7 @@ extension MetricCatalogue {
     enum Logs {
         static let dropped = own(
             "log_lines_dropped_total", .counter, labels: ["log"],
-            help: "Log lines that were lost because the place they go to did not take them in time."
+            help: "Log lines that were lost because the place they go to did not take them, or not in time."
         )
 
         static let all = [dropped]

@@ -88,6 +88,28 @@ import Testing
         #expect(answer.hasPrefix("409 weights are changed where they are written"))
     }
 
+    @Test func changesAtOnceAreAllKept() async throws {
+        let folder = try TemporaryFolder()
+        let names = (0..<8).map { "target-\($0)" }
+        let targets = names.map { "{modelRewrite: \($0), weight: 1}" }.joined(separator: ", ")
+        let path = try folder.write(
+            "rewrite.yaml",
+            "kind: InferenceModelRewrite\nmetadata: {name: a}\nspec: {rules: [{targets: [\(targets)]}]}\n")
+        let routes = WeightRoutes(configurationPath: path, logger: logger)
+        for weight in 2...6 {
+            let statuses = await withTaskGroup(of: UInt?.self, returning: [UInt?].self) { group in
+                for name in names {
+                    let request = post(WeightRoutes.path, #"{"rewrite":"a","target":"\#(name)","weight":\#(weight)}"#)
+                    group.addTask { routes.answer(request)?.status.code }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.allSatisfy { $0 == 200 })
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            #expect(text.components(separatedBy: "weight: \(weight)}").count == names.count + 1, "\(text)")
+        }
+    }
+
     @Test func aFileIsReplacedInItsPlace() throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("a.yaml", "old")

@@ -24,7 +24,7 @@ import Testing
         #expect(PageRoutes.contents.map(\.name).sorted() == names)
         for (name, bytes) in PageRoutes.contents {
             #expect(try Data(contentsOf: folder.appending(path: name)) == Data(bytes), "\(name) is an old one")
-            #expect(ask("/dashboard/\(name)")?.contentType != "application/octet-stream", "\(name)")
+            #expect(PageRoutes.contentType(of: name) != "application/octet-stream", "\(name)")
         }
     }
 
@@ -34,10 +34,14 @@ import Testing
         #expect(ask("/") == nil)
         #expect(ask("/", accept: "text/html", method: .POST) == nil)
         #expect(ask("/api/state", accept: "text/html") == nil)
+        for path in ["/dashboard/", "/dashboard/index.html"] {
+            let other = ask(path)
+            #expect(other?.status == .temporaryRedirect && other?.fields.first(name: "location") == "../", "\(path)")
+        }
     }
 
     @Test func whatBrowsersAreTold() throws {
-        let response = try #require(ask("/dashboard/index.html"))
+        let response = try #require(ask("/", accept: "text/html"))
         let headers = Dictionary(response.headers.map { ($0.name, $0.value) }) { first, _ in first }
         let policy = try #require(headers["content-security-policy"])
         #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self'"))
@@ -45,13 +49,13 @@ import Testing
         #expect(headers["x-content-type-options"] == "nosniff" && headers["referrer-policy"] == "no-referrer")
         #expect(response.cacheControl == "no-cache")
         let tag = try #require(headers["etag"])
-        let again = try #require(ask("/dashboard/index.html", tag: tag))
+        let again = try #require(ask("/", accept: "text/html", tag: tag))
         #expect(again.status == .notModified && again.body.isEmpty)
-        #expect(ask("/dashboard/index.html", tag: "\"other\"")?.status == .ok)
+        #expect(ask("/", accept: "text/html", tag: "\"other\"")?.status == .ok)
     }
 
     @Test func thereIsNothingElse() {
-        for path in ["/dashboard/", "/dashboard/x.js", "/dashboard/../index.html", "/dashboard/index.html/"] {
+        for path in ["/dashboard/x.js", "/dashboard/../index.html", "/dashboard/index.html/"] {
             #expect(ask(path)?.status == .notFound, "\(path)")
         }
         #expect(ask("/dashboard") == nil)

@@ -84,14 +84,31 @@ import Testing
         #expect(pipe.read { $0.hasSuffix("\n") } == "and on\n")
     }
 
-    @Test func aFullDiskCostsLinesAndIsSaidOnce() async throws {
-        let writer = LineWriter(
-            to: try LineDestination(path: "/dev/full", flag: "--log"), bytesMax: 10_000, lossNotice: Self.lossNotice)
-        writer.write(Self.line("a"))
+    /// Nobody is told as long as nothing is taken: who is told elsewhere would be told with each line.
+    @Test func aFullDiskCostsLinesAndIsSaidOnceItTakesSome() async throws {
+        let folder = try TemporaryFolder()
+        let path = "\(folder.path)/log"
+        try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: "/dev/full")
+        let told = Mutex<[Int]>([])
+        let writer = LineWriter(to: try LineDestination(path: path, flag: "--log"), bytesMax: 10_000) { lost in
+            told.withLock { $0.append(lost) }
+            return Self.lossNotice(lost)
+        }
+        for text in ["a", "b", "c"] {
+            writer.write(Self.line(text))
+            await writer.flush(within: .seconds(30))
+        }
+        #expect(writer.droppedLines == 3 && told.withLock { $0 } == [])
+        try FileManager.default.removeItem(atPath: path)
+        writer.reopen { #expect($0 == nil) }
         await writer.flush(within: .seconds(30))
-        writer.write(Self.line("b"))
-        await writer.flush(within: .seconds(30))
-        #expect(writer.droppedLines == 2)
+        #expect(told.withLock { $0 } == [], "there is nothing yet that was taken")
+        for text in ["d", "e"] {
+            writer.write(Self.line(text))
+            await writer.flush(within: .seconds(30))
+        }
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "d\nlost 3\ne\n")
+        #expect(writer.droppedLines == 3 && told.withLock { $0 } == [3])
     }
 
     @Test func aFileThatWasMovedAwayIsOpenedAnew() async throws {
@@ -104,7 +121,7 @@ import Testing
         try FileManager.default.moveItem(atPath: path, toPath: "\(path).1")
         writer.write(Self.line("second"))
         await writer.flush(within: .seconds(30))
-        writer.reopen()
+        writer.reopen { #expect($0 == nil) }
         writer.write(Self.line("third"))
         await writer.flush(within: .seconds(30))
         #expect(try String(contentsOfFile: "\(path).1", encoding: .utf8) == "first\nsecond\n")
@@ -123,10 +140,11 @@ import Testing
         let writer = LineWriter(
             to: try LineDestination(path: "\(inner)/log", flag: "--log"), bytesMax: 10_000, lossNotice: Self.lossNotice)
         try FileManager.default.moveItem(atPath: inner, toPath: "\(folder.path)/moved")
-        writer.reopen()
+        let problem = Mutex<String?>(nil)
+        writer.reopen { told in problem.withLock { $0 = told } }
         writer.write(Self.line("still here"))
         await writer.flush(within: .seconds(30))
         #expect(try String(contentsOfFile: "\(folder.path)/moved/log", encoding: .utf8) == "still here\n")
-        #expect(writer.droppedLines == 0)
+        #expect(writer.droppedLines == 0 && problem.withLock { $0 } == "No such file or directory")
     }
 }

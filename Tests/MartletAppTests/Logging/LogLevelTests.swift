@@ -44,6 +44,8 @@ import Testing
         #expect(cell.level == .critical)
     }
 
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
     private func answer(_ area: LogLevelArea, _ method: HTTPMethod, _ body: String = "") throws -> (UInt, String) {
         let request = AdminRequest(method: method, path: LogLevelArea.path, body: Array(body.utf8))
         let response = try #require(area.answer(request))
@@ -53,7 +55,7 @@ import Testing
     @Test func theAreaTellsAndSets() throws {
         let levels = LogLevels(.info)
         let cell = levels.cell("martlet.kubernetes")
-        let area = LogLevelArea(levels: levels)
+        let area = LogLevelArea(levels: levels, logger: logger)
         let told = try answer(area, .GET)
         #expect(told.0 == 200 && told.1 == #"{"level":"info","labels":{},"loggers":["martlet.kubernetes"]}"#)
         #expect(try answer(area, .PUT, #"{"level":"debug","label":null}"#).0 == 200)
@@ -72,12 +74,12 @@ import Testing
     )
     func theAreaRefuses(body: String, status: UInt) throws {
         let levels = LogLevels(.info)
-        #expect(try answer(LogLevelArea(levels: levels), .PUT, body).0 == status)
+        #expect(try answer(LogLevelArea(levels: levels, logger: logger), .PUT, body).0 == status)
         #expect(levels.standing.base == .info)
     }
 
     @Test func onlyWhoMayActMaySet() throws {
-        let area = LogLevelArea(levels: LogLevels(.info))
+        let area = LogLevelArea(levels: LogLevels(.info), logger: logger)
         #expect(!area.acts(AdminRequest(method: .GET, path: LogLevelArea.path)))
         #expect(area.acts(AdminRequest(method: .PUT, path: LogLevelArea.path)))
         #expect(!area.acts(AdminRequest(method: .PUT, path: "/api/state")))

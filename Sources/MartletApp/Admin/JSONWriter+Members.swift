@@ -40,9 +40,10 @@ extension JSONWriter {
         endArray()
     }
 
-    /// Writes an array of texts.
-    mutating func field(_ name: String, _ texts: [String]) {
+    /// Writes an array of texts; `null` for `nil`.
+    mutating func field(_ name: String, _ texts: [String]?) {
         key(name)
+        guard let texts else { return null() }
         beginArray()
         for text in texts { string(text) }
         endArray()
