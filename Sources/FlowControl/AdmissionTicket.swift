@@ -1,5 +1,6 @@
 package import GatewayCore
 import Synchronization
+import Telemetry
 
 /// A request's way through flow control, from its arrival to its end.
 ///
@@ -22,6 +23,8 @@ package final class AdmissionTicket: Sendable {
     let id: WaitingID?
     /// What is counted of it; `nil` when nothing is.
     let instruments: FlowInstruments?
+    /// Where it is in its trace; `nil` when that is not sampled.
+    let trace: TraceContext?
     private let controller: FlowController
     private let resume: @Sendable () -> Void
     private let step: Mutex<Step>
@@ -32,12 +35,14 @@ package final class AdmissionTicket: Sendable {
         decision: FlowDecision?,
         controller: FlowController,
         instruments: FlowInstruments?,
+        trace: TraceContext?,
         resume: @escaping @Sendable () -> Void
     ) {
         self.request = request
         self.id = id
         self.controller = controller
         self.instruments = instruments
+        self.trace = trace
         self.resume = resume
         step = Mutex(decision.map(Step.decided) ?? .waiting)
     }
@@ -85,8 +90,10 @@ package final class AdmissionTicket: Sendable {
             return last
         }
         switch last {
-        case .waiting: controller.left(self, as: outcome)
-        case .decided(let decision): if decision.outcome == .dispatched { controller.left(self, as: outcome) }
+        case .waiting:
+            if let decision = controller.left(self, as: outcome) { step.withLock { $0 = .closed(decision) } }
+        case .decided(let decision):
+            if decision.outcome == .dispatched { _ = controller.left(self, as: outcome) }
         case .running(_, let grant, let number): controller.ended(grant, running: number, usage: usage)
         case .closed: break
         }

@@ -1,6 +1,6 @@
 package import GatewayCore
 import Synchronization
-import Telemetry
+package import Telemetry
 
 /// Says how much room a pool has.
 package protocol PoolRoomSource: Sendable {
@@ -113,12 +113,14 @@ package final class FlowController: Sendable {
     ///   - request: the request.
     ///   - uncachedTokens: the prompt tokens that have to be computed for it.
     ///   - constraint: the endpoints that it may go to.
+    ///   - trace: where it is in its trace, when that is sampled: its wait can be found there.
     ///   - resume: called once, from any thread and never inside this call, when the returned ticket had no decision
     ///     and has one.
     package func submit(
         _ request: InferenceRequest,
         uncachedTokens: Int,
         constraint: RequestConstraint,
+        trace: TraceContext? = nil,
         resume: @escaping @Sendable () -> Void
     ) -> AdmissionTicket {
         let now = clock.now
@@ -139,15 +141,17 @@ package final class FlowController: Sendable {
                 let decision = decision(outcome, of: queued, at: now, &state)
                 let instruments = meter?.instruments(of: request, isFolded: false)
                 ticket = AdmissionTicket(
-                    queued, id: nil, decision: decision, controller: self, instruments: instruments, resume: resume)
-                instruments?.decided(decision, about: request)
+                    queued, id: nil, decision: decision, controller: self, instruments: instruments, trace: trace,
+                    resume: resume)
+                instruments?.decided(decision, trace: trace)
                 return (ticket, Work())
             case .waits(let id):
                 let isFolded = state.engine.isFolded(id)
                 let instruments = meter?.instruments(of: request, isFolded: isFolded)
                 if isFolded { meter?.folded(priority: request.priority) }
                 ticket = AdmissionTicket(
-                    queued, id: id, decision: nil, controller: self, instruments: instruments, resume: resume)
+                    queued, id: id, decision: nil, controller: self, instruments: instruments, trace: trace,
+                    resume: resume)
                 state.tickets[id] = ticket
                 instruments?.entered(byteCount: queued.byteCount)
             }
@@ -203,21 +207,26 @@ package final class FlowController: Sendable {
     }
 
     /// A request is over that has no endpoint: it waits no more, or gives its place back.
-    func left(_ ticket: AdmissionTicket, as outcome: FlowOutcome) {
-        guard let id = ticket.id else { return }
+    ///
+    /// - Returns: what was decided about it by that; `nil` when it waited no more.
+    func left(_ ticket: AdmissionTicket, as outcome: FlowOutcome) -> FlowDecision? {
+        guard let id = ticket.id else { return nil }
         let now = clock.now
-        let work = state.withLock { state in
+        let (made, work): (FlowDecision?, Work) = state.withLock { state in
+            var made: FlowDecision?
             if state.engine.cancel(id, at: now) {
                 state.tickets[id] = nil
                 ticket.instruments?.left(byteCount: ticket.request.byteCount)
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
-                ticket.instruments?.decided(decision, about: ticket.request.request)
+                ticket.instruments?.decided(decision, trace: ticket.trace)
+                made = decision
             } else if let grant = state.engine.settled(id) {
                 _ = state.engine.ended(grant, running: nil, usage: TokenUsage.none, at: now)
             }
-            return run(&state, at: now)
+            return (made, run(&state, at: now))
         }
         perform(work)
+        return made
     }
 
     /// A request ended that had an endpoint.
@@ -250,7 +259,7 @@ package final class FlowController: Sendable {
                 guard let ticket = state.tickets.removeValue(forKey: id) else { continue }
                 let decision = decision(outcome, of: ticket.request, at: now, &state)
                 ticket.instruments?.left(byteCount: ticket.request.byteCount)
-                ticket.instruments?.decided(decision, about: ticket.request.request)
+                ticket.instruments?.decided(decision, trace: ticket.trace)
                 // One whose client left at this moment is about to say so, and gives its place back then.
                 if ticket.decide(decision) { work.decided.append(ticket) }
             case .evict(let number):

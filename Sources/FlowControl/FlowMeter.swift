@@ -146,8 +146,8 @@ final class FlowInstruments: Sendable {
         histogram.observe(seconds)
     }
 
-    /// A decision about a request was made.
-    func decided(_ decision: FlowDecision, about request: InferenceRequest) {
+    /// A decision about a request was made, which is at `trace` when its trace is sampled.
+    func decided(_ decision: FlowDecision, trace: TraceContext?) {
         let instruments =
             if decision.outcome == .dispatched {
                 dispatched.withLock { known in
@@ -159,7 +159,6 @@ final class FlowInstruments: Sendable {
                 decided(decision.outcome)
             }
         instruments.requests.increment()
-        let trace = TraceContext.sampled(request.headers.first(TraceContext.headerName))
         instruments.duration.observe(decision.waited.fractionalSeconds, exemplar: trace)
     }
 

@@ -13,7 +13,8 @@ extension RequestExchange {
         let ticket = flow.submit(
             context.request,
             uncachedTokens: flow.readsUncachedTokens ? uncachedTokens(context, route) : context.request.inputTokens,
-            constraint: try constraint(context.request, route)
+            constraint: try constraint(context.request, route),
+            trace: accounting?.trace
         ) {
             wakeUp(.resume)
         }

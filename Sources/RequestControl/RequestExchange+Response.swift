@@ -91,6 +91,7 @@ extension RequestExchange {
 
     /// Reports that the response's first byte goes to the client: from here on nothing is retried.
     package func responseStarted() {
+        isRelayed = true
         accounting?.responseStarted(isEventStream: isEventStream)
     }
 

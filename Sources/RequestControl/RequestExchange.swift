@@ -40,6 +40,8 @@ package final class RequestExchange {
     var decisionNanoseconds: Int64 = 0
     var isEventStream = false
     var status = 0
+    /// Whether the client has something of the endpoint's response.
+    var isRelayed = false
     /// The facts about the present attempt that say how long the endpoint took.
     var timing: ServiceTiming?
     /// The request's place in a distributed trace; `nil` while no traces are made.
@@ -165,7 +167,12 @@ package final class RequestExchange {
     package func evict() -> LocalReply? {
         guard !isOver else { return nil }
         let rejection = Rejection(.evicted, "request evicted by flow control")
-        end(.evicted, errorCode: String(OutcomeMapping(.evicted).status), rejection: rejection)
+        end(
+            .evicted,
+            errorCode: String(OutcomeMapping(.evicted).status),
+            // A client that has something of a response gets no other one: it is broken off.
+            rejection: isRelayed ? nil : rejection
+        )
         return LocalReply(rejection, api: state.parsers.api(forPath: incoming.target))
     }
 
@@ -204,11 +211,14 @@ package final class RequestExchange {
         }
         let started = controller.now()
         let decision: SchedulingDecision
+        var kept: DecisionRecord?
+        // Behind the decision's end: what is told of its time is not a part of it.
+        defer { if let kept { route.pool.scheduler.countSteps(of: kept.trace) } }
         context.requestHeaders = HeaderMutation()
         context.now = started
         do throws(Rejection) {
             defer { self.context = context }
-            decision = try decide(&context, route, startedAt: started)
+            decision = try decide(&context, route, startedAt: started, kept: &kept)
         } catch {
             let model = context.request.targetModel
             controller.metrics.scheduling.attempts(.failure, targetModel: model).increment()
@@ -260,7 +270,8 @@ package final class RequestExchange {
     private func decide(
         _ context: inout SchedulingContext,
         _ route: RouteSelection,
-        startedAt started: MonotonicInstant
+        startedAt started: MonotonicInstant,
+        kept: inout DecisionRecord?
     ) throws(Rejection) -> SchedulingDecision {
         let step = DecisionStep(
             pool: route.pool, tried: tried, subset: incoming.endpointSubset, waited: admission?.waited
@@ -268,7 +279,10 @@ package final class RequestExchange {
         let decision: SchedulingDecision
         if controller.decisions != nil || trace?.isRecording == true {
             decision = try step.decide(&context, attempt: attemptCount, begunAt: started, clock: controller.clock) {
-                controller.decisions?.record($0)
+                if let decisions = controller.decisions {
+                    decisions.record($0)
+                    kept = $0
+                }
                 trace?.decided($0)
             }
         } else {
@@ -400,21 +414,24 @@ package final class RequestExchange {
     private func end(_ outcome: RequestOutcome?, errorCode: String?, rejection: Rejection? = nil) {
         guard !isOver else { return }
         isOver = true
+        // One that still waits leaves now, so that its wait is known. It has no endpoint whose room others could take.
+        if attemptCount == 0, admission == nil { ticket?.close(usage: nil) }
         let now = controller.now()
         var accounting = self.accounting.take()
         let usage = accounting?.ended(at: now, errorCode: errorCode)
         if !controller.observers.isEmpty || trace?.isRecording == true {
             let summary = summary(outcome, rejection: rejection, accounting: accounting, usage: usage, at: now)
             for observer in controller.observers { observer.requestEnded(summary) }
-            trace?.ended(
-                RequestSpans.Ending(
-                    summary: summary,
-                    api: identity?.api,
-                    method: incoming.method,
-                    path: String(incoming.path),
-                    admission: admission
+            if let trace, trace.isRecording {
+                trace.ended(
+                    RequestSpans.Ending(
+                        summary: summary,
+                        api: identity?.api,
+                        path: String(incoming.path),
+                        admission: admission
+                    )
                 )
-            )
+            }
         }
         if outcome == .completed, status < 400 { noteService(endedAt: now, usage: usage) }
         if let last = lease.take() { release(last, outcome: outcome ?? .abandoned, detail: "", usage: usage) }

@@ -10,7 +10,7 @@ struct ResponseAccounting {
     /// Nil while nobody knows whether a request with new labels is served.
     private var instruments: RequestInstruments?
     /// Where the request is in its trace, when that is sampled: what it adds to histograms can be found there.
-    private let trace: TraceContext?
+    let trace: TraceContext?
     private let request: InferenceRequest
     private let api: InferenceAPI
     private let requestBytes: Int

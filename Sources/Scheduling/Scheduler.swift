@@ -62,9 +62,6 @@ package final class Scheduler: Sendable {
         trace: inout SchedulingTrace?
     ) throws(Rejection) -> SchedulingDecision {
         trace?.begin(candidates)
-        defer {
-            if let meter, let trace { meter.decided(trace) }
-        }
         var candidates = candidates
         if pipeline.flowControl == nil {
             try shed(context, candidates: candidates)
@@ -153,6 +150,11 @@ package final class Scheduler: Sendable {
             left: candidates.positions,
             rule: "flow control sends nothing to endpoints that are full"
         )
+    }
+
+    /// Counts how long the steps of a decision took, by the `trace` that this scheduler filled.
+    package func countSteps(of trace: SchedulingTrace) {
+        meter?.countSteps(of: trace)
     }
 
     /// Runs what the handler asks for, round by round. Each profile runs at most once, so a handler that never has

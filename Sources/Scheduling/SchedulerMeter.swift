@@ -28,9 +28,8 @@ final class SchedulerMeter: Sendable {
 
     init(_ pipeline: PluginPipeline, outline: TraceOutline, metrics: SchedulingMetrics) {
         self.metrics = metrics
-        let types = Dictionary(pipeline.plugins.map { ($0.name, $0.type) }) { first, _ in first }
         durations = outline.entries.map { entry in
-            metrics.pluginDuration.child(entry.stage.extensionPoint, types[entry.name] ?? entry.name, entry.name)
+            metrics.pluginDuration.child(entry.stage.extensionPoint, entry.type, entry.name)
         }
         prefixCaches = pipeline.plugins.compactMap { instance in
             (instance.plugin as? any PrefixCacheProducer).map { producer in
@@ -54,7 +53,7 @@ final class SchedulerMeter: Sendable {
     }
 
     /// Counts the times of a decision's steps.
-    func decided(_ trace: SchedulingTrace) {
+    func countSteps(of trace: SchedulingTrace) {
         trace.forEachStep { plugin, nanoseconds in durations[plugin].observe(Double(nanoseconds) * 1e-9) }
     }
 

@@ -24,7 +24,7 @@ struct FlowInstrumentsTests {
             instruments.left(byteCount: 100)
             instruments.decided(
                 FlowDecision(outcome: .dispatched, waited: .seconds(1), retryAfterSeconds: 1),
-                about: request
+                trace: nil
             )
             instruments.joined("NotYetFinalized", seconds: 0.001)
             meter.forget([FlowEngine.ForgottenFlow(fairnessID: "tenant-a", priority: 3)])
@@ -36,11 +36,10 @@ struct FlowInstrumentsTests {
     func exemplars() throws {
         let meter = FlowMeter(metrics: try FlowControlMetrics(registry: registry), pool: PoolID(name: "pool"))
         let trace = "0af7651916cd43dd8448eb211c80319c"
-        let headers = HeaderMap([HeaderMap.Field(name: "traceparent", value: "00-\(trace)-b7ad6b7169203331-01")])
-        let request = InferenceRequest(id: "1", model: "llama", headers: headers)
+        let request = InferenceRequest(id: "1", model: "llama")
         let instruments = meter.instruments(of: request, isFolded: false)
         let decision = FlowDecision(outcome: .dispatched, waited: .milliseconds(20), retryAfterSeconds: 1)
-        instruments.decided(decision, about: request)
+        instruments.decided(decision, trace: TraceContext.sampled("00-\(trace)-b7ad6b7169203331-01"))
         let lines = String(decoding: registry.page(.openMetrics), as: UTF8.self).split(separator: "\n")
         let shown = lines.filter { $0.contains("trace_id=\"\(trace)\"") }
         #expect(shown.count == 1 && shown[0].contains(#"le="0.025""#))

@@ -107,18 +107,9 @@ import Testing
             ("OTEL_TRACES_SAMPLER_ARG", "nan", "is not a number from 0 to 1; 0.1 is used"),
             ("OTEL_TRACES_EXPORTER", "zipkin", "is not otlp, console or none; otlp is used"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "udp", "is not grpc, http/protobuf or http/json; grpc is used"),
-            (
-                "OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://c",
-                "is not like http://HOST:PORT; the collector on this machine is used"
-            ),
-            (
-                "OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:0",
-                "is not like http://HOST:PORT; the collector on this machine is used"
-            ),
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", "is not none; batches are not compressed"),
             ("OTEL_EXPORTER_OTLP_INSECURE", "1", "is neither true nor false; false is used"),
             ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "is not a number from 1 to 600000; 10000 is used"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "=x", "is not like key=value; it is left out"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "is not a number from 64 to 1000000; 2048 is used"),
             ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "is not a number from 1 to 2048; 512 is used"),
             ("OTEL_BSP_SCHEDULE_DELAY", "-1", "is not a number from 10 to 3600000; 5000 is used"),
@@ -127,6 +118,22 @@ import Testing
         ])
     func whatCannotBeUsedIsToldOnce(variable: String, value: String, fault: String) {
         #expect(read([variable: value]).warnings == ["\(variable) '\(value)' \(fault)."])
+    }
+
+    @Test(
+        arguments: [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "ftp://c"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:0"),
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://user:secret@c:4317"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "=secret"), ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "secret,a=secret"),
+        ])
+    func whatMayHoldASecretIsNotInTheWarning(variable: String, value: String) throws {
+        let warnings = read([variable: value]).warnings
+        #expect(warnings.count == 1)
+        let fault =
+            variable.hasSuffix("HEADERS")
+            ? "has a part that is not like key=value; it is left out"
+            : "is not like http://HOST:PORT; the collector on this machine is used"
+        #expect(warnings.first == "\(variable) \(fault).")
     }
 
     @Test func everythingCanBeOff() {

@@ -66,6 +66,17 @@ import Testing
         #expect(machine.next(queued: 0, now: start) == .wait(until: after(7000)))
         _ = machine.next(queued: 0, now: after(7000))
         #expect(machine.ended(failed(.seconds(60)), now: after(7000), jitter: 0.5) == .drop, "that is too long")
+        #expect(machine.next(queued: 99, now: after(7000)) == .wait(until: after(67_000)), "the next batch waits too")
+        #expect(machine.next(queued: 99, now: after(67_000)) == .send(timeout: .seconds(10)))
+    }
+
+    @Test(arguments: [(66_999, nil), (67_001, 67_000)] as [(Int64, Int64?)])
+    func theShutdownDoesNotWaitForATimeBehindItsEnd(deadline: Int64, wait: Int64?) {
+        var machine = machine()
+        _ = machine.next(queued: 10, now: after(7000))
+        #expect(machine.ended(failed(.seconds(60)), now: after(7000), jitter: 0.5) == .drop)
+        machine.shutDown(by: after(deadline))
+        #expect(machine.next(queued: 99, now: after(7001)) == wait.map { .wait(until: after($0)) } ?? .finish)
     }
 
     @Test func whatIsRefusedIsNotSentAgain() {

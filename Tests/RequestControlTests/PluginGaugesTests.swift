@@ -84,8 +84,11 @@ import Testing
         store.record(metrics: EndpointMetrics(), for: EndpointLife(store.current.endpoints[0]), at: gateway.clock.now)
         let gauges = FlowGauges(controller: gateway.controller)
         let series = #"llm_d_epp_flow_control_stale_endpoints{detector="utilization-detector"}"#
+        // A reload has brought another detector.
+        gateway.controller.metrics.flowControl.staleEndpoints.child("former-detector").set(1)
         gauges.refresh()
         #expect(lines(gateway, series) == ["\(series) 1"])
+        #expect(lines(gateway, "llm_d_epp_flow_control_stale_endpoints{").count == 1)
         gateway.clock.advance(by: lifetime + .milliseconds(1))
         gauges.refresh()
         #expect(lines(gateway, series) == ["\(series) 2"])

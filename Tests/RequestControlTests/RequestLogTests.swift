@@ -77,6 +77,21 @@ import Testing
         #expect(second.tokens == Array(20..<30) && second.next == 23, "those that are kept")
     }
 
+    @Test func usageOfMoreThanABatchIsReadOnceAndInOrder() throws {
+        let log = RequestLog(capacity: 150)
+        let gateway = try gateway(log)
+        for prompt in 0..<150 {
+            run(gateway, id: "r", usage: TokenUsage(promptTokens: prompt, completionTokens: 1, cachedTokens: 1))
+        }
+        var tokens: [Int] = []
+        // Whoever ends while somebody reads comes with the next reading; those that it pushes out are left out.
+        let next = log.forEachUsage(from: 10) { _, _, usage in
+            tokens.append(usage.promptTokens)
+            if tokens.count == 1 { for _ in 0..<80 { run(gateway, id: "late") } }
+        }
+        #expect(tokens == Array(10..<74) + Array(80..<150) && next == 150)
+    }
+
     @Test func whoReadsAndWhoEndsDoNotDisturbEachOther() async throws {
         let log = RequestLog(capacity: 200)
         let gateway = try gateway(log)

@@ -200,7 +200,7 @@ import Testing
     private func ending(_ exchange: RequestExchange, _ gateway: GatewayFixture) -> RequestSpans.Ending {
         RequestSpans.Ending(
             summary: exchange.summary(.completed, rejection: nil, accounting: nil, usage: nil, at: gateway.clock.now),
-            api: .completions, method: "POST", path: "/", admission: nil
+            api: .completions, path: "/", admission: nil
         )
     }
 
@@ -319,6 +319,17 @@ import Testing
         #expect(summary.trace == exchange.trace?.context)
     }
 
+    /// Clients may send much, and each span of the queue keeps it.
+    @Test(arguments: [(512, true), (513, false)])
+    func aLongStateIsPassedOnAndNotKept(count: Int, isKept: Bool) throws {
+        let gateway = try gateway(tracer())
+        let state = "a=" + String(repeating: "x", count: count - 2)
+        let (exchange, step) = begin(gateway, [("traceparent", Self.client), ("tracestate", state)])
+        #expect(try !header(step).removesState)
+        exchange.finish(.completed)
+        #expect(spans().allSatisfy { $0.traceState == (isKept ? state : "") })
+    }
+
     // MARK: - Refusals, and waiting
 
     @Test func aRefusalIsAnErrorWithItsReason() throws {
@@ -371,22 +382,33 @@ import Testing
         #expect(wait.parentSpanID == (try only("gateway.request_orchestration", spans)).context.spanID)
         #expect(wait.endedAt - wait.startedAt >= 30_000_000 && wait.startedAt == spans[0].startedAt)
         #expect(value("martlet.flow.outcome", wait) == .text("Dispatched") && wait.status == .unset)
+        let page = String(decoding: gateway.registry.page(.openMetrics), as: UTF8.self).split(separator: "\n")
+        let own = try #require(spans[0].context.headerValue.split(separator: "-").dropFirst(2).first)
+        #expect(
+            page.contains { line in
+                line.hasPrefix("llm_d_epp_flow_control_request_queue_duration_seconds_bucket")
+                    && line.contains("span_id=\"\(own)\"")
+            }, "the histogram leads to the gateway's span")
     }
 
-    @Test func whoLeavesTheQueueHasWaited() throws {
+    @Test(arguments: [FlowOutcome.evictedContextCancelled, .evictedTTL])
+    func whoLeavesTheQueueHasWaited(outcome: FlowOutcome) throws {
+        let log = RequestLog(capacity: 1)
         let gateway = try GatewayFixture(
             pools: [(name: "pool", endpoints: [.local("e0", port: 1)])],
             detector: OneRequestEach(),
             flowControl: try flowControl(),
+            observers: [log],
             tracer: tracer()
         )
         let (first, _) = begin(gateway)
         let (second, _) = begin(gateway)
         gateway.clock.advance(by: .milliseconds(30))
-        second.finish(.clientDisconnected)
+        if outcome == .evictedTTL { _ = second.requestTimedOut() } else { second.finish(.clientDisconnected) }
         let wait = try only("gateway.queue_wait", spans())
         #expect(wait.endedAt - wait.startedAt == 30_000_000 && wait.status != .unset)
-        #expect(value("martlet.flow.outcome", wait) == .text("EvictedContextCancelled"))
+        #expect(value("martlet.flow.outcome", wait) == .text(outcome.rawValue))
+        #expect(log.latest().map(\.waited) == [.milliseconds(30)])
         first.finish(.completed)
     }
 

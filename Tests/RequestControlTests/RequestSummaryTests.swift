@@ -58,6 +58,19 @@ private final class SummaryLog: RequestObserver {
         #expect(summary.firstByteAt == nil && summary.usage == nil && summary.model == "m")
     }
 
+    @Test(arguments: [true, false])
+    func ofARequestThatIsEvicted(isRelayed: Bool) throws {
+        let gateway = try GatewayFixture(ports: [1], observers: [log])
+        let exchange = exchange(gateway)
+        _ = exchange.begin()
+        _ = exchange.responseHeadReceived(status: 200, isEventStream: true)
+        if isRelayed { exchange.responseStarted() }
+        #expect(exchange.evict()?.status == 429)
+        let summary = try #require(log.summaries.first)
+        #expect(summary.outcome == .evicted && summary.status == (isRelayed ? 200 : 429))
+        #expect(summary.rejection?.reason == (isRelayed ? nil : .evicted))
+    }
+
     @Test func ofARequestThatTheEdgeRefused() throws {
         let gateway = try GatewayFixture(ports: [1], observers: [log])
         let reply = gateway.controller.reply(to: Rejection(.bodyTooLarge, "too long"), path: "/v1/completions")

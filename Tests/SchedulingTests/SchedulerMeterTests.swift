@@ -29,6 +29,7 @@ import Testing
         for _ in 0..<2 {
             var trace: SchedulingTrace? = scheduler.trace(clock: clock, begunAt: clock.now)
             _ = try scheduler.schedule(&context, candidates: .sample(count: 3), trace: &trace)
+            scheduler.countSteps(of: try #require(trace))
         }
         let told = Set(lines("llm_d_epp_plugin_duration_seconds_count").map(String.init))
         for (point, name) in [

@@ -80,20 +80,31 @@ import Testing
         #expect(lines.count { $0.hasPrefix("llm_d_epp_request_ttft_seconds_count") } == 22)
     }
 
-    @Test func aFlowThatIsGoneLeavesThePage() throws {
-        let registry = MetricRegistry(limits: CardinalityLimits(valuesPerLabel: 1))
+    @Test func refusedRequestsOfKnownNamesStandApartWhileThereIsRoom() throws {
+        let registry = MetricRegistry(limits: CardinalityLimits(valuesPerLabel: 10, seriesPerFamily: 20))
         let metrics = try RequestMetrics(registry: registry)
-        let held = metrics.instruments(model: "m", target: "m", fairnessID: "gone", priority: 0)
-        held.total.increment()
-        held.errors(code: "x").increment()
-        held.duration.observe(1)
-        metrics.remove(fairnessID: "gone")
-        held.total.increment()
-        #expect(!page(registry).contains("fairness_id"))
-        let next = metrics.instruments(model: "m", target: "m", fairnessID: "next", priority: 0)
-        #expect(next !== held)
-        next.total.increment()
-        #expect(page(registry).contains("fairness_id=\"next\""), "the place of the gone flow is free again")
+        metrics.pinModels(["pinned"])
+        // More than a tenth of the series.
+        for number in 0..<5 {
+            _ = metrics.instruments(model: "m\(number)", target: "m", fairnessID: "f", priority: 0)
+        }
+        for model in ["m0", "pinned"] {
+            _ = metrics.instrumentsOfRefused(model: model, target: "m", fairnessID: "f", priority: 7)
+            #expect(metrics.knownInstruments(model: model, target: "m", fairnessID: "f", priority: 7) != nil)
+        }
+        let scheduling = try SchedulingMetrics(registry: registry)
+        scheduling.pinModels(["pinned"])
+        for number in 0..<5 {
+            scheduling.attempts(.success, targetModel: "m", endpoint: "e\(number)").increment()
+        }
+        for model in ["m", "pinned", "new"] { scheduling.attempts(.failure, targetModel: model).increment() }
+        let failures = page(registry).split(separator: "\n").filter {
+            $0.hasPrefix("llm_d_epp_scheduler_attempts_total{status=\"failure\"")
+        }
+        #expect(failures.count == 3 && failures.allSatisfy { $0.hasSuffix(" 1") })
+        for model in ["m", "pinned", "other"] {
+            #expect(failures.count { $0.contains("target_model_name=\"\(model)\"") } == 1, "\(model)")
+        }
     }
 }
 
@@ -174,6 +185,26 @@ import Testing
         everything.dataLayer.remove(endpoint: "e0", namespace: "ns")
         #expect(!everything.lines.contains { $0.hasPrefix("llm_d_epp_inflight_requests{") })
         #expect(gauges("e0", "a").requests.value == 0)
+    }
+
+    @Test func flowsWithoutRequestsInFlightLeaveThePage() throws {
+        let everything = try Everything()
+        func gauges(_ flow: String) -> InFlightGauges {
+            everything.dataLayer.inFlight(
+                InFlightLabels(endpoint: "e0", namespace: "ns", producer: "load", fairnessID: flow, priority: 0)
+            )
+        }
+        let busy = gauges("busy")
+        busy.requests.increment()
+        for number in 0..<5_000 { _ = gauges("gone\(number)") }
+        let lines = everything.lines.filter { $0.hasPrefix("llm_d_epp_inflight_requests{") }
+        #expect(lines.count < 1_002, "those that came last, and the one that is busy")
+        #expect(lines.contains { $0.contains("fairness_id=\"busy\"") && $0.hasSuffix(" 1") })
+        #expect(!lines.contains { $0.contains("fairness_id=\"gone0\"") })
+        #expect(lines.contains { $0.contains("fairness_id=\"gone4999\"") }, "there is room for new flows again")
+        busy.requests.decrement()
+        #expect(gauges("busy").requests === busy.requests)
+        #expect(gauges(String(repeating: "x", count: 257)).requests === gauges("other").requests)
     }
 
     @Test func decisionsAreCountedInTheFamilyOfTheirHandler() throws {

@@ -117,13 +117,18 @@ import Testing
         #expect(told.load(ordering: .relaxed) == 2)
     }
 
-    @Test func aLongTextIsCutBetweenCharacters() {
+    @Test func aLongTextIsCutBetweenCharacters() throws {
         let attribute = SpanAttribute("k", String(repeating: "ä", count: 600) + "z")
         #expect(attribute.value == .text(String(repeating: "ä", count: 512)))
         #expect(
             SpanAttribute("k", "x" + String(repeating: "ä", count: 600)).value
                 == .text("x" + String(repeating: "ä", count: 511)))
         #expect(SpanAttribute("k", "short").value == .text("short"))
+        let context = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        let long = String(repeating: "x", count: 1025)
+        let span = TraceSpan(
+            context: try #require(context), name: long, startedAt: 1, endedAt: 2, status: .error(long))
+        #expect(span.name == long.dropLast() && span.status == .error(String(long.dropLast())))
     }
 }
 

@@ -4,7 +4,8 @@ package import GatewayCore
 package enum EndpointHealthChange: Hashable, Sendable {
     /// No requests go to it for a while; `detail` is what the last failure said.
     case ejected(EjectionReason, detail: String)
-    /// It answers again, or its time is over: the next request finds out whether it works.
+    /// It may be tried: it answered after it had gone, or was heard of again after its time was over. Not told where a
+    /// request is the first to find that the time is over: then that is the trial, and its end is told.
     case onTrial
     /// It is healthy again.
     case healed

@@ -111,11 +111,11 @@ private enum RequestFailure: Hashable {
             return
         }
         switch summary.outcome {
-        case .gatewayError, .resetMidResponse, .timedOut, .drained, .abandoned:
+        case .gatewayError, .resetMidResponse, .timedOut, .drained, .abandoned, .evicted:
             self = .broken(summary.outcome ?? .drained)
         // The others end in another attempt, in a refusal, or are the client's own doing.
         case .completed, .clientDisconnected, .connectFailed, .resetBeforeResponse, .staleConnection, .servedElsewhere,
-            .evicted, nil:
+            nil:
             return nil
         }
     }
@@ -135,6 +135,7 @@ private enum RequestFailure: Hashable {
         case .refused: "request refused"
         case .broken(.gatewayError): "the endpoint answered that it cannot serve the request"
         case .broken(.drained): "the drain ended a response"
+        case .broken(.evicted): "a response was ended for a more important request"
         case .broken: "a response broke off"
         case .retried: "an attempt failed, and another one follows"
         }
@@ -144,7 +145,7 @@ private enum RequestFailure: Hashable {
     /// somebody has to look at.
     var level: Logger.Level {
         switch self {
-        case .broken(.drained), .retried: .notice
+        case .broken(.drained), .broken(.evicted), .retried: .notice
         case .broken: .warning
         case .refused(let reason):
             switch reason {

@@ -49,8 +49,9 @@ package struct MetricReference: Sendable {
             - **Absence.** A metric without a value yet is not on the page, nor is a histogram with labels that has
               seen nothing. The column "on the page" says where and since when one can be there.
             - **Exemplars.** In OpenMetrics the buckets of the histograms that are marked ◆ carry the trace of the last
-              request that fell into them, as `trace_id` and `span_id`, where the request came with a `traceparent`
-              whose trace is sampled. Prometheus keeps them with `--enable-feature=exemplar-storage`.
+              request that fell into them and whose trace is sampled, as `trace_id` and `span_id`: the gateway's own
+              span where the gateway records the trace, else the one that the request's `traceparent` names. Prometheus
+              keeps them with `--enable-feature=exemplar-storage`.
             - **Old names.** With `--deprecated-metrics` the page also has what upstream calls deprecated:
               [below](#old-names). It is on by default for `martlet epp` and `martlet bbr`, which stand in for programs
               that write both, and off for `martlet serve`. The old series are made of the new ones when the page is

@@ -124,7 +124,8 @@ package struct TracingEnvironment: Sendable {
             address = CollectorAddress(text)
             isAddressWhole = isWhole
             if address == nil {
-                warn(variable, text, "is not like http://HOST:PORT; the collector on this machine is used")
+                // It may hold a password.
+                warn(variable, "is not like http://HOST:PORT; the collector on this machine is used")
             }
             break
         }
@@ -245,13 +246,19 @@ package struct TracingEnvironment: Sendable {
         var pairs: [(String, String)] = []
         for part in text.split(separator: ",") {
             guard let equals = part.firstIndex(of: "="), part.startIndex < equals else {
-                warn(name, String(part), "is not like key=value; it is left out")
+                // Headers hold keys of collectors.
+                warn(name, "has a part that is not like key=value; it is left out")
                 continue
             }
             let key = String(part[..<equals]).trimmingSpaces
             pairs.append((key, String(part[part.index(after: equals)...]).trimmingSpaces.percentDecoded))
         }
         return pairs
+    }
+
+    /// Of a variable whose value is nobody's business.
+    private mutating func warn(_ name: String, _ fault: String) {
+        warnings.append("\(name) \(fault).")
     }
 
     private mutating func warn(_ name: String, _ value: String, _ fault: String) {

@@ -60,6 +60,8 @@ package struct ExportStateMachine: Sendable {
     private var state = State.collecting
     /// When spans are sent that are fewer than a batch.
     private var nextSend: NIODeadline
+    /// Until when the collector asked to be left alone, when a batch was given up for that; else in the past.
+    private var notBefore: NIODeadline
     /// When everything must have ended; `nil` before the shutdown.
     private var deadline: NIODeadline?
 
@@ -68,6 +70,7 @@ package struct ExportStateMachine: Sendable {
         self.times = times
         self.batchSize = batchSize
         nextSend = now + times.delay
+        notBefore = now
     }
 
     /// What is to be done, with this many spans in the queue.
@@ -100,6 +103,12 @@ package struct ExportStateMachine: Sendable {
             if now >= nextSend { nextSend = now + times.delay }
             return .wait(until: nextSend)
         }
+        if now < notBefore {
+            guard let deadline, deadline <= notBefore else { return .wait(until: notBefore) }
+            // Nothing can be sent any more.
+            state = .finished
+            return .finish
+        }
         guard queued >= batchSize || now >= nextSend || deadline != nil else { return .wait(until: nextSend) }
         nextSend = now + times.delay
         state = .sending(Tries(since: now))
@@ -127,8 +136,11 @@ package struct ExportStateMachine: Sendable {
         case .retryable(_, let after):
             let pause = max(pause(behind: tries.count, jitter: jitter), after ?? .zero)
             let until = now + pause
-            if until >= tries.since + times.patience { return .drop }
-            if let deadline, until >= deadline { return .drop }
+            if until >= tries.since + times.patience || deadline.map({ until >= $0 }) == true {
+                // The next batch comes to the same collector.
+                if let after { notBefore = now + after }
+                return .drop
+            }
             state = .pausing(tries, until: until)
             return .keep
         }

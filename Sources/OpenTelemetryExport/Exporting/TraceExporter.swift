@@ -170,14 +170,19 @@ final class ExportLoop {
             metrics.exported.increment(by: UInt64(spans - failed))
             metrics.failed.increment(by: UInt64(failed))
             if fault.ended() { logger.info("the collector of traces takes spans again") }
-            guard failed > 0 || !message.isEmpty, complaint.came(at: now) != nil else { return }
-            logger.warning("the collector of traces did not take \(failed) of \(spans) spans: \(message)")
+            guard failed > 0 || !message.isEmpty, let untold = complaint.came(at: now) else { return }
+            let times = Self.more(untold)
+            logger.warning("the collector of traces did not take \(failed) of \(spans) spans: \(message)\(times)")
         case .retryable(let why, _), .refused(let why):
             guard let untold = fault.came(at: now) else { return }
             let consequence = verdict == .drop ? "\(spans) spans are lost" : "they will be sent again"
-            let times = untold == 0 ? "" : "; \(untold) more times since the last line"
+            let times = Self.more(untold)
             logger.warning("spans could not be sent to the collector of traces, \(consequence): \(why)\(times)")
         }
+    }
+
+    private static func more(_ untold: Int) -> String {
+        untold == 0 ? "" : "; \(untold) more times since the last line"
     }
 
     /// See ``TraceExporter/shutDown(within:)``.

@@ -41,6 +41,8 @@ package struct FlowGauges: Sendable {
             metrics.globalRequestUtilization.child(name).set(share)
             metrics.globalByteUtilization.child(name).set(Self.share(statistics.bytes, of: statistics.maxBytes))
         }
+        // A reload may bring another detector.
+        metrics.staleEndpoints.remove { stale[$0[0]] == nil }
         for (detector, count) in stale { metrics.staleEndpoints.child(detector).set(Double(count)) }
     }
 

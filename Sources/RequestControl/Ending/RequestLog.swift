@@ -77,18 +77,25 @@ package final class RequestLog: RequestObserver {
     ///
     /// - Returns: the number of the next request.
     package func forEachUsage(from first: Int, _ body: (PoolID, EndpointID, TokenUsage) -> Void) -> Int {
-        let (usages, next) = state.withLock { state in
-            let range = min(state.count, max(first, state.kept.lowerBound))..<state.count
-            let usages = range.compactMap { number -> (PoolID, EndpointID, TokenUsage)? in
-                let place = number % state.capacity
-                guard let pool = state.ring[place].pool, let endpoint = state.ring[place].endpoint,
-                    let usage = state.ring[place].usage
-                else { return nil }
-                return (pool, endpoint, usage)
+        let end = state.withLock { $0.count }
+        var next = min(end, first)
+        while next < end {
+            let usages: [(PoolID, EndpointID, TokenUsage)]
+            (usages, next) = state.withLock { state in
+                // Those who end meanwhile may push out what was to come next.
+                let start = min(end, max(next, state.kept.lowerBound))
+                let range = start..<min(end, start + Self.batch)
+                let usages = range.compactMap { number -> (PoolID, EndpointID, TokenUsage)? in
+                    let place = number % state.capacity
+                    guard let pool = state.ring[place].pool, let endpoint = state.ring[place].endpoint,
+                        let usage = state.ring[place].usage
+                    else { return nil }
+                    return (pool, endpoint, usage)
+                }
+                return (usages, range.upperBound)
             }
-            return (usages, state.count)
+            for usage in usages { body(usage.0, usage.1, usage.2) }
         }
-        for usage in usages { body(usage.0, usage.1, usage.2) }
         return next
     }
 

@@ -14,8 +14,6 @@ struct RequestSpans {
         let summary: RequestSummary
         /// Its API; `nil` when it was refused before that was known.
         let api: InferenceAPI?
-        /// Its method.
-        let method: String
         /// Its path.
         let path: String
         /// What flow control decided; `nil` where requests do not wait, and when it went away before that.
@@ -86,7 +84,7 @@ struct RequestSpans {
 
     private mutating func addRequest() {
         var attributes = common
-        attributes.append(SpanAttribute("http.request.method", ending.method))
+        attributes.append(SpanAttribute("http.request.method", summary.method))
         attributes.append(SpanAttribute("url.path", ending.path))
         if summary.status > 0 { attributes.append(SpanAttribute("http.response.status_code", summary.status)) }
         if let pool = summary.pool { attributes.append(SpanAttribute("martlet.pool", pool.name)) }
@@ -227,7 +225,7 @@ struct RequestSpans {
         attributes.append(SpanAttribute("server.address", attempt.address.host))
         attributes.append(SpanAttribute("server.port", attempt.address.port))
         attributes.append(SpanAttribute("martlet.endpoint", attempt.endpoint.id.name))
-        attributes.append(SpanAttribute("http.request.method", ending.method))
+        attributes.append(SpanAttribute("http.request.method", summary.method))
         if number > 0 { attributes.append(SpanAttribute("http.request.resend_count", number)) }
         if let engine = attempt.endpoint.labels["llm-d.ai/engine-type"] {
             attributes.append(SpanAttribute("gen_ai.provider.name", engine))
@@ -242,7 +240,7 @@ struct RequestSpans {
                 context: attempt.context,
                 parentSpanID: trace.context.spanID,
                 traceState: trace.traceState,
-                name: operation.map { "\($0) \(summary.targetModel)" } ?? ending.method,
+                name: operation.map { "\($0) \(summary.targetModel)" } ?? summary.method,
                 kind: .client,
                 startedAt: unix(attempt.begunAt),
                 endedAt: unix(attempt.failedAt ?? summary.endedAt),

@@ -42,7 +42,11 @@ final class RequestTrace {
     let parent: TraceContext?
     /// Whether the request's own header says that place.
     private let hasOwnParent: Bool
-    /// The request's `tracestate`; empty for none, and when the trace is not recorded.
+    /// The longest `tracestate` that spans keep: as much as everybody who takes part in a trace has to pass on.
+    private static let stateBytesMax = 512
+
+    /// The request's `tracestate`; empty for none, for a longer one than ``stateBytesMax``, and when the trace is not
+    /// recorded. The request keeps its own whatever this is.
     let traceState: String
     /// When the way of the request through the gateway began.
     let begunAt: MonotonicInstant
@@ -79,9 +83,11 @@ final class RequestTrace {
         hasOwnParent = own != nil
         parent = own ?? proxyTraceParent.flatMap { TraceContext($0) }
         context = tracer.begin(under: parent, using: &ids)
-        traceState =
+        let state =
             context.isSampled && hasOwnParent
             ? request.headers.all(TraceContext.stateHeaderName).joined(separator: ",") : ""
+        // Each span keeps it, and every one of the queue: a client must not choose how much that is.
+        traceState = state.utf8.count > Self.stateBytesMax ? "" : state
         begunAt = now
     }
 
@@ -134,9 +140,8 @@ final class RequestTrace {
         attempts[number].failedAt = now
     }
 
-    /// The request is over.
+    /// The request is over; only for a trace that is recorded.
     func ended(_ ending: RequestSpans.Ending) {
-        guard isRecording else { return }
         // One reading of the wall clock holds for all spans: they must fit each other.
         let offset = tracer.unixNanoseconds() &- ending.summary.endedAt.nanoseconds
         var spans = RequestSpans(of: self, ending, offset: offset)

@@ -54,7 +54,7 @@ package final class DataLayerMetrics: Sendable {
     private let faultFamily: CounterFamily
     /// What requests count on, so that each does one look-up without an allocation.
     private let inFlight = Mutex<[InFlightLabels: InFlightGauges]>([:])
-    /// More label sets than this are looked up again instead of being kept.
+    /// With more label sets than this all are looked up again, and those of which nothing is in flight go.
     private static let mostInFlightKept = 4_096
 
     /// Registers the data-layer families.
@@ -96,7 +96,10 @@ package final class DataLayerMetrics: Sendable {
     package func inFlight(_ labels: InFlightLabels) -> InFlightGauges {
         inFlight.withLock { kept in
             if let known = kept[labels] { return known }
-            if kept.count >= Self.mostInFlightKept { kept.removeAll(keepingCapacity: true) }
+            if kept.count >= Self.mostInFlightKept {
+                kept.removeAll(keepingCapacity: true)
+                removeIdle()
+            }
             let values = [
                 labels.endpoint, labels.namespace, labels.producer, labels.fairnessID, String(labels.priority),
             ]
@@ -104,6 +107,13 @@ package final class DataLayerMetrics: Sendable {
             kept[labels] = made
             return made
         }
+    }
+
+    /// Takes the series of flows off the page that have nothing in flight, most of which will not come again. A request
+    /// that has its gauges and is about to count on them does so unseen.
+    private func removeIdle() {
+        let idle = inFlightRequests.series.filter { $0.value.value == 0 }
+        for family in [inFlightRequests, inFlightTokens] { family.remove { idle[$0] != nil } }
     }
 
     /// Takes the series of an endpoint that left off the page.
@@ -145,12 +155,13 @@ package struct InFlightLabels: Hashable, Sendable {
     /// Its priority.
     package let priority: Int
 
-    /// Names a series.
+    /// Names a series. A flow whose name is too long for a label is counted with those that are not told apart.
     package init(endpoint: String, namespace: String, producer: String, fairnessID: String, priority: Int) {
         self.endpoint = endpoint
         self.namespace = namespace
         self.producer = producer
-        self.fairnessID = fairnessID
+        let isTooLong = fairnessID.utf8.count > LabelValueBound.valueBytesMax
+        self.fairnessID = isTooLong ? LabelValueBound.overflow : fairnessID
         self.priority = priority
     }
 }

@@ -112,22 +112,9 @@ package final class RequestMetrics: Sendable {
         )
     }
 
-    /// Takes the series of a flow that is gone off the page. Requests that still hold its instruments count unseen.
-    package func remove(fairnessID: String) {
-        state.withLock { state in
-            for key in state.byLabels.keys.filter({ $0.fairnessID == fairnessID }) {
-                state.byLabels[key] = nil
-                state.models.release(key.model)
-                state.targets.release(key.target)
-                state.fairnessIDs.release(key.fairnessID)
-            }
-        }
-        families.remove(fairnessID: fairnessID)
-    }
-
     private func admit(_ key: Key, isServed: Bool, _ state: borrowing State) -> Key {
         let share = isServed ? 1 : LabelValueBound.shareOfRefused
-        let isFull = state.byLabels.count >= seriesMax / share
+        let isFull = state.byLabels.count >= seriesMax
         let other = LabelValueBound.overflow
         return Key(
             model: isFull ? other : state.models.admitted(key.model, share: share),
@@ -189,19 +176,6 @@ struct RequestFamilies: Sendable {
         timeToFirstToken = try registry.histograms(Names.timeToFirstToken)
         timePerOutputToken = try registry.histograms(Names.timePerOutputToken)
         interTokenLatency = try registry.histograms(Names.interTokenLatency)
-    }
-
-    func remove(fairnessID: String) {
-        for family in [total, errors] { family.remove("fairness_id", equals: fairnessID) }
-        for family in histograms { family.remove("fairness_id", equals: fairnessID) }
-        running.remove("fairness_id", equals: fairnessID)
-    }
-
-    private var histograms: [HistogramFamily] {
-        [
-            duration, requestSize, responseSize, inputTokens, outputTokens, cachedTokens, normalizedTimePerToken,
-            timeToFirstToken, timePerOutputToken, interTokenLatency,
-        ]
     }
 }
 

@@ -192,7 +192,7 @@ package final class MetricFamily<Instrument: MetricInstrument>: MetricCollector 
     }
 
     private func admit(_ values: [String], _ children: borrowing Children, share: Int = 1) -> [String] {
-        let isFull = children.byValues.count >= limits.seriesPerFamily / share
+        let isFull = children.byValues.count >= limits.seriesPerFamily
         var admitted = values
         for (index, label) in definition.labels.enumerated() where label.isBounded {
             admitted[index] =

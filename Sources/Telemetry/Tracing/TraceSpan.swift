@@ -55,7 +55,7 @@ package struct TraceSpan: Sendable, Hashable {
     /// How it ended.
     package let status: Status
 
-    /// Makes a span; see the properties.
+    /// Makes a span; see the properties. Its name and the message of its status are cut as texts of attributes are.
     package init(
         context: TraceContext,
         parentSpanID: UInt64 = 0,
@@ -73,13 +73,17 @@ package struct TraceSpan: Sendable, Hashable {
         self.parentSpanID = parentSpanID
         self.hasRemoteParent = hasRemoteParent
         self.traceState = traceState
-        self.name = name
+        self.name = SpanAttribute.cut(name)
         self.kind = kind
         self.startedAt = startedAt
         self.endedAt = max(startedAt, endedAt)
         self.attributes = attributes
         self.events = events
-        self.status = status
+        if case .error(let message) = status {
+            self.status = .error(SpanAttribute.cut(message))
+        } else {
+            self.status = status
+        }
     }
 }
 
@@ -106,7 +110,7 @@ package struct SpanAttribute: Sendable, Hashable {
     /// Makes an attribute. A text over ``textBytesMax`` bytes is cut.
     package init(_ key: String, _ value: Value) {
         self.key = key
-        if case .text(let text) = value, text.utf8.count > Self.textBytesMax {
+        if case .text(let text) = value {
             self.value = .text(Self.cut(text))
         } else {
             self.value = value
@@ -120,8 +124,9 @@ package struct SpanAttribute: Sendable, Hashable {
     package init(_ key: String, _ number: Int) { self.init(key, .integer(number)) }
 
     /// The longest beginning of `text` that is not over the limit and breaks no character.
-    private static func cut(_ text: String) -> String {
+    fileprivate static func cut(_ text: String) -> String {
         let utf8 = text.utf8
+        guard utf8.count > textBytesMax else { return text }
         var end = utf8.index(utf8.startIndex, offsetBy: textBytesMax)
         while end > utf8.startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
         return String(text[..<end])

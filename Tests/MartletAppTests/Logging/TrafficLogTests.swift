@@ -125,6 +125,19 @@ import Testing
         #expect(lines.allSatisfy { $0["level"] as? String == "notice" && $0["x-request-id"] as? String == "id-1" })
     }
 
+    @Test func aResponseThatIsEndedForAnotherRequestHasALine() async throws {
+        let log = try LogFile()
+        let gateway = try GatewayFixture(ports: [1], observers: TrafficLogs(log.logs).observers)
+        let exchange = exchange(gateway, request(#"{"model":"m","prompt":"x"}"#))
+        _ = exchange.begin()
+        _ = exchange.responseHeadReceived(status: 200, isEventStream: true)
+        exchange.responseStarted()
+        _ = exchange.evict()
+        let lines = try await log.objects()
+        #expect(lines.map { $0["reason"] as? String } == ["evicted"])
+        #expect(lines.map { $0["status"] as? Int } == [200] && lines.map { $0["level"] as? String } == ["notice"])
+    }
+
     @Test func aResponseThatBreaksOffIsAWarningAndOneThatTheClientEndsIsNone() async throws {
         let log = try LogFile()
         let gateway = try GatewayFixture(ports: [1], observers: TrafficLogs(log.logs).observers)
