@@ -9,7 +9,7 @@ from extproc_client import (
     FULL_DUPLEX, Mode, Stream, ask, open_channel, request_body, request_headers, respond, response_body,
     response_headers, to_json,
 )
-from harness import free_port
+from harness import eventually, free_port
 
 USAGE = {
     "prompt_tokens": 32, "completion_tokens": 10, "total_tokens": 42, "prompt_tokens_details": {"cached_tokens": 16},
@@ -139,4 +139,5 @@ def test_a_gateway_without_a_proxy_says_that_nobody_is_told(services):
     documents = [plain_gateway(port), pool("p", "a"), endpoints([server], "a"), everything, picker]
     config = write(services.folder / "gateway.yaml", *documents)
     gateway = services.gateway("--config", config, listen=False, port=port)
-    assert "'request-attribute-reporter' has no effect: there is no proxy in front" in gateway.log()
+    warning = "'request-attribute-reporter' has no effect: there is no proxy in front"
+    eventually(lambda: warning in gateway.log(), "the warning")

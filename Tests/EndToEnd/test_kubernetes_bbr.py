@@ -96,7 +96,7 @@ def test_maps_that_may_not_be_read_do_not_stop_it(services, api):
         "--kubeconfig", api.kubeconfig(token="token"), "--metrics-endpoint-auth=false"
     )
     assert base(bbr, "sql") == ""
-    assert "configmaps may not be read" in bbr.log()
+    eventually(lambda: "configmaps may not be read" in bbr.log(), "the warning")
 
 
 def test_it_is_not_ready_before_it_knows_the_maps(services, api):

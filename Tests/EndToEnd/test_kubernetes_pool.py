@@ -243,7 +243,7 @@ def test_types_that_are_not_installed_hold_nothing_up(services):
     api.put(inference_pool("pool", APP, [port]))
     picker = services.cluster_picker(api)
     assert pick(picker).endpoint
-    assert "inferenceobjectives.llm-d.ai" in picker.log()
+    eventually(lambda: "inferenceobjectives.llm-d.ai" in picker.log(), "the warning")
     api.define()
     api.put(objective("fast", 3, group=LLMD))
     eventually(lambda: picker.state()["pools"][0]["objectives"], "the objective", within=30)
@@ -273,7 +273,9 @@ def test_what_may_not_be_read_is_done_without(services, api):
     picker = services.cluster_picker(api, token="secret-token")
     assert pick(picker).endpoint
     assert not picker.state()["pools"][0]["objectives"]
-    assert "cannot list resource" in picker.log() and "inferenceobjectives" in picker.log()
+    eventually(
+        lambda: "cannot list resource" in picker.log() and "inferenceobjectives" in picker.log(), "the warning"
+    )
     assert "secret-token" not in picker.log()
     everything = reader | {"groups": [LLMD], "resources": ["*"]}
     api.allow("secret-token", "picker", [*pods_and_pools, everything])
@@ -329,8 +331,10 @@ def test_wrong_objects_are_told_once_and_harm_nobody(services, api):
     api.disturb("reset", "inferenceobjectives")
     api.put(pod("more", "127.2.1.6", labels=APP))
     eventually(lambda: "127.2.1.6:%d" % port in picker.endpoints(), "a pod after that", within=20)
-    assert picker.log().count("default/broken") == 1
-    assert picker.log().count("InferenceObjective default/wrong: spec.priority") == 1
+    eventually(lambda: picker.log().count("default/broken") == 1, "one warning")
+    eventually(
+        lambda: picker.log().count("InferenceObjective default/wrong: spec.priority") == 1, "one warning"
+    )
     assert pick(picker).endpoint
 
 
