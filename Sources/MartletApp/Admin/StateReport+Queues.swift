@@ -31,16 +31,7 @@ extension StateReport {
         writer.field("bytes", band.bytes)
         writer.field("max_requests", band.maxRequests)
         writer.field("max_bytes", band.maxBytes)
-        writer.key("flows")
-        writer.beginArray()
-        for flow in band.flows {
-            writer.beginObject()
-            writer.field("fairness_id", flow.fairnessID)
-            writer.field("waiting", flow.waiting)
-            writer.field("running", flow.running)
-            writer.endObject()
-        }
-        writer.endArray()
+        writer.flows(band.flows)
         writer.endObject()
     }
 }

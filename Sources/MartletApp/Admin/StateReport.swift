@@ -44,10 +44,7 @@ struct StateReport {
         writer.field("models", view.models.union().map(\.id))
         writer.field("endpoint_picker", pool.configuration)
         write(state.objectives(of: pool.id))
-        writer.key("rewrites")
-        writer.beginArray()
-        for rule in state.rewrites(of: pool.id)?.rules ?? [] { write(rule) }
-        writer.endArray()
+        writer.rewrites(state.rewrites(of: pool.id)?.rules ?? [])
         if let flowControl = pool.flowControl {
             writer.key("queues")
             write(flowControl.statistics(), of: pool)
@@ -84,23 +81,6 @@ struct StateReport {
             writer.endObject()
         }
         writer.endArray()
-    }
-
-    private mutating func write(_ rule: ModelRewriteRule) {
-        writer.beginObject()
-        writer.field("name", rule.rewrite)
-        writer.field("models", rule.models)
-        writer.key("targets")
-        writer.beginArray()
-        for target in rule.targets {
-            writer.beginObject()
-            writer.field("model", target.model)
-            writer.field("weight", target.weight)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.field("sticky_header", rule.stickyHeader)
-        writer.endObject()
     }
 
     private mutating func write(

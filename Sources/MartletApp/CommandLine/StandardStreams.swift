@@ -55,7 +55,8 @@ enum StandardInput {
         }
     }
 
-    private static func systemRead(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+    /// What the system's call returns: how many bytes it read, below 0 for an error in `errno`.
+    static func systemRead(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
         #if canImport(Glibc)
             Glibc.read(0, bytes.baseAddress, bytes.count)
         #elseif canImport(Musl)

@@ -111,25 +111,7 @@ struct GatewayLiveSource: LiveSource {
         writer.field("namespace", pool.id.namespace)
         writer.field("models", pool.endpoints.current.models.union().map(\.id))
         writer.field("flow_control", pool.flowControl != nil)
-        writer.key("rewrites")
-        writer.beginArray()
-        for rule in state.rewrites(of: pool.id)?.rules ?? [] {
-            writer.beginObject()
-            writer.field("name", rule.rewrite)
-            writer.field("models", rule.models)
-            writer.field("sticky_header", rule.stickyHeader)
-            writer.key("targets")
-            writer.beginArray()
-            for target in rule.targets {
-                writer.beginObject()
-                writer.field("model", target.model)
-                writer.field("weight", target.weight)
-                writer.endObject()
-            }
-            writer.endArray()
-            writer.endObject()
-        }
-        writer.endArray()
+        writer.rewrites(state.rewrites(of: pool.id)?.rules ?? [])
         writer.endObject()
     }
 

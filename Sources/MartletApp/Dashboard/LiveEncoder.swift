@@ -218,16 +218,7 @@ extension LiveEncoder {
             writer.field("requests", band.requests)
             writer.field("bytes", band.bytes)
             writer.field("max_requests", band.maxRequests)
-            writer.key("flows")
-            writer.beginArray()
-            for flow in flows.prefix(Self.flowsMax) {
-                writer.beginObject()
-                writer.field("fairness_id", flow.fairnessID)
-                writer.field("waiting", flow.waiting)
-                writer.field("running", flow.running)
-                writer.endObject()
-            }
-            writer.endArray()
+            writer.flows(flows.prefix(Self.flowsMax))
             writer.field("more_flows", max(0, flows.count - Self.flowsMax))
             writer.endObject()
         }

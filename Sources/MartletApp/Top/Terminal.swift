@@ -90,21 +90,11 @@ final class Terminal: Sendable {
     /// What was typed within a tenth of a second; `nil` when the terminal is gone. Blocks so long.
     static func read() -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 256)
-        let count = bytes.withUnsafeMutableBytes { systemRead($0) }
+        let count = bytes.withUnsafeMutableBytes { StandardInput.systemRead($0) }
         if count < 0 { return errno == EINTR || errno == EAGAIN ? [] : nil }
         // A terminal that hung up has nothing to read either, and at once.
         if count == 0, isatty(0) != 1 { return nil }
         return Array(bytes.prefix(count))
-    }
-
-    private static func systemRead(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-            Glibc.read(0, bytes.baseAddress, bytes.count)
-        #elseif canImport(Musl)
-            Musl.read(0, bytes.baseAddress, bytes.count)
-        #else
-            Darwin.read(0, bytes.baseAddress, bytes.count)
-        #endif
     }
 }
 
